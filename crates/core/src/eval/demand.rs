@@ -1,0 +1,251 @@
+//! Demand: which region of every node a patch needs, from what is wanted down to the sources.
+
+use std::collections::BTreeMap;
+
+use rustc_hash::FxHashMap;
+
+use crate::block::Block;
+use crate::error::Result;
+use crate::operation::{Kind, Piece, PieceFrom};
+use crate::plan::{Graph, Slot};
+use crate::region::{AxisRange, Region};
+use crate::region_map;
+
+/// A hull is computed once for several demands if it is at most this many times the largest of them.
+const HULL_FACTOR: usize = 2;
+
+/// What an instance reads: a region of another instance.
+#[derive(Debug, Clone)]
+pub(crate) struct Reference {
+    /// The instance; set when the node it belongs to is reached.
+    pub instance: usize,
+    /// The elements needed of it.
+    pub region: Region,
+}
+
+/// One node over one region.
+#[derive(Debug)]
+pub(crate) struct Instance {
+    pub slot: Slot,
+    /// Rising on every axis.
+    pub region: Region,
+    pub references: Vec<Reference>,
+    /// For assembled operations, the pieces; those from an input refer to `references` in order.
+    pub pieces: Vec<Piece>,
+    /// How many references, from instances and from outside, point here.
+    pub uses: usize,
+    /// Whether the values are there already (held by the plan or the task).
+    pub is_held: bool,
+}
+
+/// All instances a patch needs, users before what they use.
+#[derive(Debug, Default)]
+pub(crate) struct Demand {
+    pub instances: Vec<Instance>,
+    pub wants: Vec<Reference>,
+}
+
+/// Who asked.
+#[derive(Debug, Clone, Copy)]
+enum Asker {
+    Want(usize),
+    Instance(usize, usize),
+}
+
+struct Request {
+    output: usize,
+    region: Region,
+    asker: Asker,
+}
+
+/// Values that are there already, and the regions they cover.
+pub(crate) type HeldRegions<'a> = dyn Fn(Slot) -> Option<&'a Region> + 'a;
+
+/// Evaluates index inputs while the demand is worked out; `None` when only sizes matter.
+pub(crate) type Indices<'a> = dyn Fn(&[(Slot, Region)]) -> Result<Vec<Block>> + 'a;
+
+/// Works out the demand of some regions.
+pub(crate) fn demand<'a>(
+    graph: &Graph,
+    wants: &[(Slot, Region)],
+    held: &HeldRegions<'a>,
+    indices: Option<&Indices<'_>>,
+) -> Result<Demand> {
+    let mut demand = Demand::default();
+    // Nodes have larger numbers than their inputs: taking the largest first, all who ask have asked.
+    let mut open: BTreeMap<usize, Vec<Request>> = BTreeMap::new();
+    for (i, (slot, region)) in wants.iter().enumerate() {
+        demand.wants.push(Reference { instance: 0, region: region.clone() });
+        let request = Request { output: slot.output, region: region.ascending(), asker: Asker::Want(i) };
+        open.entry(slot.node).or_default().push(request);
+    }
+    while let Some((node, requests)) = open.pop_last() {
+        for (output, region, askers) in instances_of(graph, node, requests) {
+            let slot = Slot { node, output };
+            let number = demand.instances.len();
+            let uses = askers.len();
+            for asker in askers {
+                match asker {
+                    Asker::Want(i) => demand.wants[i].instance = number,
+                    Asker::Instance(i, k) => demand.instances[i].references[k].instance = number,
+                }
+            }
+            let mut instance = Instance {
+                slot,
+                region,
+                references: Vec::new(),
+                pieces: Vec::new(),
+                uses,
+                is_held: held(slot).is_some(),
+            };
+            if !instance.is_held && !instance.region.is_empty() {
+                reads_of(graph, &mut instance, indices, &mut |input, region| {
+                    Request { output: input.output, region, asker: Asker::Instance(number, 0) }
+                })?
+                .into_iter()
+                .enumerate()
+                .for_each(|(k, (input, mut request))| {
+                    request.asker = Asker::Instance(number, k);
+                    open.entry(input).or_default().push(request);
+                });
+            }
+            demand.instances.push(instance);
+        }
+    }
+    Ok(demand)
+}
+
+/// Fills in what an instance reads, and returns the requests for it.
+fn reads_of(
+    graph: &Graph,
+    instance: &mut Instance,
+    indices: Option<&Indices<'_>>,
+    request: &mut dyn FnMut(Slot, Region) -> Request,
+) -> Result<Vec<(usize, Request)>> {
+    let node = &graph.nodes[instance.slot.node];
+    let region = &instance.region;
+    let mut reads: Vec<(usize, Region)> = Vec::new();
+    match node.op.kind() {
+        Kind::Elementwise(_) | Kind::View(_) => {
+            for (k, maps) in node.maps.iter().enumerate() {
+                reads.push((k, region_map::demand(maps, region, &node.input_metas[k].shape)));
+            }
+        }
+        Kind::Map(map) => {
+            let regions = map.demand(&node.input_metas, region, instance.slot.output);
+            reads.extend(regions.into_iter().enumerate());
+        }
+        Kind::Assemble(assemble) => {
+            if assemble.is_indirect() && indices.is_none() {
+                reads.push((0, bounded_guess(&node.input_metas[0].shape, region.size())));
+                reads.extend(assemble.index_demand(&node.input_metas, region));
+            } else {
+                let wanted = assemble.index_demand(&node.input_metas, region);
+                let blocks = match (indices, wanted.is_empty()) {
+                    (Some(evaluate), false) => {
+                        let wants: Vec<(Slot, Region)> =
+                            wanted.into_iter().map(|(k, region)| (node.inputs[k], region)).collect();
+                        evaluate(&wants)?
+                    }
+                    _ => Vec::new(),
+                };
+                let pieces = &mut instance.pieces;
+                assemble.pieces(&node.input_metas, region, &blocks, &mut |piece| {
+                    if let PieceFrom::Input(k, region) = &piece.from {
+                        reads.push((*k, region.clone()));
+                    }
+                    pieces.push(piece);
+                })?;
+            }
+        }
+        Kind::Source(_) | Kind::Generator(_) | Kind::Reduce(_) | Kind::Staged(_) => {}
+    }
+    let mut requests = Vec::with_capacity(reads.len());
+    for (k, region) in reads {
+        requests.push((node.inputs[k].node, request(node.inputs[k], region.ascending())));
+        instance.references.push(Reference { instance: 0, region });
+    }
+    Ok(requests)
+}
+
+/// A region of an input with about as many elements as are gathered from it: what a plan reckons with before the
+/// indices are known.
+fn bounded_guess(shape: &[usize], size: usize) -> Region {
+    let mut left = size.max(1);
+    let mut axes: Vec<AxisRange> = Vec::with_capacity(shape.len());
+    for &len in shape.iter().rev() {
+        let taken = len.min(left);
+        left = (left / taken.max(1)).max(1);
+        axes.push(AxisRange::new(0, taken));
+    }
+    axes.reverse();
+    Region::new(axes)
+}
+
+/// Groups the requests for a node: one instance for those whose hull is not much larger than the largest of them.
+fn instances_of(graph: &Graph, node: usize, requests: Vec<Request>) -> Vec<(usize, Region, Vec<Asker>)> {
+    struct Group {
+        output: usize,
+        hull: Region,
+        largest: usize,
+        askers: Vec<Asker>,
+    }
+    let mut groups: Vec<Group> = Vec::new();
+    let mut same: FxHashMap<(usize, Region), usize> = FxHashMap::default();
+    let many = requests.len() > 1;
+    for request in requests {
+        if many && let Some(&group) = same.get(&(request.output, request.region.clone())) {
+            groups[group].askers.push(request.asker);
+            continue;
+        }
+        let size = request.region.size();
+        // Looking at the last few groups keeps gathers of many points linear; neighbours come one after the other.
+        let near = groups.len().saturating_sub(8);
+        let found = (near..groups.len()).rev().find(|&i| {
+            let group = &groups[i];
+            group.output == request.output
+                && group.hull.hull(&request.region).size() <= HULL_FACTOR * group.largest.max(size)
+        });
+        let number = match found {
+            Some(i) => {
+                let group = &mut groups[i];
+                group.hull = group.hull.hull(&request.region);
+                group.largest = group.largest.max(size);
+                group.askers.push(request.asker);
+                i
+            }
+            None => {
+                groups.push(Group {
+                    output: request.output,
+                    hull: request.region.clone(),
+                    largest: size,
+                    askers: vec![request.asker],
+                });
+                groups.len() - 1
+            }
+        };
+        if many {
+            same.insert((request.output, request.region), number);
+        }
+    }
+    let metas = &graph.nodes[node].metas;
+    groups
+        .into_iter()
+        .map(|group| {
+            let region = match graph.nodes[node].op.kind() {
+                Kind::Map(map) => map.widen(metas, &group.hull),
+                Kind::Reduce(reduce) => {
+                    // Axes that an accumulator brings along are computed whole.
+                    let kept = reduce.domain(&graph.nodes[node].input_metas).len() - reduce.spec().axes().len();
+                    let mut region = group.hull;
+                    for axis in kept..region.ndim() {
+                        *region.axis_mut(axis) = AxisRange::new(0, metas[group.output].shape[axis]);
+                    }
+                    region
+                }
+                _ => group.hull,
+            };
+            (group.output, region, group.askers)
+        })
+        .collect()
+}

@@ -1,0 +1,209 @@
+//! Folding a box of a reduction's domain: walk it in patches, fold leaf by leaf, join in the order of the tree.
+
+use std::collections::BTreeMap;
+
+use super::patch::{Evaluator, positions};
+use super::walk::Walk;
+use crate::block::{Block, BlockMut};
+use crate::error::{Error, Result};
+use crate::fold::{Acc, AccSpec, FoldTree, LeafInput, NodeKey};
+use crate::operation::{Kind, Reduce};
+use crate::plan::{Graph, Slot};
+use crate::region::{AxisRange, Region};
+use crate::region_map::{self, AxisMap};
+
+/// A reduction of the graph, with what folding asks again and again.
+#[derive(Debug)]
+pub struct Fold<'a> {
+    /// The node.
+    pub node: usize,
+    /// The operation.
+    pub op: &'a dyn Reduce,
+    /// Its accumulator.
+    pub accumulators: Vec<AccSpec>,
+    maps: Vec<Vec<AxisMap>>,
+    kept_axes: Vec<usize>,
+}
+
+impl<'a> Fold<'a> {
+    /// The reduction at a node.
+    ///
+    /// # Panics
+    /// If the node is no reduction.
+    pub fn new(graph: &'a Graph, node: usize) -> Self {
+        let entry = &graph.nodes[node];
+        let Kind::Reduce(op) = entry.op.kind() else { panic!("{} folds nothing", entry.op.name()) };
+        let metas = &entry.input_metas;
+        let maps = (0..metas.len()).map(|k| op.input_maps(metas, k)).collect();
+        let kept_axes = op.spec().kept_axes(op.domain(metas).len());
+        Fold { node, op, accumulators: op.accumulators(metas), maps, kept_axes }
+    }
+
+    fn start(&self, kept: usize) -> Acc {
+        let mut acc = Acc::zeroed(&self.accumulators, kept);
+        self.op.start(&mut acc);
+        acc
+    }
+
+    /// The kept axes of a box of the domain.
+    fn kept_of(&self, patch: &Region) -> Region {
+        Region::new(self.kept_axes.iter().map(|&axis| patch.axes()[axis]).collect())
+    }
+}
+
+/// The box of a reduction's domain that a region of its output needs.
+pub fn domain_region(graph: &Graph, node: usize, out: &Region) -> Region {
+    let entry = &graph.nodes[node];
+    let Kind::Reduce(op) = entry.op.kind() else { panic!("{} folds nothing", entry.op.name()) };
+    let mut region = Region::full(&op.domain(&entry.input_metas));
+    for (k, axis) in op.spec().kept_axes(region.ndim()).into_iter().enumerate() {
+        *region.axis_mut(axis) = out.axes()[k];
+    }
+    region
+}
+
+/// The trees of one reduction over a box: one for every part of the kept axes.
+pub type FoldTrees = BTreeMap<Region, FoldTree>;
+
+/// A complete node of a fold tree that others need: for which kept elements, which node, what was folded.
+#[derive(Debug)]
+pub struct Partial {
+    /// The kept elements, in coordinates of the domain.
+    pub kept: Region,
+    /// Which node.
+    pub key: NodeKey,
+    /// What was folded.
+    pub acc: Acc,
+}
+
+impl Evaluator<'_> {
+    /// Folds a box of the domain that several reductions share. Their inputs are evaluated together, patch by patch.
+    pub fn fold(&self, folds: &[Fold<'_>], region: &Region, walk: &Walk, patch: &[usize]) -> Result<Vec<FoldTrees>> {
+        let mut trees: Vec<FoldTrees> = folds.iter().map(|_| FoldTrees::new()).collect();
+        for patch in walk.patches(region, patch) {
+            let mut wants: Vec<(Slot, Region)> = Vec::new();
+            for fold in folds {
+                let node = &self.graph.nodes[fold.node];
+                for (k, maps) in fold.maps.iter().enumerate() {
+                    wants.push((node.inputs[k], region_map::demand(maps, &patch, &node.input_metas[k].shape)));
+                }
+            }
+            let blocks = self.evaluate(&wants)?;
+            let mut next = 0;
+            for (fold, trees) in folds.iter().zip(&mut trees) {
+                let range = next..next + fold.maps.len();
+                next = range.end;
+                let tree = trees
+                    .entry(fold.kept_of(&patch))
+                    .or_insert_with(|| FoldTree::new(fold.op.spec().num_leaves()));
+                self.fold_patch(fold, tree, &patch, &wants[range.clone()], &blocks[range])?;
+            }
+        }
+        Ok(trees)
+    }
+
+    fn fold_patch(
+        &self,
+        fold: &Fold<'_>,
+        tree: &mut FoldTree,
+        patch: &Region,
+        wants: &[(Slot, Region)],
+        blocks: &[Block],
+    ) -> Result<()> {
+        let spec = fold.op.spec();
+        let pool = self.context.pool();
+        let node = &self.graph.nodes[fold.node];
+        for leaf in spec.leaves_in(patch) {
+            let whole = leaf.region == *patch;
+            let parts: Vec<Block>;
+            let blocks = if whole {
+                blocks
+            } else {
+                parts = blocks
+                    .iter()
+                    .zip(wants)
+                    .enumerate()
+                    .map(|(k, (block, (_, region)))| {
+                        let shape = &node.input_metas[k].shape;
+                        let asked = region_map::demand(&fold.maps[k], &leaf.region, shape);
+                        block.slice(&positions(region, &asked))
+                    })
+                    .collect();
+                &parts
+            };
+            let input = LeafInput { blocks, maps: &fold.maps, at: &leaf.region, spec, pool };
+            let (kept, elements) = (input.kept(), input.elements());
+            let start = || fold.start(kept);
+            tree.fold_part(fold.op, leaf.number, elements, leaf.size, start, |acc| fold.op.fold(acc, &input)).map_err(
+                |error| Error::Task {
+                    op: node.op.name(),
+                    region: leaf.region.to_string(),
+                    source_uri: None,
+                    source: Box::new(error),
+                },
+            )?;
+        }
+        Ok(())
+    }
+
+    /// A region of the output of a reduction, folded from the start.
+    pub(crate) fn reduce(&self, slot: Slot, out: &Region) -> Result<Block> {
+        let fold = Fold::new(self.graph, slot.node);
+        let region = domain_region(self.graph, slot.node, out);
+        let plain;
+        let walk = match self.walks.inner.get(&slot.node) {
+            Some(walk) => walk,
+            None => {
+                let spec = fold.op.spec();
+                plain = Walk::plain((0..region.ndim()).map(|axis| spec.walk_alignment(axis)).collect());
+                &plain
+            }
+        };
+        let patch = walk.patch_shape(&region.shape(), self.walks.patch_elements);
+        let mut trees = self.fold(&[fold], &region, walk, &patch)?.swap_remove(0);
+        let fold = Fold::new(self.graph, slot.node);
+        if trees.is_empty() {
+            trees.insert(fold.kept_of(&region), FoldTree::new(1));
+        }
+        let mut result = None;
+        for (kept, mut tree) in trees {
+            let acc = match tree.take_root() {
+                Some(acc) => acc,
+                None if region.is_empty() => fold.start(kept.size()),
+                None => return Err(Error::Bug { what: "a fold ended without a root".into() }),
+            };
+            let part = self.finished(&fold, &kept, &acc, slot.output)?;
+            if part.shape() == out.shape() {
+                return Ok(part);
+            }
+            let meta = self.graph.meta(slot);
+            let result = result
+                .get_or_insert_with(|| BlockMut::take(meta.dtype, &out.shape(), Some(self.context.pool())));
+            let mut place = positions(&Region::new(out.axes()[..kept.ndim()].to_vec()), &kept).axes().to_vec();
+            place.extend(part.shape()[kept.ndim()..].iter().map(|&len| AxisRange::new(0, len)));
+            result.slice_mut(&Region::new(place)).assign(&part);
+        }
+        result.map(BlockMut::freeze).ok_or_else(|| Error::Bug { what: "a fold gave nothing".into() })
+    }
+
+    /// The output of a reduction for some kept elements, from the accumulator of everything.
+    pub fn finished(&self, fold: &Fold<'_>, kept: &Region, acc: &Acc, output: usize) -> Result<Block> {
+        let node = &self.graph.nodes[fold.node];
+        let meta = &node.metas[output];
+        let mut shape = kept.shape();
+        shape.extend(&meta.shape[kept.ndim()..]);
+        let mut out = BlockMut::take(meta.dtype, &shape, Some(self.context.pool()));
+        fold.op.finish(acc, &node.input_metas, output, &mut out).map_err(|error| Error::Task {
+            op: node.op.name(),
+            region: kept.to_string(),
+            source_uri: None,
+            source: Box::new(error),
+        })?;
+        Ok(out.freeze())
+    }
+
+    /// An accumulator of nothing, for a reduction over an empty axis.
+    pub fn empty_acc(fold: &Fold<'_>, kept: usize) -> Acc {
+        fold.start(kept)
+    }
+}

@@ -1,0 +1,428 @@
+//! Fusing: neighbouring elementwise nodes over the same region run as one tile program, so that what passes between
+//! them stays in the first-level cache.
+
+use std::sync::Arc;
+
+use super::demand::Demand;
+use super::patch::view_through;
+use crate::block::{Block, BlockMut};
+use crate::buffer::BufferPool;
+use crate::dtype::DType;
+use crate::operation::{Elementwise, Kind, Tile, TileMut};
+use crate::plan::Graph;
+
+/// A program reads at most this many operands, so that few blocks are alive at once.
+const MAX_OPERANDS: usize = 24;
+
+/// Rows shorter than this run together in one tile.
+const SHORT_ROW: usize = 128;
+
+/// What all live tiles of a program together should fit in, in bytes.
+const TILE_BYTES: usize = 32 << 10;
+
+/// Which instances run together: each belongs to the program of its root.
+#[derive(Debug)]
+pub(crate) struct Clusters {
+    root: Vec<usize>,
+    members: Vec<Vec<usize>>,
+}
+
+impl Clusters {
+    /// Instances are numbered users first.
+    pub fn new(graph: &Graph, demand: &Demand, fuse: bool) -> Self {
+        let count = demand.instances.len();
+        let mut root: Vec<usize> = (0..count).collect();
+        let mut members: Vec<Vec<usize>> = vec![Vec::new(); count];
+        let mut operands = vec![0usize; count];
+        // The one program that all users so far belong to; None once there are two, or a user that is no program.
+        let mut user: Vec<Option<Option<usize>>> = vec![None; count];
+        for want in &demand.wants {
+            user[want.instance] = Some(None);
+        }
+        for number in 0..count {
+            let instance = &demand.instances[number];
+            let node = &graph.nodes[instance.slot.node];
+            let is_program = matches!(node.op.kind(), Kind::Elementwise(_)) && !instance.is_held;
+            if is_program {
+                let inputs = instance.references.len();
+                match user[number] {
+                    Some(Some(program)) if fuse && operands[program] + inputs <= MAX_OPERANDS + 1 => {
+                        root[number] = program;
+                        operands[program] += inputs.saturating_sub(1);
+                    }
+                    _ => operands[number] = inputs,
+                }
+                members[root[number]].push(number);
+            }
+            for (k, reference) in instance.references.iter().enumerate() {
+                let used = &demand.instances[reference.instance];
+                let program = (is_program && same_elements(graph, instance, used, k)).then_some(root[number]);
+                let slot = &mut user[reference.instance];
+                *slot = match slot {
+                    None => Some(program),
+                    Some(other) if *other == program => Some(program),
+                    Some(_) => Some(None),
+                };
+            }
+        }
+        for list in &mut members {
+            list.reverse();
+        }
+        Clusters { root, members }
+    }
+
+    /// Whether the instance has a block of its own.
+    pub fn is_root(&self, number: usize) -> bool {
+        self.root[number] == number
+    }
+
+    /// The instances of the program of a root, inputs first; `None` if it is no program.
+    pub fn members(&self, number: usize) -> Option<&[usize]> {
+        let members = &self.members[number];
+        (!members.is_empty()).then_some(members)
+    }
+}
+
+/// Whether an operand is used element for element: not broadcast, and over no larger region.
+fn same_elements(
+    graph: &Graph,
+    user: &super::demand::Instance,
+    used: &super::demand::Instance,
+    k: usize,
+) -> bool {
+    let shape = &graph.nodes[user.slot.node].input_metas[k].shape;
+    shape.len() == user.region.ndim() && used.region == user.region && used.region == user.references[k].region
+}
+
+/// Where an instruction finds an operand.
+#[derive(Debug, Clone, Copy)]
+enum From {
+    Operand(usize),
+    Register(usize),
+}
+
+struct Instruction<'a> {
+    kernel: &'a dyn Elementwise,
+    inputs: Vec<From>,
+    /// `None` writes the output of the program.
+    register: Option<usize>,
+    dtype: DType,
+}
+
+/// Runs the program of some instances, the last of which is its output.
+pub(crate) fn run_cluster(
+    graph: &Graph,
+    demand: &Demand,
+    members: &[usize],
+    lookup: &dyn Fn(usize) -> Block,
+    pool: &Arc<BufferPool>,
+    forced_tile: Option<usize>,
+) -> Block {
+    let root = &demand.instances[*members.last().expect("a program has an instruction")];
+    let mut operands: Vec<Block> = Vec::new();
+    let mut instructions: Vec<Instruction<'_>> = Vec::with_capacity(members.len());
+    let mut registers = Registers::new(members, demand);
+    for &number in members {
+        let instance = &demand.instances[number];
+        let node = &graph.nodes[instance.slot.node];
+        let Kind::Elementwise(kernel) = node.op.kind() else { unreachable!("programs are elementwise") };
+        let inputs = instance
+            .references
+            .iter()
+            .enumerate()
+            .map(|(k, reference)| match registers.of(reference.instance) {
+                Some(register) => From::Register(register),
+                None => {
+                    let region = &demand.instances[reference.instance].region;
+                    let block = lookup(reference.instance);
+                    operands.push(view_through(&block, region, &node.maps[k], &instance.region));
+                    From::Operand(operands.len() - 1)
+                }
+            })
+            .collect();
+        let register = registers.assign(number, instance);
+        let dtype = graph.meta(instance.slot).dtype;
+        instructions.push(Instruction { kernel, inputs, register, dtype });
+    }
+    let dtype = graph.meta(root.slot).dtype;
+    let mut out = BlockMut::take(dtype, &root.region.shape(), Some(pool));
+    Program { operands, instructions, registers: registers.count }.run(&mut out, forced_tile);
+    out.freeze()
+}
+
+/// Gives every instruction's result a register, and takes it back after its last use.
+struct Registers {
+    of: rustc_hash::FxHashMap<usize, usize>,
+    uses: rustc_hash::FxHashMap<usize, usize>,
+    free: Vec<usize>,
+    count: usize,
+}
+
+impl Registers {
+    fn new(members: &[usize], demand: &Demand) -> Self {
+        let mut uses = rustc_hash::FxHashMap::default();
+        for &number in members {
+            for reference in &demand.instances[number].references {
+                *uses.entry(reference.instance).or_insert(0) += 1;
+            }
+        }
+        Registers { of: Default::default(), uses, free: Vec::new(), count: 0 }
+    }
+
+    fn of(&self, number: usize) -> Option<usize> {
+        self.of.get(&number).copied()
+    }
+
+    /// A register for a result, never one that the instruction reads; `None` if nothing in the program reads it.
+    fn assign(&mut self, number: usize, instance: &super::demand::Instance) -> Option<usize> {
+        let register = self.uses.contains_key(&number).then(|| {
+            self.free.pop().unwrap_or_else(|| {
+                self.count += 1;
+                self.count - 1
+            })
+        });
+        for reference in &instance.references {
+            if let Some(left) = self.uses.get_mut(&reference.instance) {
+                *left -= 1;
+                if *left == 0
+                    && let Some(register) = self.of.remove(&reference.instance)
+                {
+                    self.free.push(register);
+                }
+            }
+        }
+        if let Some(register) = register {
+            self.of.insert(number, register);
+        }
+        register
+    }
+}
+
+struct Program<'a> {
+    operands: Vec<Block>,
+    instructions: Vec<Instruction<'a>>,
+    registers: usize,
+}
+
+/// One axis of the program's region after merging what lies together in every operand.
+struct Axis {
+    len: usize,
+    strides: Vec<isize>,
+}
+
+impl Program<'_> {
+    fn run(&self, out: &mut BlockMut, forced_tile: Option<usize>) {
+        let axes = self.axes(out.shape());
+        let item = out.dtype().itemsize();
+        let widest = self.instructions.iter().map(|instruction| instruction.dtype.itemsize()).max().unwrap_or(8);
+        let live = (self.registers + self.operands.len().min(4) + 1) * widest.max(4);
+        let tile = forced_tile.unwrap_or((TILE_BYTES / live).clamp(256, 2048) / 64 * 64).max(1);
+        let size = out.size();
+        let inner = axes.last().map_or(1, |axis| axis.len);
+        let mut scratch = Scratch::new(self, tile);
+        let bytes = out.bytes_mut();
+        if inner >= SHORT_ROW || inner == size {
+            let mut start = 0;
+            while start < size {
+                let along = start % inner;
+                let len = tile.min(inner - along);
+                scratch.load_row(self, &axes, start / inner, along, len);
+                self.tile(&mut scratch, len, &mut bytes[start * item..(start + len) * item]);
+                start += len;
+            }
+        } else {
+            let rows = (tile / inner).max(1);
+            let total = size / inner;
+            let mut row = 0;
+            while row < total {
+                let count = rows.min(total - row);
+                scratch.load_rows(self, &axes, row, count);
+                let (start, len) = (row * inner, count * inner);
+                self.tile(&mut scratch, len, &mut bytes[start * item..(start + len) * item]);
+                row += count;
+            }
+        }
+    }
+
+    fn axes(&self, shape: &[usize]) -> Vec<Axis> {
+        let mut axes: Vec<Axis> = Vec::with_capacity(shape.len());
+        for (axis, &len) in shape.iter().enumerate() {
+            if len == 1 {
+                continue;
+            }
+            let strides: Vec<isize> = self.operands.iter().map(|operand| operand.strides()[axis]).collect();
+            if let Some(last) = axes.last_mut()
+                && last.strides.iter().zip(&strides).all(|(outer, inner)| *outer == inner * len as isize)
+            {
+                *last = Axis { len: last.len * len, strides };
+                continue;
+            }
+            axes.push(Axis { len, strides });
+        }
+        axes
+    }
+
+    fn tile(&self, scratch: &mut Scratch, len: usize, out: &mut [u8]) {
+        for instruction in &self.instructions {
+            let item = instruction.dtype.itemsize();
+            let mut target = instruction
+                .register
+                .map(|register| std::mem::replace(&mut scratch.registers[register], (Vec::new(), DType::Bool)));
+            {
+                let operand = |from: &From| match *from {
+                    From::Operand(k) => scratch.operand(&self.operands[k], k, len),
+                    From::Register(register) => {
+                        let (words, dtype) = &scratch.registers[register];
+                        let bytes: &[u8] = bytemuck::cast_slice(words);
+                        Tile::from_bytes(&bytes[..len * dtype.itemsize()], *dtype, false)
+                    }
+                };
+                let mut written = match &mut target {
+                    Some((words, dtype)) => {
+                        *dtype = instruction.dtype;
+                        let bytes: &mut [u8] = bytemuck::cast_slice_mut(words.as_mut_slice());
+                        TileMut::from_bytes(&mut bytes[..len * item], instruction.dtype)
+                    }
+                    None => TileMut::from_bytes(out, instruction.dtype),
+                };
+                match instruction.inputs.as_slice() {
+                    [a] => instruction.kernel.apply(&[operand(a)], &mut written),
+                    [a, b] => instruction.kernel.apply(&[operand(a), operand(b)], &mut written),
+                    inputs => {
+                        let tiles: Vec<Tile<'_>> = inputs.iter().map(operand).collect();
+                        instruction.kernel.apply(&tiles, &mut written);
+                    }
+                }
+            }
+            if let (Some(register), Some(target)) = (instruction.register, target) {
+                scratch.registers[register] = target;
+            }
+        }
+    }
+}
+
+/// Where the operands of the current tile are.
+#[derive(Debug, Clone, Copy)]
+enum Loaded {
+    /// In the operand's block, one after the other from this element.
+    InPlace(usize),
+    /// One element for all.
+    Scalar(usize),
+    /// Gathered into the operand's own scratch.
+    Gathered,
+}
+
+struct Scratch {
+    registers: Vec<(Vec<u64>, DType)>,
+    gathered: Vec<Vec<u64>>,
+    loaded: Vec<Loaded>,
+    capacity: usize,
+}
+
+impl Scratch {
+    fn new(program: &Program<'_>, tile: usize) -> Self {
+        let capacity = tile.max(SHORT_ROW);
+        let widest = program.instructions.iter().map(|i| i.dtype.itemsize()).max().unwrap_or(8);
+        let words = (capacity * widest).div_ceil(8);
+        Scratch {
+            registers: vec![(vec![0; words], DType::Bool); program.registers],
+            gathered: vec![Vec::new(); program.operands.len()],
+            loaded: vec![Loaded::Gathered; program.operands.len()],
+            capacity,
+        }
+    }
+
+    fn operand<'a>(&'a self, block: &'a Block, k: usize, len: usize) -> Tile<'a> {
+        let (dtype, item) = (block.dtype(), block.dtype().itemsize());
+        match self.loaded[k] {
+            Loaded::InPlace(start) => {
+                Tile::from_bytes(&block.buffer_bytes()[start * item..(start + len) * item], dtype, false)
+            }
+            Loaded::Scalar(at) => Tile::from_bytes(&block.buffer_bytes()[at * item..(at + 1) * item], dtype, true),
+            Loaded::Gathered => {
+                let bytes: &[u8] = bytemuck::cast_slice(&self.gathered[k]);
+                Tile::from_bytes(&bytes[..len * item], dtype, false)
+            }
+        }
+    }
+
+    /// Element of operand `k` at the start of a row.
+    fn row_start(&self, program: &Program<'_>, axes: &[Axis], mut row: usize, k: usize) -> isize {
+        let mut at = program.operands[k].offset() as isize;
+        for axis in axes[..axes.len().saturating_sub(1)].iter().rev() {
+            at += (row % axis.len) as isize * axis.strides[k];
+            row /= axis.len;
+        }
+        at
+    }
+
+    /// Makes `len` elements of one row ready, from the element `along`.
+    fn load_row(&mut self, program: &Program<'_>, axes: &[Axis], row: usize, along: usize, len: usize) {
+        for (k, operand) in program.operands.iter().enumerate() {
+            let stride = axes.last().map_or(0, |axis| axis.strides[k]);
+            let start = self.row_start(program, axes, row, k) + along as isize * stride;
+            self.loaded[k] = match stride {
+                0 => Loaded::Scalar(start as usize),
+                1 => Loaded::InPlace(start as usize),
+                _ => {
+                    self.gather(operand, k, 0, start, stride, len);
+                    Loaded::Gathered
+                }
+            };
+        }
+    }
+
+    /// Makes several whole rows ready.
+    fn load_rows(&mut self, program: &Program<'_>, axes: &[Axis], row: usize, count: usize) {
+        let inner = axes.last().map_or(1, |axis| axis.len);
+        for (k, operand) in program.operands.iter().enumerate() {
+            if axes.iter().all(|axis| axis.strides[k] == 0) {
+                self.loaded[k] = Loaded::Scalar(operand.offset());
+                continue;
+            }
+            let stride = axes.last().map_or(0, |axis| axis.strides[k]);
+            for i in 0..count {
+                let start = self.row_start(program, axes, row + i, k);
+                self.gather(operand, k, i * inner, start, stride, inner);
+            }
+            self.loaded[k] = Loaded::Gathered;
+        }
+    }
+
+    fn gather(&mut self, operand: &Block, k: usize, to: usize, start: isize, stride: isize, len: usize) {
+        let item = operand.dtype().itemsize();
+        let words = (self.capacity.max(to + len) * item).div_ceil(8);
+        if self.gathered[k].len() < words {
+            self.gathered[k].resize(words, 0);
+        }
+        let target: &mut [u8] = bytemuck::cast_slice_mut(&mut self.gathered[k]);
+        let target = &mut target[to * item..(to + len) * item];
+        let source = operand.buffer_bytes();
+        macro_rules! gather_as {
+            ($t:ty) => {{
+                let source: &[$t] = bytemuck::cast_slice(&source[..source.len() / item * item]);
+                let target: &mut [$t] = bytemuck::cast_slice_mut(target);
+                if stride == 1 {
+                    target.copy_from_slice(&source[start as usize..start as usize + len]);
+                } else {
+                    for (i, value) in target.iter_mut().enumerate() {
+                        *value = source[(start + i as isize * stride) as usize];
+                    }
+                }
+            }};
+        }
+        match item {
+            1 => gather_as!(u8),
+            2 => gather_as!(u16),
+            4 => gather_as!(u32),
+            8 => gather_as!(u64),
+            16 => gather_as!([u64; 2]),
+            _ => {
+                for i in 0..len {
+                    let at = (start + i as isize * stride) as usize * item;
+                    target[i * item..(i + 1) * item].copy_from_slice(&source[at..at + item]);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,304 @@
+//! Evaluating a patch: from the demanded regions, sources first, up to what is wanted.
+
+use std::sync::atomic::Ordering;
+
+use rustc_hash::FxHashMap;
+
+use super::context::{Context, Counters};
+use super::demand::{Demand, Instance, demand};
+use super::fuse::{Clusters, run_cluster};
+use super::walk::Walks;
+use crate::block::{Block, BlockMut};
+use crate::error::{Error, Result};
+use crate::operation::{Kind, PieceFrom};
+use crate::plan::{Graph, Slot};
+use crate::region::{AxisRange, Region};
+use crate::region_map::AxisMap;
+use crate::source::{Generator, Source};
+
+/// A value that is there already: the region it covers, and its elements in the region's own order.
+#[derive(Debug, Clone)]
+pub struct Held {
+    /// Which elements; rising on every axis.
+    pub region: Region,
+    /// Their values.
+    pub block: Block,
+}
+
+/// Values that are there already.
+pub type HeldMap = FxHashMap<Slot, Held>;
+
+/// Evaluates regions of the nodes of a graph. Pure: all it touches comes from the context.
+#[derive(Clone, Copy)]
+pub struct Evaluator<'a> {
+    /// The nodes.
+    pub graph: &'a Graph,
+    /// How to walk the domains of reductions.
+    pub walks: &'a Walks,
+    /// Where memory, granules and the wish to stop come from.
+    pub context: &'a dyn Context,
+    /// Values of earlier stages.
+    pub held: &'a HeldMap,
+    /// Values that the task has computed beforehand.
+    pub local: &'a HeldMap,
+}
+
+impl std::fmt::Debug for Evaluator<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Evaluator({} nodes)", self.graph.nodes.len())
+    }
+}
+
+impl<'a> Evaluator<'a> {
+    fn held(&self, slot: Slot) -> Option<&'a Held> {
+        self.local.get(&slot).or_else(|| self.held.get(&slot))
+    }
+
+    /// The values of some regions. Every node is evaluated once over the hull of what is asked of it.
+    pub fn evaluate(&self, wants: &[(Slot, Region)]) -> Result<Vec<Block>> {
+        if self.context.is_cancelled() {
+            return Err(Error::Cancelled);
+        }
+        let held_region = |slot: Slot| self.held(slot).map(|held| &held.region);
+        let indices = |wants: &[(Slot, Region)]| self.evaluate(wants);
+        let demand = demand(self.graph, wants, &held_region, Some(&indices))?;
+        self.run(&demand)
+    }
+
+    fn run(&self, demand: &Demand) -> Result<Vec<Block>> {
+        let clusters = Clusters::new(self.graph, demand, self.walks.is_fusing());
+        let mut blocks: Vec<Option<Block>> = vec![None; demand.instances.len()];
+        let mut uses: Vec<usize> = demand.instances.iter().map(|instance| instance.uses).collect();
+        for number in (0..demand.instances.len()).rev() {
+            let instance = &demand.instances[number];
+            if !clusters.is_root(number) {
+                continue;
+            }
+            let block = if instance.region.is_empty() {
+                let dtype = self.graph.meta(instance.slot).dtype;
+                BlockMut::zeroed(dtype, &instance.region.shape()).freeze()
+            } else if let Some(held) = self.held(instance.slot) {
+                held.block.slice(&positions(&held.region, &instance.region))
+            } else if let Some(cluster) = clusters.members(number) {
+                Counters::add(&self.context.counters().kernels, cluster.len());
+                Counters::add(&self.context.counters().elements_computed, cluster.len() * instance.region.size());
+                let lookup = |number: usize| blocks[number].clone().expect("inputs are evaluated first");
+                run_cluster(self.graph, demand, cluster, &lookup, self.context.pool(), self.walks.tile())
+            } else {
+                self.instance(demand, instance, &blocks).map_err(|error| self.explained(instance, error))?
+            };
+            debug_assert_eq!(block.shape(), instance.region.shape());
+            blocks[number] = Some(block);
+            // What nobody else waits for goes back to the pool.
+            let members = clusters.members(number).unwrap_or(std::slice::from_ref(&number));
+            for &member in members {
+                for reference in &demand.instances[member].references {
+                    uses[reference.instance] -= 1;
+                    if uses[reference.instance] == 0 {
+                        blocks[reference.instance] = None;
+                    }
+                }
+            }
+        }
+        demand
+            .wants
+            .iter()
+            .map(|want| {
+                let instance = &demand.instances[want.instance];
+                let block = blocks[want.instance].as_ref().expect("what is wanted is a root");
+                Ok(block.slice(&positions(&instance.region, &want.region)))
+            })
+            .collect()
+    }
+
+    fn explained(&self, instance: &Instance, error: Error) -> Error {
+        if matches!(error, Error::Cancelled | Error::Task { .. }) {
+            return error;
+        }
+        let op = &self.graph.nodes[instance.slot.node].op;
+        let source_uri = match op.kind() {
+            Kind::Source(source) => Some(source.uri()),
+            _ => None,
+        };
+        Error::Task { op: op.name(), region: instance.region.to_string(), source_uri, source: Box::new(error) }
+    }
+
+    fn instance(&self, demand: &Demand, instance: &Instance, blocks: &[Option<Block>]) -> Result<Block> {
+        let node = &self.graph.nodes[instance.slot.node];
+        let meta = self.graph.meta(instance.slot);
+        let counters = self.context.counters();
+        let pool = self.context.pool();
+        let reference = |k: usize| {
+            let reference = &instance.references[k];
+            let block = blocks[reference.instance].as_ref().expect("inputs are evaluated first");
+            (block, &demand.instances[reference.instance].region, &reference.region)
+        };
+        match node.op.kind() {
+            Kind::Source(source) => self.read(source, node.hash, instance),
+            Kind::Generator(generator) => {
+                Counters::add(&counters.elements_generated, instance.region.size());
+                self.generate(generator, instance)
+            }
+            Kind::View(_) => {
+                let (block, region, _) = reference(0);
+                Ok(view_through(block, region, &node.maps[0], &instance.region))
+            }
+            Kind::Elementwise(_) => Err(Error::Bug { what: "an elementwise node outside a cluster".into() }),
+            Kind::Map(map) => {
+                Counters::add(&counters.kernels, 1);
+                Counters::add(&counters.elements_computed, instance.region.size());
+                let inputs: Vec<Block> = (0..instance.references.len())
+                    .map(|k| {
+                        let (block, region, asked) = reference(k);
+                        block.slice(&positions(region, asked))
+                    })
+                    .collect();
+                let mut out = BlockMut::take(meta.dtype, &instance.region.shape(), Some(pool));
+                map.apply(&inputs, &node.input_metas, &instance.region, instance.slot.output, &mut out)?;
+                Ok(out.freeze())
+            }
+            Kind::Assemble(_) => {
+                let mut next = 0;
+                let mut out = None;
+                for piece in &instance.pieces {
+                    let block = match &piece.from {
+                        PieceFrom::Value(scalar) => Block::broadcast_scalar(*scalar, &piece.place.shape()),
+                        PieceFrom::Input(_, _) => {
+                            let (block, region, asked) = reference(next);
+                            next += 1;
+                            block.slice(&positions(region, asked))
+                        }
+                    };
+                    let whole = instance.pieces.len() == 1 && piece.place.shape() == instance.region.shape();
+                    if whole && block.shape() == piece.place.shape() && block.dtype() == meta.dtype {
+                        return Ok(block);
+                    }
+                    let out = out.get_or_insert_with(|| {
+                        BlockMut::take(meta.dtype, &instance.region.shape(), Some(pool))
+                    });
+                    let shape = piece.place.shape();
+                    let block = if block.shape() == shape { block } else { block.reshaped(&shape, Some(pool)) };
+                    out.slice_mut(&piece.place).assign(&block);
+                }
+                let out = out.ok_or_else(|| Error::Bug { what: format!("{} named no piece", node.op.name()) })?;
+                Ok(out.freeze())
+            }
+            Kind::Reduce(_) => {
+                Counters::add(&counters.kernels, 1);
+                self.reduce(instance.slot, &instance.region)
+            }
+            Kind::Staged(_) => {
+                Err(Error::Bug { what: format!("{} was to be resolved before it is evaluated", node.op.name()) })
+            }
+        }
+    }
+
+    fn generate(&self, generator: &dyn Generator, instance: &Instance) -> Result<Block> {
+        let meta = self.graph.meta(instance.slot);
+        let mut out = BlockMut::take(meta.dtype, &instance.region.shape(), Some(self.context.pool()));
+        generator.fill(meta, &instance.region, out.view_mut())?;
+        Ok(out.freeze())
+    }
+
+    fn read(&self, source: &dyn Source, hash: u128, instance: &Instance) -> Result<Block> {
+        let region = &instance.region;
+        if let Some(block) = source.borrow(region) {
+            return Ok(block);
+        }
+        let meta = self.graph.meta(instance.slot);
+        let counters = self.context.counters();
+        let granules = source.plan_read(region)?;
+        let loaded = |granule: &crate::source::Granule| {
+            counters.granules_read.fetch_add(1, Ordering::Relaxed);
+            Counters::add(&counters.bytes_read, granule.encoded_bytes);
+            Counters::add(&counters.elements_read, granule.region.size());
+        };
+        if let [granule] = granules.as_slice()
+            && granule.key.is_none()
+            && granule.region == *region
+        {
+            let mut out = BlockMut::take(meta.dtype, &region.shape(), Some(self.context.pool()));
+            source.start(granule)?.finish(out.view_mut())?;
+            loaded(granule);
+            return Ok(out.freeze());
+        }
+        let mut out: Option<BlockMut> = None;
+        for granule in &granules {
+            let mut load = || {
+                let mut block = BlockMut::take(meta.dtype, &granule.region.shape(), Some(self.context.pool()));
+                source.start(granule)?.finish(block.view_mut())?;
+                loaded(granule);
+                Ok(block.freeze())
+            };
+            let block = match granule.key {
+                Some(key) => self.context.granule((hash, key), &mut load)?,
+                None => load()?,
+            };
+            let (place, asked) = overlap(region, &granule.region);
+            let part = block.slice(&positions(&granule.region, &asked));
+            if granules.len() == 1 && place.size() == region.size() {
+                return Ok(part);
+            }
+            out.get_or_insert_with(|| BlockMut::take(meta.dtype, &region.shape(), Some(self.context.pool())))
+                .slice_mut(&place)
+                .assign(&part);
+        }
+        let out = out.ok_or_else(|| Error::Bug { what: format!("{} named no granule", source.uri()) })?;
+        Ok(out.freeze())
+    }
+}
+
+/// Where the elements of `asked` lie in a block that holds `region`.
+pub(crate) fn positions(region: &Region, asked: &Region) -> Region {
+    Region::new(
+        region
+            .axes()
+            .iter()
+            .zip(asked.axes())
+            .map(|(range, asked)| {
+                if asked.len == 0 {
+                    return AxisRange::new(0, 0);
+                }
+                let step = if asked.len > 1 { asked.step / range.step } else { 1 };
+                AxisRange::stepped(((asked.start - range.start) as isize / range.step) as usize, asked.len, step)
+            })
+            .collect(),
+    )
+}
+
+/// The part of a rising region that lies in a granule: its place in the region, and its elements.
+fn overlap(region: &Region, granule: &Region) -> (Region, Region) {
+    let (places, parts) = region
+        .axes()
+        .iter()
+        .zip(granule.axes())
+        .map(|(range, granule)| {
+            let (low, high) = granule.bounds();
+            let (first, count) = range.positions_between(low, high);
+            let place = AxisRange::new(first, count);
+            (place, range.compose(&place))
+        })
+        .unzip();
+    (Region::new(places), Region::new(parts))
+}
+
+/// The block of a view: the input's block, which holds `region`, under the axes of the output region.
+pub(crate) fn view_through(block: &Block, region: &Region, maps: &[AxisMap], out: &Region) -> Block {
+    let mut strides = vec![0isize; out.ndim()];
+    let mut moved = 0isize;
+    for ((map, range), &stride) in maps.iter().zip(region.axes()).zip(block.strides()) {
+        match map {
+            AxisMap::Along { out_axis, start, step, .. } => {
+                let asked = out.axes()[*out_axis];
+                let first = *start as isize + step * asked.start as isize;
+                moved += (first - range.start as isize) / range.step * stride;
+                if asked.len > 1 {
+                    strides[*out_axis] += step * asked.step / range.step * stride;
+                }
+            }
+            AxisMap::Fixed(index) => moved += (*index as isize - range.start as isize) / range.step * stride,
+            _ => unreachable!("views follow axes or fix them"),
+        }
+    }
+    block.restrided(out.shape(), strides, moved)
+}

@@ -1,0 +1,267 @@
+//! In which patches a domain is walked: granule by granule, and within a granule in pieces that fit the cache.
+
+use rustc_hash::FxHashMap;
+
+use crate::chunks::AxisChunks;
+use crate::region::{AxisRange, Region};
+
+/// Elements of a patch: with a handful of blocks alive, it stays in a second-level cache.
+pub const PATCH_ELEMENTS: usize = 32 << 10;
+
+/// Along the last axis a patch is at most this long while there are other axes to fill it with.
+const LAST_AXIS: usize = 4096;
+
+/// Where the granules of the source that is dearest to read lie along an axis of a domain.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AxisCuts {
+    /// The granules along the source's axis.
+    pub chunks: AxisChunks,
+    /// Index in the source of domain index 0.
+    pub start: usize,
+    /// Source elements from one domain index to the next.
+    pub step: usize,
+    /// Whether a patch must hold whole granules (blocks of a user's function).
+    pub whole: bool,
+}
+
+impl AxisCuts {
+    /// Domain indices in `low..high` at which a new granule begins.
+    fn edges(&self, low: usize, high: usize, at_least: usize) -> Vec<usize> {
+        let mut edges = Vec::new();
+        let mut last = low;
+        let mut position = low;
+        while position < high {
+            let chunk = self.chunks.chunk_of((self.start + self.step * position).min(self.chunks.len().max(1) - 1));
+            let (start, len) = self.chunks.chunk_range(chunk);
+            let next = (start + len).saturating_sub(self.start).div_ceil(self.step).max(position + 1);
+            if next < high && next - last >= at_least {
+                edges.push(next);
+                last = next;
+            }
+            position = next;
+        }
+        edges
+    }
+}
+
+/// How a domain is walked.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Walk {
+    /// Granules along every axis of the domain, where there are any.
+    pub cuts: Vec<Option<AxisCuts>>,
+    /// Multiples at which every axis may be cut; `usize::MAX` forbids cutting.
+    pub align: Vec<usize>,
+    /// Two axes that some source has the other way round, so that square patches read it best.
+    pub square: Option<(usize, usize)>,
+}
+
+impl Walk {
+    /// A walk without granules.
+    pub fn plain(align: Vec<usize>) -> Self {
+        Walk { cuts: vec![None; align.len()], align, square: None }
+    }
+
+    /// Lengths of a patch of about `target` elements of a domain of this shape.
+    pub fn patch_shape(&self, shape: &[usize], target: usize) -> Vec<usize> {
+        let ndim = shape.len();
+        let limit = |axis: usize| {
+            let granule = self.cuts[axis].as_ref().map(|cuts| (cuts.chunks.max_chunk() / cuts.step).max(1));
+            let len = shape[axis].max(1);
+            match (granule, &self.cuts[axis]) {
+                (Some(granule), Some(cuts)) if cuts.whole => (granule, granule.min(len)),
+                (Some(granule), _) if granule >= 32 => (1, granule.min(len)),
+                _ => (1, len),
+            }
+        };
+        let mut patch: Vec<usize> = (0..ndim)
+            .map(|axis| {
+                let least = limit(axis).0.max(self.align[axis]);
+                least.min(shape[axis].max(1))
+            })
+            .collect();
+        let grow = |axis: usize, most: usize, patch: &mut Vec<usize>| {
+            let others: usize = patch.iter().enumerate().filter(|(other, _)| *other != axis).map(|(_, len)| len).product();
+            let room = (target / others.max(1)).min(most).min(shape[axis]);
+            let align = self.align[axis].max(1);
+            let mut len = if align == usize::MAX { shape[axis] } else { room / align * align };
+            let whole = limit(axis).1;
+            if len >= whole && whole % align == 0 {
+                len = whole;
+            }
+            patch[axis] = patch[axis].max(len);
+        };
+        if let Some((a, b)) = self.square {
+            let side = (target as f64).sqrt() as usize;
+            grow(b, side, &mut patch);
+            grow(a, side, &mut patch);
+        }
+        for (from_end, axis) in (0..ndim).rev().enumerate() {
+            let most = if from_end == 0 && ndim > 1 { LAST_AXIS } else { usize::MAX };
+            grow(axis, most, &mut patch);
+        }
+        for axis in (0..ndim).rev() {
+            grow(axis, usize::MAX, &mut patch);
+        }
+        patch
+    }
+
+    /// The patches of a rising region of the domain, granule by granule; every axis is cut in the same way whatever
+    /// the others are.
+    pub fn patches(&self, region: &Region, patch: &[usize]) -> Vec<Region> {
+        if region.is_empty() {
+            return Vec::new();
+        }
+        let axes: Vec<Vec<Vec<AxisRange>>> =
+            (0..region.ndim()).map(|axis| self.axis_patches(axis, &region.axes()[axis], patch[axis])).collect();
+        let outer: Vec<usize> = axes.iter().map(Vec::len).collect();
+        let mut patches = Vec::new();
+        let mut granule = vec![0; outer.len()];
+        loop {
+            let inner: Vec<usize> = axes.iter().zip(&granule).map(|(axis, &g)| axis[g].len()).collect();
+            let mut at = vec![0; inner.len()];
+            loop {
+                let ranges = (0..axes.len()).map(|axis| axes[axis][granule[axis]][at[axis]]).collect();
+                patches.push(Region::new(ranges));
+                if !advance(&mut at, &inner) {
+                    break;
+                }
+            }
+            if !advance(&mut granule, &outer) {
+                return patches;
+            }
+        }
+    }
+
+    /// The pieces of one axis, grouped by granule.
+    fn axis_patches(&self, axis: usize, range: &AxisRange, patch: usize) -> Vec<Vec<AxisRange>> {
+        let align = self.align[axis].max(1);
+        let mut cuts = vec![0];
+        if let Some(granules) = &self.cuts[axis]
+            && align != usize::MAX
+        {
+            let (low, high) = range.bounds();
+            for edge in granules.edges(low, high, patch.min(high)) {
+                let aligned = if align > 1 { edge / align * align } else { edge };
+                let position = aligned.saturating_sub(low).div_ceil(range.step as usize);
+                if position > *cuts.last().unwrap_or(&0) && position < range.len {
+                    cuts.push(position);
+                }
+            }
+        }
+        cuts.push(range.len);
+        cuts.windows(2)
+            .map(|ends| {
+                let mut pieces = Vec::new();
+                let mut start = ends[0];
+                while start < ends[1] {
+                    let mut len = patch.max(1).min(ends[1] - start);
+                    if align > 1 && align != usize::MAX {
+                        // Pieces end at multiples of the alignment, counted in the domain.
+                        let end = (range.get(start) + len) / align * align;
+                        let aligned = end.saturating_sub(range.get(start));
+                        len = if aligned > 0 { aligned.min(len) } else { align.min(ends[1] - start) };
+                    }
+                    if align == usize::MAX {
+                        len = ends[1] - start;
+                    }
+                    pieces.push(range.compose(&AxisRange::new(start, len)));
+                    start += len;
+                }
+                pieces
+            })
+            .collect()
+    }
+}
+
+fn advance(at: &mut [usize], counts: &[usize]) -> bool {
+    for axis in (0..at.len()).rev() {
+        at[axis] += 1;
+        if at[axis] < counts[axis] {
+            return true;
+        }
+        at[axis] = 0;
+    }
+    false
+}
+
+/// What the evaluation is told about walking: by the plan, or by a test.
+#[derive(Debug, Clone)]
+pub struct Walks {
+    /// How to walk the domain of a reduction that is evaluated inside a patch, by node.
+    pub inner: FxHashMap<usize, Walk>,
+    /// Elements of a patch.
+    pub patch_elements: usize,
+    /// Elements of a tile, instead of what fits the cache.
+    pub forced_tile: Option<usize>,
+    /// Whether elementwise neighbours run as one program.
+    pub fuse: bool,
+}
+
+impl Default for Walks {
+    fn default() -> Self {
+        Walks { inner: FxHashMap::default(), patch_elements: PATCH_ELEMENTS, forced_tile: None, fuse: true }
+    }
+}
+
+impl Walks {
+    pub(crate) fn is_fusing(&self) -> bool {
+        self.fuse
+    }
+
+    pub(crate) fn tile(&self) -> Option<usize> {
+        self.forced_tile
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn covered(walk: &Walk, shape: &[usize], patch: &[usize]) -> Vec<Region> {
+        let patches = walk.patches(&Region::full(shape), patch);
+        let total: usize = patches.iter().map(Region::size).sum();
+        assert_eq!(total, shape.iter().product::<usize>());
+        patches
+    }
+
+    #[test]
+    fn patches_cover_the_domain_granule_by_granule() {
+        let chunks = AxisChunks::regular(100, 30);
+        let mut walk = Walk::plain(vec![1, 1]);
+        walk.cuts[0] = Some(AxisCuts { chunks, start: 0, step: 1, whole: false });
+        let patches = covered(&walk, &[100, 10], &[20, 10]);
+        let rows: Vec<(usize, usize)> = patches.iter().map(|p| (p.axes()[0].start, p.axes()[0].len)).collect();
+        assert_eq!(rows, [(0, 20), (20, 10), (30, 20), (50, 10), (60, 20), (80, 10), (90, 10)]);
+    }
+
+    #[test]
+    fn aligned_axes_are_cut_at_multiples() {
+        let chunks = AxisChunks::regular(5000, 1500);
+        let mut walk = Walk::plain(vec![1024]);
+        walk.cuts[0] = Some(AxisCuts { chunks, start: 0, step: 1, whole: false });
+        let patches = covered(&walk, &[5000], &[1024]);
+        assert!(patches.iter().all(|patch| patch.axes()[0].start % 1024 == 0));
+    }
+
+    #[test]
+    fn patches_have_about_the_wanted_size() {
+        let walk = Walk::plain(vec![1, 1]);
+        assert_eq!(walk.patch_shape(&[20000, 20000], 32768), [8, 4096]);
+        assert_eq!(walk.patch_shape(&[20000, 3], 32768), [10922, 3]);
+        assert_eq!(walk.patch_shape(&[2, 1 << 30], 32768), [2, 16384]);
+        let square = Walk { square: Some((0, 1)), ..Walk::plain(vec![1, 1]) };
+        assert_eq!(square.patch_shape(&[20000, 20000], 32768), [181, 181]);
+        let folded = Walk { square: Some((0, 1)), ..Walk::plain(vec![1, 1024]) };
+        assert_eq!(folded.patch_shape(&[20000, 20000], 32768), [32, 1024]);
+    }
+
+    #[test]
+    fn strided_regions_are_cut_at_granules_too() {
+        let chunks = AxisChunks::regular(1000, 100);
+        let mut walk = Walk::plain(vec![1]);
+        walk.cuts[0] = Some(AxisCuts { chunks, start: 0, step: 1, whole: false });
+        let region = Region::new(vec![AxisRange::stepped(5, 33, 30)]);
+        let patches = walk.patches(&region, &[1]);
+        assert_eq!(patches.iter().map(Region::size).sum::<usize>(), 33);
+    }
+}

@@ -1,0 +1,103 @@
+//! Accumulators: a fixed list of typed vectors, one entry (or a few) per kept element.
+
+use crate::dtype::DType;
+use crate::element::Element;
+
+/// One vector of an accumulator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AccSpec {
+    /// Type of the entries.
+    pub dtype: DType,
+    /// Entries per kept element.
+    pub per_element: usize,
+}
+
+impl AccSpec {
+    /// One entry per kept element.
+    pub fn one(dtype: DType) -> Self {
+        AccSpec { dtype, per_element: 1 }
+    }
+
+    /// Bytes for this many kept elements.
+    pub fn nbytes(&self, kept: usize) -> usize {
+        (kept * self.per_element * self.dtype.itemsize()).next_multiple_of(8)
+    }
+}
+
+/// What has been folded so far, for a box of kept elements.
+#[derive(Debug, Clone)]
+pub struct Acc {
+    parts: Vec<AccPart>,
+    kept: usize,
+}
+
+#[derive(Debug, Clone)]
+struct AccPart {
+    words: Vec<u64>,
+    len: usize,
+    dtype: DType,
+}
+
+impl Acc {
+    /// An accumulator of zeros for `kept` elements.
+    pub fn zeroed(specs: &[AccSpec], kept: usize) -> Self {
+        let parts = specs
+            .iter()
+            .map(|spec| AccPart {
+                words: vec![0; spec.nbytes(kept) / 8],
+                len: kept * spec.per_element,
+                dtype: spec.dtype,
+            })
+            .collect();
+        Acc { parts, kept }
+    }
+
+    /// Kept elements it stands for.
+    pub fn kept(&self) -> usize {
+        self.kept
+    }
+
+    /// Bytes it takes.
+    pub fn nbytes(&self) -> usize {
+        self.parts.iter().map(|part| part.words.len() * 8).sum()
+    }
+
+    /// The entries of one vector.
+    pub fn part<T: Element>(&self, index: usize) -> &[T] {
+        self.parts[index].get()
+    }
+
+    /// The entries of one vector, to change.
+    pub fn part_mut<T: Element>(&mut self, index: usize) -> &mut [T] {
+        self.parts[index].get_mut()
+    }
+
+    /// The entries of two vectors (`first < second`), to change.
+    pub fn two_mut<T: Element, U: Element>(&mut self, first: usize, second: usize) -> (&mut [T], &mut [U]) {
+        let (low, high) = self.parts.split_at_mut(second);
+        (low[first].get_mut(), high[0].get_mut())
+    }
+
+    /// The entries of the first three vectors, to change.
+    pub fn three_mut<T: Element, U: Element, V: Element>(&mut self) -> (&mut [T], &mut [U], &mut [V]) {
+        let [first, second, third, ..] = self.parts.as_mut_slice() else {
+            panic!("the accumulator has three vectors or more");
+        };
+        (first.get_mut(), second.get_mut(), third.get_mut())
+    }
+}
+
+impl AccPart {
+    fn get<T: Element>(&self) -> &[T] {
+        assert_eq!(self.dtype, T::DTYPE, "a vector is read as what it is");
+        let bytes: &[u8] = bytemuck::cast_slice(&self.words);
+        bytemuck::cast_slice(&bytes[..self.len * size_of::<T>()])
+    }
+
+    fn get_mut<T: Element>(&mut self) -> &mut [T] {
+        assert_eq!(self.dtype, T::DTYPE, "a vector is written as what it is");
+        let len = self.len * size_of::<T>();
+        let bytes: &mut [u8] = bytemuck::cast_slice_mut(&mut self.words);
+        bytemuck::cast_slice_mut(&mut bytes[..len])
+    }
+}

@@ -1,0 +1,86 @@
+//! What regions are read from, and what they are written to.
+
+use std::fmt::Debug;
+
+use crate::block::{Block, ViewMut};
+use crate::chunks::ChunkGrid;
+use crate::error::Result;
+use crate::expr::Meta;
+use crate::region::Region;
+
+/// Something that regions are read from. It is the operation of a leaf of the expression, so it serialises as its
+/// description and is opened again where it is read.
+pub trait Source: Debug + Send + Sync {
+    /// Where it is, for messages: a URI, or a name.
+    fn uri(&self) -> String;
+
+    /// The values of a region that are in memory already. Costs nothing: no copy, no read.
+    fn borrow(&self, _region: &Region) -> Option<Block> {
+        None
+    }
+
+    /// The granules (chunks decoded together, or runs of bytes) that hold a region of rising steps, each once.
+    fn plan_read(&self, region: &Region) -> Result<Vec<Granule>>;
+
+    /// Starts reading a granule. What waits for a network is started here; what reads a local file happens in
+    /// [`Pending::finish`].
+    fn start(&self, granule: &Granule) -> Result<Box<dyn Pending + '_>>;
+
+    /// The grid that reads should keep to: edges at which nothing is decoded twice. `None` if any region costs its
+    /// size.
+    fn granule_grid(&self) -> Option<ChunkGrid> {
+        None
+    }
+}
+
+/// A part of a source that is read in one go.
+#[derive(Debug, Clone)]
+pub struct Granule {
+    /// Tells granules of a source apart, for the cache; `None` if it is read for one region alone.
+    pub key: Option<u64>,
+    /// The elements it delivers.
+    pub region: Region,
+    /// Bytes read.
+    pub encoded_bytes: usize,
+    /// Bytes of the decoded elements.
+    pub decoded_bytes: usize,
+    /// Bytes needed besides while decoding.
+    pub scratch_bytes: usize,
+}
+
+/// A read that has been started.
+pub trait Pending: Send {
+    /// Waits, decodes and writes the elements of the granule's region.
+    fn finish(self: Box<Self>, into: ViewMut<'_>) -> Result<()>;
+}
+
+/// Makes values from their positions alone: ranges, constants, random numbers.
+pub trait Generator: Debug + Send + Sync {
+    /// Writes the elements of a region of rising steps, dense in C order.
+    fn fill(&self, meta: &Meta, region: &Region, out: ViewMut<'_>) -> Result<()>;
+}
+
+/// Something that regions are written to.
+///
+/// A run calls `create` once, `write` from several threads for regions that do not overlap and together cover the
+/// array, then `commit` once; or `abort` if anything failed. Until `commit` has returned, no reader may take what is
+/// there for a whole array.
+pub trait Sink: Debug + Send + Sync {
+    /// Where it is, for messages.
+    fn uri(&self) -> String;
+
+    /// Makes ready for an array. Says on which grid writes must lie: every write is made of whole cells of it.
+    fn create(&self, meta: &Meta) -> Result<ChunkGrid>;
+
+    /// The grid that [`Sink::create`] will answer, for planning, without touching anything.
+    fn grid(&self, meta: &Meta) -> Result<ChunkGrid>;
+
+    /// Writes a region of whole grid cells.
+    fn write(&self, region: &Region, block: &Block) -> Result<()>;
+
+    /// Publishes the whole array.
+    fn commit(&self) -> Result<()>;
+
+    /// Removes what was written.
+    fn abort(&self);
+}
