@@ -314,7 +314,13 @@ impl<'a> ViewMut<'a> {
             offset += if axis.len > 0 { axis.start as isize * stride } else { 0 };
             strides.push(stride * axis.step);
         }
-        ViewMut { bytes: self.bytes, dtype: self.dtype, shape: region.shape(), strides, offset: offset as usize }
+        ViewMut {
+            bytes: self.bytes,
+            dtype: self.dtype,
+            shape: region.shape(),
+            strides,
+            offset: offset as usize,
+        }
     }
 
     /// The elements in C order, if they are dense.

@@ -114,7 +114,8 @@ impl AxisChunks {
         let width = step.unsigned_abs();
         if let AxisChunks::Regular { chunk, .. } = self {
             let aligned = if step > 0 { start % chunk < width } else { (start + 1) % chunk < width };
-            let whole = *chunk % width == 0 && (aligned || start / chunk == (start + (len - 1) * width) / chunk);
+            let whole =
+                *chunk % width == 0 && (aligned || start / chunk == (start + (len - 1) * width) / chunk);
             if whole && step > 0 {
                 return AxisChunks::regular(len, (chunk / width).max(1));
             }
@@ -128,7 +129,8 @@ impl AxisChunks {
         while i < len {
             let index = (start as isize + i as isize * step) as usize;
             let (first, length) = self.chunk_range(self.chunk_of(index));
-            let count = if step > 0 { (first + length - 1 - index) / width } else { (index - first) / width } + 1;
+            let count =
+                if step > 0 { (first + length - 1 - index) / width } else { (index - first) / width } + 1;
             let count = count.min(len - i);
             lengths.push(count);
             i += count;
@@ -151,7 +153,9 @@ impl ChunkGrid {
 
     /// Equal chunks over an array.
     pub fn regular(shape: &[usize], chunk: &[usize]) -> Self {
-        ChunkGrid::new(shape.iter().zip(chunk).map(|(&len, &chunk)| AxisChunks::regular(len, chunk)).collect())
+        ChunkGrid::new(
+            shape.iter().zip(chunk).map(|(&len, &chunk)| AxisChunks::regular(len, chunk)).collect(),
+        )
     }
 
     /// One chunk that holds everything.

@@ -204,11 +204,7 @@ impl DType {
             (_, Storage) => return None,
             (Bool, _) => high,
             (Unsigned, Unsigned) | (Signed, Signed) | (Float, Float) | (Complex, Complex) => {
-                if low.itemsize() > high.itemsize() {
-                    low
-                } else {
-                    high
-                }
+                if low.itemsize() > high.itemsize() { low } else { high }
             }
             (Unsigned, Signed) => match low.itemsize().max(high.itemsize() / 2) {
                 1 => DType::I16,

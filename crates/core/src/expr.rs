@@ -117,8 +117,9 @@ fn hash(op: &dyn Operation, inputs: &[Value]) -> Result<u128> {
         }
         None => {
             let mut bytes = Vec::with_capacity(128);
-            ciborium::into_writer(op, &mut bytes)
-                .map_err(|error| Error::Bug { what: format!("{} cannot be written as data: {error}", op.name()) })?;
+            ciborium::into_writer(op, &mut bytes).map_err(|error| Error::Bug {
+                what: format!("{} cannot be written as data: {error}", op.name()),
+            })?;
             hasher.update(&bytes);
         }
     }

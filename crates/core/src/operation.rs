@@ -120,7 +120,14 @@ pub trait Map: Debug {
     fn demand(&self, inputs: &[Meta], out: &Region, output: usize) -> Vec<Region>;
 
     /// Computes the region `at` of output `output`. The blocks are those demanded, of any strides.
-    fn apply(&self, blocks: &[Block], inputs: &[Meta], at: &Region, output: usize, out: &mut BlockMut) -> Result<()>;
+    fn apply(
+        &self,
+        blocks: &[Block],
+        inputs: &[Meta],
+        at: &Region,
+        output: usize,
+        out: &mut BlockMut,
+    ) -> Result<()>;
 
     /// Whether it is computed once for all, held, and never per task: for results that every task needs whole.
     fn is_held(&self) -> bool {

@@ -88,7 +88,11 @@ impl AxisMap {
             }
             AxisMap::SegmentOf { out_axis, length } => {
                 let (low, high) = out.axes()[out_axis].bounds();
-                if low == high { AxisRange::new(0, 0) } else { between(low / length, (high - 1) / length + 1) }
+                if low == high {
+                    AxisRange::new(0, 0)
+                } else {
+                    between(low / length, (high - 1) / length + 1)
+                }
             }
         }
     }

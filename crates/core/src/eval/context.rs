@@ -159,7 +159,9 @@ impl CacheState {
         // Stale keys must not pile up when few granules are used often.
         if self.order.len() > 64 + 4 * self.entries.len() {
             let entries = &self.entries;
-            self.order.retain(|(key, at)| matches!(entries.get(key), Some(Entry::Loaded { used, .. }) if used == at));
+            self.order.retain(
+                |(key, at)| matches!(entries.get(key), Some(Entry::Loaded { used, .. }) if used == at),
+            );
         }
     }
 

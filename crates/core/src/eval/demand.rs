@@ -99,8 +99,10 @@ pub(crate) fn demand<'a>(
                 is_held: held(slot).is_some(),
             };
             if !instance.is_held && !instance.region.is_empty() {
-                reads_of(graph, &mut instance, indices, &mut |input, region| {
-                    Request { output: input.output, region, asker: Asker::Instance(number, 0) }
+                reads_of(graph, &mut instance, indices, &mut |input, region| Request {
+                    output: input.output,
+                    region,
+                    asker: Asker::Instance(number, 0),
                 })?
                 .into_iter()
                 .enumerate()
@@ -236,7 +238,8 @@ fn instances_of(graph: &Graph, node: usize, requests: Vec<Request>) -> Vec<(usiz
                 Kind::Map(map) => map.widen(metas, &group.hull),
                 Kind::Reduce(reduce) => {
                     // Axes that an accumulator brings along are computed whole.
-                    let kept = reduce.domain(&graph.nodes[node].input_metas).len() - reduce.spec().axes().len();
+                    let kept =
+                        reduce.domain(&graph.nodes[node].input_metas).len() - reduce.spec().axes().len();
                     let mut region = group.hull;
                     for axis in kept..region.ndim() {
                         *region.axis_mut(axis) = AxisRange::new(0, metas[group.output].shape[axis]);

@@ -39,14 +39,15 @@ impl<'a> Fold<'a> {
         Fold { node, op, accumulators: op.accumulators(metas), maps, kept_axes }
     }
 
-    fn start(&self, kept: usize) -> Acc {
+    /// An accumulator of nothing.
+    pub(crate) fn start(&self, kept: usize) -> Acc {
         let mut acc = Acc::zeroed(&self.accumulators, kept);
         self.op.start(&mut acc);
         acc
     }
 
     /// The kept axes of a box of the domain.
-    fn kept_of(&self, patch: &Region) -> Region {
+    pub(crate) fn kept_region(&self, patch: &Region) -> Region {
         Region::new(self.kept_axes.iter().map(|&axis| patch.axes()[axis]).collect())
     }
 }
@@ -78,23 +79,46 @@ pub struct Partial {
 
 impl Evaluator<'_> {
     /// Folds a box of the domain that several reductions share. Their inputs are evaluated together, patch by patch.
-    pub fn fold(&self, folds: &[Fold<'_>], region: &Region, walk: &Walk, patch: &[usize]) -> Result<Vec<FoldTrees>> {
+    pub fn fold(
+        &self,
+        folds: &[Fold<'_>],
+        region: &Region,
+        walk: &Walk,
+        patch: &[usize],
+    ) -> Result<Vec<FoldTrees>> {
+        self.fold_with(folds, region, walk, patch, &[], &mut |_, _| Ok(()))
+    }
+
+    /// [`Evaluator::fold`], with other values over the same patches handed to `visit`.
+    pub(crate) fn fold_with(
+        &self,
+        folds: &[Fold<'_>],
+        region: &Region,
+        walk: &Walk,
+        patch: &[usize],
+        extra: &[Slot],
+        visit: &mut dyn FnMut(&Region, &[Block]) -> Result<()>,
+    ) -> Result<Vec<FoldTrees>> {
         let mut trees: Vec<FoldTrees> = folds.iter().map(|_| FoldTrees::new()).collect();
         for patch in walk.patches(region, patch) {
             let mut wants: Vec<(Slot, Region)> = Vec::new();
             for fold in folds {
                 let node = &self.graph.nodes[fold.node];
                 for (k, maps) in fold.maps.iter().enumerate() {
-                    wants.push((node.inputs[k], region_map::demand(maps, &patch, &node.input_metas[k].shape)));
+                    wants
+                        .push((node.inputs[k], region_map::demand(maps, &patch, &node.input_metas[k].shape)));
                 }
             }
+            let folded = wants.len();
+            wants.extend(extra.iter().map(|slot| (*slot, patch.clone())));
             let blocks = self.evaluate(&wants)?;
+            visit(&patch, &blocks[folded..])?;
             let mut next = 0;
             for (fold, trees) in folds.iter().zip(&mut trees) {
                 let range = next..next + fold.maps.len();
                 next = range.end;
                 let tree = trees
-                    .entry(fold.kept_of(&patch))
+                    .entry(fold.kept_region(&patch))
                     .or_insert_with(|| FoldTree::new(fold.op.spec().num_leaves()));
                 self.fold_patch(fold, tree, &patch, &wants[range.clone()], &blocks[range])?;
             }
@@ -134,14 +158,13 @@ impl Evaluator<'_> {
             let input = LeafInput { blocks, maps: &fold.maps, at: &leaf.region, spec, pool };
             let (kept, elements) = (input.kept(), input.elements());
             let start = || fold.start(kept);
-            tree.fold_part(fold.op, leaf.number, elements, leaf.size, start, |acc| fold.op.fold(acc, &input)).map_err(
-                |error| Error::Task {
+            tree.fold_part(fold.op, leaf.number, elements, leaf.size, start, |acc| fold.op.fold(acc, &input))
+                .map_err(|error| Error::Task {
                     op: node.op.name(),
                     region: leaf.region.to_string(),
                     source_uri: None,
                     source: Box::new(error),
-                },
-            )?;
+                })?;
         }
         Ok(())
     }
@@ -163,7 +186,7 @@ impl Evaluator<'_> {
         let mut trees = self.fold(&[fold], &region, walk, &patch)?.swap_remove(0);
         let fold = Fold::new(self.graph, slot.node);
         if trees.is_empty() {
-            trees.insert(fold.kept_of(&region), FoldTree::new(1));
+            trees.insert(fold.kept_region(&region), FoldTree::new(1));
         }
         let mut result = None;
         for (kept, mut tree) in trees {
@@ -179,7 +202,8 @@ impl Evaluator<'_> {
             let meta = self.graph.meta(slot);
             let result = result
                 .get_or_insert_with(|| BlockMut::take(meta.dtype, &out.shape(), Some(self.context.pool())));
-            let mut place = positions(&Region::new(out.axes()[..kept.ndim()].to_vec()), &kept).axes().to_vec();
+            let mut place =
+                positions(&Region::new(out.axes()[..kept.ndim()].to_vec()), &kept).axes().to_vec();
             place.extend(part.shape()[kept.ndim()..].iter().map(|&len| AxisRange::new(0, len)));
             result.slice_mut(&Region::new(place)).assign(&part);
         }
@@ -200,10 +224,5 @@ impl Evaluator<'_> {
             source: Box::new(error),
         })?;
         Ok(out.freeze())
-    }
-
-    /// An accumulator of nothing, for a reduction over an empty axis.
-    pub fn empty_acc(fold: &Fold<'_>, kept: usize) -> Acc {
-        fold.start(kept)
     }
 }

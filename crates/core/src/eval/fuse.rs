@@ -91,7 +91,9 @@ fn same_elements(
     k: usize,
 ) -> bool {
     let shape = &graph.nodes[user.slot.node].input_metas[k].shape;
-    shape.len() == user.region.ndim() && used.region == user.region && used.region == user.references[k].region
+    shape.len() == user.region.ndim()
+        && used.region == user.region
+        && used.region == user.references[k].region
 }
 
 /// Where an instruction finds an operand.
@@ -214,7 +216,8 @@ impl Program<'_> {
     fn run(&self, out: &mut BlockMut, forced_tile: Option<usize>) {
         let axes = self.axes(out.shape());
         let item = out.dtype().itemsize();
-        let widest = self.instructions.iter().map(|instruction| instruction.dtype.itemsize()).max().unwrap_or(8);
+        let widest =
+            self.instructions.iter().map(|instruction| instruction.dtype.itemsize()).max().unwrap_or(8);
         let live = (self.registers + self.operands.len().min(4) + 1) * widest.max(4);
         let tile = forced_tile.unwrap_or((TILE_BYTES / live).clamp(256, 2048) / 64 * 64).max(1);
         let size = out.size();
@@ -265,9 +268,9 @@ impl Program<'_> {
     fn tile(&self, scratch: &mut Scratch, len: usize, out: &mut [u8]) {
         for instruction in &self.instructions {
             let item = instruction.dtype.itemsize();
-            let mut target = instruction
-                .register
-                .map(|register| std::mem::replace(&mut scratch.registers[register], (Vec::new(), DType::Bool)));
+            let mut target = instruction.register.map(|register| {
+                std::mem::replace(&mut scratch.registers[register], (Vec::new(), DType::Bool))
+            });
             {
                 let operand = |from: &From| match *from {
                     From::Operand(k) => scratch.operand(&self.operands[k], k, len),
@@ -338,7 +341,9 @@ impl Scratch {
             Loaded::InPlace(start) => {
                 Tile::from_bytes(&block.buffer_bytes()[start * item..(start + len) * item], dtype, false)
             }
-            Loaded::Scalar(at) => Tile::from_bytes(&block.buffer_bytes()[at * item..(at + 1) * item], dtype, true),
+            Loaded::Scalar(at) => {
+                Tile::from_bytes(&block.buffer_bytes()[at * item..(at + 1) * item], dtype, true)
+            }
             Loaded::Gathered => {
                 let bytes: &[u8] = bytemuck::cast_slice(&self.gathered[k]);
                 Tile::from_bytes(&bytes[..len * item], dtype, false)

@@ -5,12 +5,16 @@ mod demand;
 mod fold;
 mod fuse;
 mod patch;
+mod task;
 mod walk;
 
 pub use context::{Context, Counters, Counts, GranuleCache, GranuleKey, LocalContext};
+pub(crate) use demand::{Demand, demand};
 pub use fold::{Fold, FoldTrees, Partial, domain_region};
+pub(crate) use fuse::Clusters;
 pub(crate) use patch::positions;
 pub use patch::{Evaluator, Held, HeldMap};
+pub use task::{Deliver, TaskOutput, finish_partial, run_task};
 pub use walk::{AxisCuts, PATCH_ELEMENTS, Walk, Walks};
 
 use crate::block::Block;

@@ -81,7 +81,10 @@ impl<'a> Evaluator<'a> {
                 held.block.slice(&positions(&held.region, &instance.region))
             } else if let Some(cluster) = clusters.members(number) {
                 Counters::add(&self.context.counters().kernels, cluster.len());
-                Counters::add(&self.context.counters().elements_computed, cluster.len() * instance.region.size());
+                Counters::add(
+                    &self.context.counters().elements_computed,
+                    cluster.len() * instance.region.size(),
+                );
                 let lookup = |number: usize| blocks[number].clone().expect("inputs are evaluated first");
                 run_cluster(self.graph, demand, cluster, &lookup, self.context.pool(), self.walks.tile())
             } else {
@@ -120,7 +123,12 @@ impl<'a> Evaluator<'a> {
             Kind::Source(source) => Some(source.uri()),
             _ => None,
         };
-        Error::Task { op: op.name(), region: instance.region.to_string(), source_uri, source: Box::new(error) }
+        Error::Task {
+            op: op.name(),
+            region: instance.region.to_string(),
+            source_uri,
+            source: Box::new(error),
+        }
     }
 
     fn instance(&self, demand: &Demand, instance: &Instance, blocks: &[Option<Block>]) -> Result<Block> {
@@ -177,19 +185,21 @@ impl<'a> Evaluator<'a> {
                         BlockMut::take(meta.dtype, &instance.region.shape(), Some(pool))
                     });
                     let shape = piece.place.shape();
-                    let block = if block.shape() == shape { block } else { block.reshaped(&shape, Some(pool)) };
+                    let block =
+                        if block.shape() == shape { block } else { block.reshaped(&shape, Some(pool)) };
                     out.slice_mut(&piece.place).assign(&block);
                 }
-                let out = out.ok_or_else(|| Error::Bug { what: format!("{} named no piece", node.op.name()) })?;
+                let out =
+                    out.ok_or_else(|| Error::Bug { what: format!("{} named no piece", node.op.name()) })?;
                 Ok(out.freeze())
             }
             Kind::Reduce(_) => {
                 Counters::add(&counters.kernels, 1);
                 self.reduce(instance.slot, &instance.region)
             }
-            Kind::Staged(_) => {
-                Err(Error::Bug { what: format!("{} was to be resolved before it is evaluated", node.op.name()) })
-            }
+            Kind::Staged(_) => Err(Error::Bug {
+                what: format!("{} was to be resolved before it is evaluated", node.op.name()),
+            }),
         }
     }
 
@@ -225,7 +235,8 @@ impl<'a> Evaluator<'a> {
         let mut out: Option<BlockMut> = None;
         for granule in &granules {
             let mut load = || {
-                let mut block = BlockMut::take(meta.dtype, &granule.region.shape(), Some(self.context.pool()));
+                let mut block =
+                    BlockMut::take(meta.dtype, &granule.region.shape(), Some(self.context.pool()));
                 source.start(granule)?.finish(block.view_mut())?;
                 loaded(granule);
                 Ok(block.freeze())
@@ -260,7 +271,11 @@ pub(crate) fn positions(region: &Region, asked: &Region) -> Region {
                     return AxisRange::new(0, 0);
                 }
                 let step = if asked.len > 1 { asked.step / range.step } else { 1 };
-                AxisRange::stepped(((asked.start - range.start) as isize / range.step) as usize, asked.len, step)
+                AxisRange::stepped(
+                    ((asked.start - range.start) as isize / range.step) as usize,
+                    asked.len,
+                    step,
+                )
             })
             .collect(),
     )

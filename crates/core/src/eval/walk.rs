@@ -31,7 +31,8 @@ impl AxisCuts {
         let mut last = low;
         let mut position = low;
         while position < high {
-            let chunk = self.chunks.chunk_of((self.start + self.step * position).min(self.chunks.len().max(1) - 1));
+            let chunk =
+                self.chunks.chunk_of((self.start + self.step * position).min(self.chunks.len().max(1) - 1));
             let (start, len) = self.chunks.chunk_range(chunk);
             let next = (start + len).saturating_sub(self.start).div_ceil(self.step).max(position + 1);
             if next < high && next - last >= at_least {
@@ -80,7 +81,8 @@ impl Walk {
             })
             .collect();
         let grow = |axis: usize, most: usize, patch: &mut Vec<usize>| {
-            let others: usize = patch.iter().enumerate().filter(|(other, _)| *other != axis).map(|(_, len)| len).product();
+            let others: usize =
+                patch.iter().enumerate().filter(|(other, _)| *other != axis).map(|(_, len)| len).product();
             let room = (target / others.max(1)).min(most).min(shape[axis]);
             let align = self.align[axis].max(1);
             let mut len = if align == usize::MAX { shape[axis] } else { room / align * align };
@@ -111,8 +113,9 @@ impl Walk {
         if region.is_empty() {
             return Vec::new();
         }
-        let axes: Vec<Vec<Vec<AxisRange>>> =
-            (0..region.ndim()).map(|axis| self.axis_patches(axis, &region.axes()[axis], patch[axis])).collect();
+        let axes: Vec<Vec<Vec<AxisRange>>> = (0..region.ndim())
+            .map(|axis| self.axis_patches(axis, &region.axes()[axis], patch[axis]))
+            .collect();
         let outer: Vec<usize> = axes.iter().map(Vec::len).collect();
         let mut patches = Vec::new();
         let mut granule = vec![0; outer.len()];
@@ -230,7 +233,8 @@ mod tests {
         let mut walk = Walk::plain(vec![1, 1]);
         walk.cuts[0] = Some(AxisCuts { chunks, start: 0, step: 1, whole: false });
         let patches = covered(&walk, &[100, 10], &[20, 10]);
-        let rows: Vec<(usize, usize)> = patches.iter().map(|p| (p.axes()[0].start, p.axes()[0].len)).collect();
+        let rows: Vec<(usize, usize)> =
+            patches.iter().map(|p| (p.axes()[0].start, p.axes()[0].len)).collect();
         assert_eq!(rows, [(0, 20), (20, 10), (30, 20), (50, 10), (60, 20), (80, 10), (90, 10)]);
     }
 

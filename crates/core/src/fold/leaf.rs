@@ -89,7 +89,13 @@ impl<'a> LeafInput<'a> {
         if let (Some(row_stride), Some(inner_stride)) = merged
             && (inner_stride == 1 || columns == 1)
         {
-            return LeafView { data: Cow::Borrowed(elements(block)), rows, columns, row_stride, offset: block.offset() };
+            return LeafView {
+                data: Cow::Borrowed(elements(block)),
+                rows,
+                columns,
+                row_stride,
+                offset: block.offset(),
+            };
         }
         let shape: Vec<usize> = outer_shape.into_iter().chain(inner_shape).collect();
         let strides: Vec<isize> = outer_strides.into_iter().chain(inner_strides).collect();

@@ -182,7 +182,8 @@ mod tests {
     fn the_leaves_of_a_box_are_numbered_in_c_order() {
         let spec = FoldSpec::new(&[4, 2, 2000], &[0, 2]);
         let region = Region::new(vec![AxisRange::new(1, 2), AxisRange::new(0, 1), AxisRange::new(1024, 976)]);
-        let parts: Vec<(usize, usize)> = spec.leaves_in(&region).map(|leaf| (leaf.number, leaf.size)).collect();
+        let parts: Vec<(usize, usize)> =
+            spec.leaves_in(&region).map(|leaf| (leaf.number, leaf.size)).collect();
         assert_eq!(parts, [(3, 976), (5, 976)]);
     }
 }

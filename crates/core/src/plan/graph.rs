@@ -91,7 +91,10 @@ impl Graph {
                 maps.push(own);
             }
             Kind::Elementwise(_) => {
-                maps = input_metas.iter().map(|meta| broadcast_maps(&meta.shape, &node.metas()[0].shape)).collect();
+                maps = input_metas
+                    .iter()
+                    .map(|meta| broadcast_maps(&meta.shape, &node.metas()[0].shape))
+                    .collect();
             }
             _ => {}
         }

@@ -55,7 +55,9 @@ pub fn substitute(outputs: &[Value], known: &FxHashMap<u128, Block>) -> Result<V
                         let op: Arc<dyn crate::Operation> = Arc::from(staged.resolve(&metas(), &values)?);
                         Some(Node::shared(op, inputs)?)
                     }
-                    None if changed => Some(Node::with_metas(node.op().clone(), inputs, node.metas().to_vec())?),
+                    None if changed => {
+                        Some(Node::with_metas(node.op().clone(), inputs, node.metas().to_vec())?)
+                    }
                     None => None,
                 }
             }
@@ -79,7 +81,10 @@ pub fn substitute(outputs: &[Value], known: &FxHashMap<u128, Block>) -> Result<V
 }
 
 /// Resolves every staged operation, computing what they wait for with `compute`.
-pub fn resolve_staged(outputs: &[Value], compute: &mut dyn FnMut(&Value) -> Result<Block>) -> Result<Vec<Value>> {
+pub fn resolve_staged(
+    outputs: &[Value],
+    compute: &mut dyn FnMut(&Value) -> Result<Block>,
+) -> Result<Vec<Value>> {
     let mut outputs = outputs.to_vec();
     let mut known = FxHashMap::default();
     loop {

@@ -1,7 +1,291 @@
 //! The plan: how an expression is cut into stages and tasks, within a budget.
+//!
+//! [`plan`] lowers the expression ([`Graph::lower`] simplifies views and shares equal nodes), drafts stages
+//! (`stages`), gives them grids (`place`), and proves that they fit the budget, in this order.
 
+mod explain;
 mod graph;
 mod late;
+mod place;
+mod probe;
+mod stage;
+mod stages;
+
+use rustc_hash::{FxHashMap, FxHashSet};
 
 pub use graph::{Graph, GraphNode, Slot};
 pub use late::{awaited, resolve_staged, substitute};
+pub use stage::{Late, Plan, PlanOptions, Request, Stage, StageFigures, StageOutput, Target, TargetKind};
+
+use crate::block::Block;
+use crate::error::{Error, Result};
+use crate::eval::{Fold, Held, HeldMap, Walks};
+use crate::expr::Value;
+use crate::region::Region;
+use place::{Placed, Room, in_strips, place, stage_outputs};
+use stages::{Draft, draft};
+
+/// Plans what is requested. Nothing is computed, and nothing takes longer because there are more chunks.
+///
+/// # Errors
+/// If no way of computing it fits the memory allowed.
+pub fn plan(requests: &[Request], options: &PlanOptions) -> Result<Plan> {
+    let numbered = requests.iter().cloned().enumerate().collect();
+    plan_with(numbered, &FxHashMap::default(), options)
+}
+
+/// Plans what waited for values, by the hashes of the nodes that gave them.
+pub(crate) fn resume(late: &Late, values: &[Block], options: &PlanOptions) -> Result<Plan> {
+    let known: FxHashMap<u128, Block> =
+        late.awaited.iter().zip(values).map(|(value, block)| (value.node.hash(), block.clone())).collect();
+    let values: Vec<Value> = late.requests.iter().map(|(_, request)| request.value().clone()).collect();
+    let renewed = substitute(&values, &known)?;
+    let requests = late
+        .requests
+        .iter()
+        .zip(renewed)
+        .map(|((number, old), value)| (*number, old.with_value(value)))
+        .collect();
+    plan_with(requests, &known, options)
+}
+
+fn plan_with(
+    requests: Vec<(usize, Request)>,
+    known: &FxHashMap<u128, Block>,
+    options: &PlanOptions,
+) -> Result<Plan> {
+    let (ready, late) = split_late(requests);
+    let mut kinds: Vec<(Value, TargetKind)> = Vec::new();
+    for (number, request) in &ready {
+        kinds.push(match request {
+            Request::Collect(value) => (value.clone(), TargetKind::Collect(*number)),
+            Request::Store(value, sink) => (value.clone(), TargetKind::Store(*number, sink.clone())),
+        });
+    }
+    if let Some(late) = &late {
+        // What is awaited is collected under numbers that no request has.
+        let awaited = late.awaited.iter().enumerate();
+        kinds.extend(awaited.map(|(k, value)| (value.clone(), TargetKind::Collect(usize::MAX - k))));
+    }
+    let values: Vec<&Value> = kinds.iter().map(|(value, _)| value).collect();
+    let graph = Graph::lower(&values);
+    let given = given_values(&graph, known);
+    let targets = graph.outputs.iter().copied().zip(kinds.iter().map(|(_, kind)| kind.clone())).collect();
+    let given_slots: FxHashSet<Slot> = given.keys().copied().collect();
+    let drafts = draft(&graph, targets, &given_slots)?;
+    let mut plan = Plan {
+        graph,
+        stages: Vec::new(),
+        targets: Vec::new(),
+        walks: Walks {
+            patch_elements: options.forced_patch.unwrap_or(crate::eval::PATCH_ELEMENTS),
+            forced_tile: options.forced_tile,
+            fuse: options.fuse,
+            ..Walks::default()
+        },
+        given,
+        options: options.clone(),
+        cache_bytes: 0,
+        peak_bytes: 0,
+        late,
+    };
+    place_all(&mut plan, drafts)?;
+    Ok(plan)
+}
+
+/// Requests that can be planned now, and those that wait for values.
+fn split_late(requests: Vec<(usize, Request)>) -> (Vec<(usize, Request)>, Option<Late>) {
+    let values: Vec<Value> = requests.iter().map(|(_, request)| request.value().clone()).collect();
+    let all = awaited(&values);
+    if all.is_empty() {
+        return (requests, None);
+    }
+    let (late, ready): (Vec<_>, Vec<_>) = requests
+        .into_iter()
+        .partition(|(_, request)| !awaited(std::slice::from_ref(request.value())).is_empty());
+    (ready, Some(Late { requests: late, awaited: all }))
+}
+
+fn given_values(graph: &Graph, known: &FxHashMap<u128, Block>) -> HeldMap {
+    let mut given = HeldMap::default();
+    for (number, node) in graph.nodes.iter().enumerate() {
+        if let Some(block) = known.get(&node.hash) {
+            let region = Region::full(block.shape());
+            given.insert(Slot { node: number, output: 0 }, Held { region, block: block.clone() });
+        }
+    }
+    given
+}
+
+/// Gives every draft its place, in order, and proves that what is held and what runs fits the budget.
+fn place_all(plan: &mut Plan, drafts: Vec<Draft>) -> Result<()> {
+    let options = plan.options.clone();
+    let (drafts, strips) = with_strips(plan, drafts)?;
+    let maker: FxHashMap<Slot, usize> = drafts
+        .iter()
+        .enumerate()
+        .flat_map(|(number, draft)| draft.outputs.iter().map(move |output| (output.slot, number)))
+        .flat_map(|(slot, number)| [(slot, number)])
+        .collect();
+    let maker_of = |slot: &Slot| {
+        maker.get(slot).copied().or_else(|| {
+            // Another output of a reduction that a stage folds.
+            maker.iter().find(|(other, _)| other.node == slot.node).map(|(_, number)| *number)
+        })
+    };
+    let mut numbers: Vec<FxHashMap<Slot, Vec<usize>>> = Vec::new();
+    for (stage, draft) in drafts.iter().enumerate() {
+        let mut own: FxHashMap<Slot, Vec<usize>> = FxHashMap::default();
+        for output in &draft.outputs {
+            for (slot, kind) in &output.targets {
+                own.entry(*slot).or_default().push(plan.targets.len());
+                let nbytes = output.region.size().saturating_mul(plan.graph.meta(*slot).dtype.itemsize());
+                plan.targets.push(Target {
+                    slot: *slot,
+                    region: output.region.clone(),
+                    kind: kind.clone(),
+                    nbytes,
+                    stage,
+                    readers: Vec::new(),
+                });
+            }
+        }
+        numbers.push(own);
+        for (slot, _) in &draft.reads {
+            for target in plan.targets.iter_mut().filter(|target| target.slot == *slot) {
+                if !matches!(target.kind, TargetKind::Store(..)) {
+                    target.readers.push(stage);
+                }
+            }
+        }
+    }
+    let mut strips = strips;
+    for (number, draft) in drafts.iter().enumerate() {
+        let held = held_bytes(plan, number) + partial_bytes(&plan.graph, draft);
+        if held > options.memory {
+            return Err(result_too_large(plan, number, held));
+        }
+        let room = Room { options: &options, bytes: options.memory - held };
+        let placed = match strips.remove(&number) {
+            Some(placed) => placed,
+            None => place(&plan.graph, draft, &room, &mut plan.walks)?,
+        };
+        let Placed { mut stage, cache_bytes } = placed;
+        stage.figures.held_bytes = held;
+        stage.outputs = stage_outputs(draft, &numbers[number]);
+        stage.depends =
+            draft.reads.iter().filter_map(|(slot, _)| maker_of(slot)).filter(|s| *s != number).collect();
+        stage.depends.sort_unstable();
+        stage.depends.dedup();
+        let running = options.threads.max(1).min(stage.num_tasks()) * stage.figures.task_bytes;
+        let peak = held + (running + cache_bytes).min(room.bytes);
+        plan.cache_bytes = plan.cache_bytes.max(cache_bytes);
+        plan.peak_bytes = plan.peak_bytes.max(peak);
+        plan.stages.push(stage);
+    }
+    Ok(())
+}
+
+/// Replaces pairs of stages (fold, then map with the result) by one stage over strips where that fits.
+fn with_strips(plan: &mut Plan, drafts: Vec<Draft>) -> Result<(Vec<Draft>, FxHashMap<usize, Placed>)> {
+    let mut replaced: FxHashMap<usize, Placed> = FxHashMap::default();
+    let mut gone: FxHashSet<usize> = FxHashSet::default();
+    for number in (0..drafts.len()).rev() {
+        let draft = &drafts[number];
+        if draft.repeated.is_empty()
+            || draft.outputs.iter().any(|output| output.is_fold)
+            || gone.contains(&number)
+        {
+            continue;
+        }
+        let makes = |other: &Draft, slot: &Slot| other.outputs.iter().any(|output| output.slot == *slot);
+        let makers: Vec<usize> = (0..drafts.len())
+            .filter(|&k| k != number && draft.repeated.keys().any(|slot| makes(&drafts[k], slot)))
+            .collect();
+        let others_read = drafts.iter().enumerate().any(|(k, other)| {
+            k != number
+                && other.reads.iter().any(|(slot, _)| makers.iter().any(|&maker| makes(&drafts[maker], slot)))
+        });
+        if others_read || makers.is_empty() {
+            continue;
+        }
+        let collected: usize = plan_result_bytes(&plan.graph, &drafts);
+        let room = Room { options: &plan.options, bytes: plan.options.memory.saturating_sub(collected) };
+        let parts: Vec<&Draft> = makers.iter().map(|&k| &drafts[k]).collect();
+        if let Some(placed) = in_strips(&plan.graph, draft, &parts, &room, &mut plan.walks)? {
+            replaced.insert(number, placed);
+            gone.extend(makers);
+        }
+    }
+    let mut kept = Vec::new();
+    let mut strips = FxHashMap::default();
+    for (number, mut draft) in drafts.into_iter().enumerate() {
+        if gone.contains(&number) {
+            continue;
+        }
+        if let Some(placed) = replaced.remove(&number) {
+            let local: FxHashSet<Slot> = placed.stage.local.iter().copied().collect();
+            draft.reads.retain(|(slot, _)| !local.contains(slot));
+            strips.insert(kept.len(), placed);
+        }
+        kept.push(draft);
+    }
+    Ok((kept, strips))
+}
+
+fn plan_result_bytes(graph: &Graph, drafts: &[Draft]) -> usize {
+    drafts
+        .iter()
+        .flat_map(|draft| &draft.outputs)
+        .filter(|output| output.targets.iter().any(|(_, kind)| matches!(kind, TargetKind::Collect(_))))
+        .map(|output| output.region.size().saturating_mul(graph.meta(output.slot).dtype.itemsize()))
+        .fold(0, usize::saturating_add)
+}
+
+/// Bytes of results and held values while a stage runs.
+fn held_bytes(plan: &Plan, stage: usize) -> usize {
+    let given: usize = plan.given.values().map(|held| held.block.nbytes()).sum();
+    let targets = plan.targets.iter().filter(|target| match target.kind {
+        TargetKind::Store(..) => false,
+        TargetKind::Collect(_) => target.stage <= stage,
+        TargetKind::Held => target.stage <= stage && target.readers.iter().any(|&reader| reader >= stage),
+    });
+    targets.map(|target| target.nbytes).fold(given, usize::saturating_add)
+}
+
+/// Bytes of partial folds that wait for their siblings.
+fn partial_bytes(graph: &Graph, draft: &Draft) -> usize {
+    draft
+        .outputs
+        .iter()
+        .filter(|output| output.is_fold)
+        .map(|output| {
+            let fold = Fold::new(graph, output.slot.node);
+            let kept: usize = output.region.size();
+            fold.accumulators.iter().map(|acc| acc.nbytes(kept)).sum::<usize>() * 2
+        })
+        .sum()
+}
+
+fn result_too_large(plan: &Plan, stage: usize, held: usize) -> Error {
+    let largest =
+        plan.targets.iter().filter(|target| target.stage <= stage).max_by_key(|target| target.nbytes);
+    let (what, help) = match largest {
+        Some(target) => {
+            let op = plan.graph.nodes[target.slot.node].op.name();
+            let shape = target.region.shape();
+            match target.kind {
+                TargetKind::Held => (
+                    format!("holding {op} of shape {shape:?} for a later stage"),
+                    "allow more memory, or store it first and compute the rest from what was stored".to_owned(),
+                ),
+                _ => (
+                    format!("the result of {op} of shape {shape:?}"),
+                    "store it instead (-o FILE on the command line, store() in Rust), or ask for a part of it".to_owned(),
+                ),
+            }
+        }
+        None => ("the values of earlier stages".to_owned(), "allow more memory".to_owned()),
+    };
+    Error::MemoryTooSmall { what, needed: held, allowed: plan.options.memory, help }
+}

@@ -1,0 +1,159 @@
+//! What a plan says about itself.
+
+use std::fmt::Write;
+
+use super::stage::{Plan, StageOutput, TargetKind};
+use crate::chunks::format_bytes;
+use crate::operation::Kind;
+
+/// Operations named in a program before it is cut short.
+const NAMES: usize = 12;
+
+/// A table: a line for every stage, and what it makes.
+pub(super) fn explain(plan: &Plan) -> String {
+    let mut rows: Vec<[String; 7]> =
+        vec![["stage", "domain", "tasks", "cell", "read", "out", "a task"].map(str::to_owned)];
+    for (number, stage) in plan.stages.iter().enumerate() {
+        let figures = &stage.figures;
+        let read = match (figures.bytes_read, figures.elements_generated) {
+            (0, 0) => "-".to_owned(),
+            (0, generated) => format!("{} made", format_count(generated)),
+            (bytes, _) => format!("{}{}", if figures.at_least { "≥ " } else { "" }, format_bytes(bytes)),
+        };
+        rows.push([
+            number.to_string(),
+            shape(&stage.domain.shape()),
+            format_count(stage.num_tasks()),
+            shape(&stage.grid.max_chunk()),
+            read,
+            format_bytes(figures.bytes_out),
+            format_bytes(figures.task_bytes),
+        ]);
+    }
+    let mut text = table(&rows);
+    for (number, stage) in plan.stages.iter().enumerate() {
+        let _ = write!(text, "\nstage {number}: {}", program(plan, number));
+        if !stage.local.is_empty() {
+            let names: Vec<String> =
+                stage.local.iter().map(|slot| plan.graph.nodes[slot.node].op.name()).collect();
+            let _ = write!(text, "\n  each cell first computes and keeps {}", names.join(", "));
+        }
+        if !stage.depends.is_empty() {
+            let names: Vec<String> = stage.depends.iter().map(ToString::to_string).collect();
+            let _ = write!(text, "\n  after stage {}", names.join(", "));
+        }
+        if stage.is_partial() {
+            let _ = write!(
+                text,
+                "\n  folded axes are cut: partial results are joined in the order of the fold tree"
+            );
+        }
+    }
+    if let Some(late) = &plan.late {
+        let _ = write!(
+            text,
+            "\nlate stage: {} to be cut when the counts of stage {} arrive",
+            plural(late.requests.len(), "result"),
+            plan.stages.len().saturating_sub(1)
+        );
+    }
+    let _ = write!(
+        text,
+        "\n{}, peak {} of {} allowed",
+        plural(plan.num_tasks(), "task"),
+        format_bytes(plan.peak_bytes),
+        format_bytes(plan.options.memory)
+    );
+    text
+}
+
+/// The operations of a stage, from the sources to what it makes.
+fn program(plan: &Plan, stage: usize) -> String {
+    let stage = &plan.stages[stage];
+    let mut names: Vec<String> = Vec::new();
+    let mut seen = rustc_hash::FxHashSet::default();
+    let mut open: Vec<(super::Slot, bool)> = Vec::new();
+    let mut makes = Vec::new();
+    for output in &stage.outputs {
+        let (slot, targets): (super::Slot, Vec<usize>) = match output {
+            StageOutput::Written { slot, targets } => (*slot, targets.clone()),
+            StageOutput::Folded { node, targets } => {
+                (super::Slot { node: *node, output: 0 }, targets.iter().map(|(_, target)| *target).collect())
+            }
+        };
+        open.push((slot, false));
+        for target in targets {
+            makes.push(match &plan.targets[target].kind {
+                TargetKind::Held => format!("{} held", plan.graph.nodes[slot.node].op.name()),
+                TargetKind::Collect(_) => "result in memory".to_owned(),
+                TargetKind::Store(_, sink) => format!("written to {}", sink.uri()),
+            });
+        }
+    }
+    let outputs: Vec<super::Slot> = open.iter().map(|(slot, _)| *slot).collect();
+    while let Some((slot, is_done)) = open.pop() {
+        let node = &plan.graph.nodes[slot.node];
+        if is_done {
+            names.push(node.op.name());
+            continue;
+        }
+        if !seen.insert(slot.node) || names.len() > 1000 {
+            continue;
+        }
+        let is_held = !outputs.contains(&slot) && plan.targets.iter().any(|target| target.slot == slot);
+        if is_held || plan.given.contains_key(&slot) {
+            names.push(format!("[{}]", node.op.name()));
+            continue;
+        }
+        if !matches!(node.op.kind(), Kind::View(_)) {
+            open.push((slot, true));
+        }
+        open.extend(node.inputs.iter().rev().take(50).map(|&input| (input, false)));
+    }
+    if names.len() > NAMES {
+        let left = names.len() - NAMES;
+        names.splice(NAMES / 2..NAMES / 2 + left, [format!("… {left} more …")]);
+    }
+    makes.dedup();
+    format!("{} → {}", names.join(", "), makes.join(", "))
+}
+
+fn shape(shape: &[usize]) -> String {
+    if shape.is_empty() {
+        return "()".into();
+    }
+    shape.iter().map(ToString::to_string).collect::<Vec<_>>().join(" × ")
+}
+
+fn plural(count: usize, what: &str) -> String {
+    format!("{} {what}{}", format_count(count), if count == 1 { "" } else { "s" })
+}
+
+/// 1234567 as "1 234 567".
+fn format_count(count: usize) -> String {
+    let digits = count.to_string();
+    let mut text = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i) % 3 == 0 {
+            text.push(' ');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+fn table(rows: &[[String; 7]]) -> String {
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..7).map(width).collect();
+    rows.iter()
+        .map(|row| {
+            let cells: Vec<String> = row
+                .iter()
+                .zip(&widths)
+                .map(|(cell, &width)| format!("{}{cell}", " ".repeat(width - cell.chars().count())))
+                .collect();
+            cells.join("  ")
+        })
+        .collect::<Vec<_>>()
+        .join("\n")
+}

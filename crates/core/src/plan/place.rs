@@ -1,0 +1,618 @@
+//! Where work goes: grids, walks and what is held, under the budget.
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use super::graph::{Graph, Slot};
+use super::probe::{Scope, fold_bytes, granule_cuts, touched, worst_patch};
+use super::stage::{PlanOptions, Stage, StageFigures, StageOutput, TargetKind};
+use super::stages::{Draft, alignment, common};
+use crate::buffer::rounded_size;
+use crate::chunks::{AxisChunks, ChunkGrid};
+use crate::error::{Error, Result};
+use crate::eval::{AxisCuts, Fold, PATCH_ELEMENTS, Walk, Walks};
+use crate::operation::Kind;
+use crate::region::{AxisRange, Region};
+
+/// A cell has at most this many elements, so that progress shows and a run can be stopped.
+const CELL_ELEMENTS: usize = 16 << 20;
+
+/// Tasks a thread should get, so that all end at about the same time.
+const TASKS_PER_THREAD: usize = 8;
+
+/// Cells are not cut shorter than this along the last axis without need: runs of memory and of files get short.
+const LAST_AXIS: usize = 1024;
+
+/// The part of the budget that kept granules may take.
+const CACHE_SHARE: usize = 4;
+
+/// A stage with everything decided but its numbers among the others.
+#[derive(Debug)]
+pub(crate) struct Placed {
+    pub stage: Stage,
+    pub cache_bytes: usize,
+}
+
+/// What the stage may use.
+pub(crate) struct Room<'a> {
+    pub options: &'a PlanOptions,
+    /// Bytes left after what is held.
+    pub bytes: usize,
+}
+
+/// Gives a stage its walk, its patch and its work grid.
+pub(crate) fn place(graph: &Graph, draft: &Draft, room: &Room<'_>, walks: &mut Walks) -> Result<Placed> {
+    add_inner_walks(graph, draft, walks)?;
+    let ndim = draft.domain.ndim();
+    let wants = |part: &Region| draft.wants(graph, part);
+    let (mut cuts, square) = granule_cuts(graph, &draft.domain, &wants, &draft.scope)?;
+    whole_blocks(graph, draft, &mut cuts)?;
+    let align: Vec<usize> = (0..ndim).map(|axis| alignment(graph, draft, axis, false)).collect();
+    let walk = Walk { cuts, align, square };
+    let units = units(graph, draft, &walk)?;
+    let threads = room.options.threads.max(1);
+    let share = room.bytes / threads;
+    let mut patch_elements = room.options.forced_patch.unwrap_or(PATCH_ELEMENTS);
+    let mut best: Option<Placed> = None;
+    loop {
+        let patch = walk.patch_shape(&draft.domain.shape(), patch_elements);
+        let fixed = largest_patch(graph, draft, &walk, &patch, walks)?;
+        // A share for every thread if possible; one task at a time if not.
+        for allowed in [share, room.bytes] {
+            let grid = grid(graph, draft, &units, &patch, fixed.total(), allowed, room.options);
+            let task_bytes = fixed.total() + cell_bytes(graph, draft, &grid);
+            let figures = figures(graph, draft, &walk, &grid, task_bytes)?;
+            let stage = stage(graph, draft, grid, walk.clone(), patch.clone(), figures);
+            let cache_bytes = (2 * fixed.granules * threads).min(room.bytes / CACHE_SHARE);
+            let fits = task_bytes + cache_bytes.min(fixed.granules) <= allowed;
+            let placed = Placed { stage, cache_bytes };
+            if fits {
+                return Ok(placed);
+            }
+            let is_smaller = best.as_ref().is_none_or(|best| task_bytes < best.stage.figures.task_bytes);
+            if is_smaller {
+                best = Some(placed);
+            }
+        }
+        if patch_elements <= 256 || room.options.forced_patch.is_some() {
+            let placed = best.ok_or_else(|| Error::Bug { what: "a stage without a candidate".into() })?;
+            return Err(too_small(graph, draft, &placed.stage, room));
+        }
+        patch_elements /= 4;
+        walks.patch_elements = walks.patch_elements.min(patch_elements);
+    }
+}
+
+fn stage(
+    graph: &Graph,
+    draft: &Draft,
+    grid: ChunkGrid,
+    walk: Walk,
+    patch: Vec<usize>,
+    figures: StageFigures,
+) -> Stage {
+    let finishes = (0..draft.domain.ndim())
+        .all(|axis| grid.axes()[axis].num_chunks() == 1 || !is_folded(graph, draft, axis));
+    Stage {
+        domain: draft.domain.clone(),
+        grid,
+        outputs: Vec::new(),
+        local: Vec::new(),
+        walk,
+        patch,
+        depends: Vec::new(),
+        finishes,
+        figures,
+    }
+}
+
+fn too_small(graph: &Graph, draft: &Draft, stage: &Stage, room: &Room<'_>) -> Error {
+    let output = &draft.outputs[0];
+    let op = graph.nodes[output.slot.node].op.name();
+    let held = room.options.memory.saturating_sub(room.bytes);
+    let mut help = format!("its smallest cell is {}", stage.cell(0));
+    if held > 0 {
+        help += &format!(", beside {} held for other stages", crate::chunks::format_bytes(held));
+    }
+    help += "; allow more memory, or give the sources and the output smaller chunks";
+    Error::MemoryTooSmall {
+        what: format!("{op} over {}", draft.domain),
+        needed: held + stage.figures.task_bytes,
+        allowed: room.options.memory,
+        help,
+    }
+}
+
+/// How the domains of the reductions inside a stage are walked.
+fn add_inner_walks(graph: &Graph, draft: &Draft, walks: &mut Walks) -> Result<()> {
+    let inline: Vec<usize> = draft.scope.inline.iter().copied().collect();
+    for node in inline {
+        let Kind::Reduce(op) = graph.nodes[node].op.kind() else { continue };
+        let domain = Region::full(&op.domain(&graph.nodes[node].input_metas));
+        let wants = |part: &Region| super::probe::fold_wants(graph, node, part);
+        let (cuts, square) = granule_cuts(graph, &domain, &wants, &draft.scope)?;
+        let align = (0..domain.ndim()).map(|axis| op.spec().walk_alignment(axis)).collect();
+        walks.inner.insert(node, Walk { cuts, align, square });
+    }
+    Ok(())
+}
+
+/// Functions of whole blocks are called for whole chunks: patches must not cut them.
+fn whole_blocks(graph: &Graph, draft: &Draft, cuts: &mut [Option<AxisCuts>]) -> Result<()> {
+    if draft.domain.is_empty() {
+        return Ok(());
+    }
+    let origin: Vec<AxisRange> = draft.domain.axes().iter().map(|axis| AxisRange::at(axis.start)).collect();
+    let reached = touched(graph, &draft.wants(graph, &Region::new(origin.clone())), &draft.scope)?;
+    for &node in &reached.ops {
+        let Kind::Map(map) = graph.nodes[node].op.kind() else { continue };
+        let metas = &graph.nodes[node].metas;
+        let corner = Region::new(metas[0].shape.iter().map(|_| AxisRange::at(0)).collect());
+        if metas[0].size() == 0 || map.widen(metas, &corner).size() == 1 {
+            continue;
+        }
+        let grid = &metas[0].chunks;
+        if draft.domain.ndim() != grid.axes().len() {
+            continue;
+        }
+        for (axis, chunks) in grid.axes().iter().enumerate() {
+            if draft.domain.axes()[axis].len == chunks.len() {
+                cuts[axis] = Some(AxisCuts { chunks: chunks.clone(), start: 0, step: 1, whole: true });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// How a cell may be cut along an axis.
+#[derive(Debug, Clone)]
+enum Unit {
+    /// At multiples of this many positions.
+    Multiple(usize),
+    /// At the ends of these chunks.
+    Ends(AxisChunks),
+}
+
+/// Cells own whole chunks of every sink, whole leaves, and if possible whole granules.
+fn units(graph: &Graph, draft: &Draft, walk: &Walk) -> Result<Vec<Unit>> {
+    let mut units = Vec::with_capacity(draft.domain.ndim());
+    for axis in 0..draft.domain.ndim() {
+        let range = draft.domain.axes()[axis];
+        let leaf = alignment(graph, draft, axis, true);
+        let mut unit = leaf;
+        let mut ends = None;
+        for output in draft.outputs.iter().filter(|output| !output.is_fold) {
+            for (slot, kind) in &output.targets {
+                if let TargetKind::Store(_, sink) = kind {
+                    match &sink.grid(graph.meta(*slot))?.axes()[axis] {
+                        AxisChunks::Regular { chunk, .. } => unit = common(unit, *chunk),
+                        irregular => ends = Some(irregular.clone()),
+                    }
+                }
+            }
+        }
+        if let Some(ends) = ends {
+            units.push(Unit::Ends(ends));
+            continue;
+        }
+        if let Some(cuts) = &walk.cuts[axis] {
+            match &cuts.chunks {
+                AxisChunks::Regular { chunk, .. } if cuts.start % chunk == 0 => {
+                    let granule = (chunk / cuts.step / range.step.unsigned_abs()).max(1);
+                    let both = common(unit, granule);
+                    // Granules that do not fit the sink's chunks are decoded by two cells rather than joined far.
+                    if cuts.whole || both <= 8 * unit.max(granule) {
+                        unit = both;
+                    }
+                }
+                AxisChunks::Rectilinear { .. } if cuts.whole && unit == 1 => {
+                    units.push(Unit::Ends(cuts.chunks.clone()));
+                    continue;
+                }
+                _ => {}
+            }
+        }
+        units.push(Unit::Multiple(unit.min(range.len.max(1))));
+    }
+    Ok(units)
+}
+
+/// Cuts the domain into cells, as few as fit the memory allowed and keep all threads busy.
+fn grid(
+    graph: &Graph,
+    draft: &Draft,
+    units: &[Unit],
+    patch: &[usize],
+    fixed: usize,
+    allowed: usize,
+    options: &PlanOptions,
+) -> ChunkGrid {
+    let shape = draft.domain.shape();
+    let ndim = shape.len();
+    let elements: usize = shape.iter().product();
+    let least: usize = patch.iter().product();
+    let tasks = options.threads.max(1) * TASKS_PER_THREAD;
+    let target = options
+        .forced_cell
+        .unwrap_or_else(|| (elements / tasks).clamp(least.min(CELL_ELEMENTS), CELL_ELEMENTS));
+    let folded: FxHashSet<usize> = (0..ndim).filter(|&axis| is_folded(graph, draft, axis)).collect();
+    let mut cell = shape.clone();
+    loop {
+        let size: usize = cell.iter().product();
+        let too_many_bytes = fixed + cell_bytes(graph, draft, &regular(&shape, &cell, units)) > allowed;
+        if size <= target && !too_many_bytes {
+            break;
+        }
+        let least_len = |axis: usize| {
+            let unit = match &units[axis] {
+                Unit::Multiple(unit) => *unit,
+                Unit::Ends(ends) => ends.max_chunk(),
+            };
+            let run = if axis + 1 == ndim && options.forced_cell.is_none() { LAST_AXIS } else { 1 };
+            if too_many_bytes { unit } else { unit.max(run) }
+        };
+        let can_cut = |axis: usize| cell[axis] > least_len(axis);
+        // Kept axes first, outermost first: cells of whole runs that share nothing. Then folded axes.
+        let kept = (0..ndim).filter(|axis| !folded.contains(axis));
+        let rest = (0..ndim).filter(|axis| folded.contains(axis));
+        let Some(axis) = kept.chain(rest).find(|&axis| can_cut(axis)) else { break };
+        let parts = size.div_ceil(target.max(1)).max(2);
+        let unit = match &units[axis] {
+            Unit::Multiple(unit) => *unit,
+            Unit::Ends(_) => 1,
+        };
+        let wanted = cell[axis]
+            .div_ceil(if too_many_bytes { 2 } else { parts })
+            .max(least_len(axis).min(cell[axis] / 2));
+        let len = wanted.div_ceil(unit) * unit;
+        cell[axis] = if len < cell[axis] { len } else { unit.max(cell[axis] / 2 / unit * unit) };
+    }
+    regular(&shape, &cell, units)
+}
+
+fn regular(shape: &[usize], cell: &[usize], units: &[Unit]) -> ChunkGrid {
+    let axes = shape.iter().zip(cell).zip(units).map(|((&len, &cell), unit)| match unit {
+        Unit::Multiple(_) => AxisChunks::regular(len, cell),
+        Unit::Ends(ends) => {
+            // Chunks of the sink run together up to the wished length.
+            let mut lengths = Vec::new();
+            let mut sum = 0;
+            for length in ends.chunk_lengths() {
+                if sum > 0 && sum + length > cell {
+                    lengths.push(sum);
+                    sum = 0;
+                }
+                sum += length;
+            }
+            lengths.push(sum);
+            AxisChunks::from_lengths(&lengths)
+        }
+    });
+    ChunkGrid::new(axes.collect())
+}
+
+/// Whether a reduction of the stage folds this axis.
+pub(crate) fn is_folded(graph: &Graph, draft: &Draft, axis: usize) -> bool {
+    draft.outputs.iter().filter(|output| output.is_fold).any(|output| {
+        matches!(graph.nodes[output.slot.node].op.kind(), Kind::Reduce(op) if op.spec().axes().contains(&axis))
+    })
+}
+
+/// Bytes that a task keeps for its whole cell: what it will hand to a sink, and its accumulators.
+fn cell_bytes(graph: &Graph, draft: &Draft, grid: &ChunkGrid) -> usize {
+    let cell: Vec<AxisRange> = draft
+        .domain
+        .axes()
+        .iter()
+        .zip(grid.max_chunk())
+        .map(|(axis, len)| axis.compose(&AxisRange::new(0, len)))
+        .collect();
+    let cell = Region::new(cell);
+    draft
+        .outputs
+        .iter()
+        .map(|output| {
+            if output.is_fold {
+                return fold_bytes(&Fold::new(graph, output.slot.node), &cell);
+            }
+            let stored = output.targets.iter().any(|(_, kind)| matches!(kind, TargetKind::Store(..)));
+            if stored { rounded_size(cell.size() * graph.meta(output.slot).dtype.itemsize()) } else { 0 }
+        })
+        .sum()
+}
+
+/// The dearest of some patches: corners and the middle of the domain.
+fn largest_patch(
+    graph: &Graph,
+    draft: &Draft,
+    walk: &Walk,
+    patch: &[usize],
+    walks: &Walks,
+) -> Result<super::probe::PatchCost> {
+    let shape = draft.domain.shape();
+    if draft.domain.is_empty() {
+        return Ok(Default::default());
+    }
+    let sample = |share: f64| {
+        let axes = (0..shape.len()).map(|axis| {
+            let len = patch[axis].min(shape[axis]);
+            let align = if walk.align[axis] == usize::MAX { shape[axis] } else { walk.align[axis].max(1) };
+            let start = ((shape[axis] - len) as f64 * share) as usize / align * align;
+            draft.domain.axes()[axis].compose(&AxisRange::new(start, len.min(shape[axis] - start)))
+        });
+        Region::new(axes.collect())
+    };
+    let patches = [sample(0.0), sample(0.5), sample(1.0)];
+    let wants = |part: &Region| draft.wants(graph, part);
+    worst_patch(graph, &patches, &wants, &draft.scope, walks)
+}
+
+/// What the stage will read and write, if it is cut by this grid.
+fn figures(
+    graph: &Graph,
+    draft: &Draft,
+    walk: &Walk,
+    grid: &ChunkGrid,
+    task_bytes: usize,
+) -> Result<StageFigures> {
+    let whole = touched(graph, &draft.wants(graph, &draft.domain), &draft.scope)?;
+    let mut figures = StageFigures { task_bytes, ..Default::default() };
+    for (slot, region) in &whole.reads {
+        let meta = graph.meta(*slot);
+        match graph.nodes[slot.node].op.kind() {
+            Kind::Generator(_) => figures.elements_generated += region.size(),
+            Kind::Source(source) => {
+                let nothing = Region::new(vec![AxisRange::new(0, 0); region.ndim()]);
+                if source.borrow(&nothing).is_some() {
+                    continue;
+                }
+                let elements = match source.granule_grid() {
+                    Some(granules) => granule_elements(&granules, region),
+                    None => region.size(),
+                };
+                figures.bytes_read += elements * meta.dtype.itemsize();
+            }
+            _ => {}
+        }
+    }
+    figures.at_least = (0..draft.domain.ndim()).any(|axis| {
+        let cells = &grid.axes()[axis];
+        cells.num_chunks() > 1
+            && match &walk.cuts[axis] {
+                Some(AxisCuts { chunks: AxisChunks::Regular { chunk, .. }, start, step, .. }) => {
+                    start % chunk != 0 || (cells.max_chunk() * step) % chunk != 0
+                }
+                Some(_) => true,
+                None => figures.bytes_read > 0 && walk.cuts.iter().any(Option::is_some),
+            }
+    });
+    figures.bytes_out = draft
+        .outputs
+        .iter()
+        .map(|output| output.region.size() * graph.meta(output.slot).dtype.itemsize())
+        .sum();
+    Ok(figures)
+}
+
+/// Elements of all granules that a rising region touches.
+fn granule_elements(grid: &ChunkGrid, region: &Region) -> usize {
+    grid.axes()
+        .iter()
+        .zip(region.axes())
+        .map(|(chunks, range)| {
+            if range.len == 0 {
+                return 0;
+            }
+            let (low, high) = range.bounds();
+            let (first, last) = (chunks.chunk_of(low), chunks.chunk_of(high - 1));
+            if range.step as usize <= chunks.chunk_range(first).1 {
+                let (start, _) = chunks.chunk_range(first);
+                let (end, len) = chunks.chunk_range(last);
+                return end + len - start;
+            }
+            (0..range.len).map(|i| chunks.chunk_range(chunks.chunk_of(range.get(i))).1).sum()
+        })
+        .product()
+}
+
+/// Tries to fold what a stage holds inside its own cells instead: a strip that holds the folded axes whole is read
+/// once, kept, folded and mapped.
+pub(crate) fn in_strips(
+    graph: &Graph,
+    draft: &Draft,
+    makers: &[&Draft],
+    room: &Room<'_>,
+    walks: &mut Walks,
+) -> Result<Option<Placed>> {
+    if draft.domain.is_empty() || makers.is_empty() {
+        return Ok(None);
+    }
+    let mut scope = Scope { held: draft.scope.held.clone(), inline: draft.scope.inline.clone() };
+    let mut folds: Vec<Slot> = Vec::new();
+    for maker in makers {
+        for output in &maker.outputs {
+            let only_ours = output.targets.iter().all(|(_, kind)| matches!(kind, TargetKind::Held));
+            if !only_ours || !output.is_fold || !maker.reads.is_empty() {
+                return Ok(None);
+            }
+            scope.held.remove(&output.slot);
+            folds.push(output.slot);
+        }
+        scope.inline.extend(&maker.scope.inline);
+    }
+    folds.sort_unstable();
+    let never_cut: FxHashSet<usize> = draft.repeated.values().flatten().copied().collect();
+    let shape = draft.domain.shape();
+    let cuttable: Vec<usize> =
+        (0..shape.len()).filter(|axis| !never_cut.contains(axis) && shape[*axis] > 1).collect();
+    let Some(&axis) = cuttable.first() else { return Ok(None) };
+    // What every task keeps: its part of the sources, and the folded results.
+    let inline = Scope {
+        held: scope.held.clone(),
+        inline: scope.inline.iter().copied().chain(folds.iter().map(|slot| slot.node)).collect(),
+    };
+    let sources: Vec<Slot> = {
+        let whole = touched(graph, &draft.wants(graph, &draft.domain), &inline)?;
+        let mut counts: FxHashMap<Slot, usize> = FxHashMap::default();
+        for (slot, _) in &whole.reads {
+            *counts.entry(*slot).or_default() += 1;
+        }
+        let mut sources: Vec<Slot> = counts
+            .into_iter()
+            .filter(|(slot, count)| *count > 1 && is_dear(graph, *slot))
+            .map(|(slot, _)| slot)
+            .collect();
+        sources.sort_unstable();
+        sources
+    };
+    if sources.is_empty() {
+        return Ok(None);
+    }
+    let local: Vec<Slot> = sources.iter().chain(&folds).copied().collect();
+    let strip = Draft {
+        scope: Scope {
+            held: scope.held.iter().chain(&local).copied().collect(),
+            inline: scope.inline.clone(),
+        },
+        ..draft.clone()
+    };
+    let wants = |part: &Region| strip.wants(graph, part);
+    let (cuts, square) =
+        granule_cuts(graph, &draft.domain, &|part: &Region| draft.wants(graph, part), &inline)?;
+    let align = vec![1; shape.len()];
+    let walk = Walk { cuts, align, square };
+    let units = units(graph, &strip, &walk)?;
+    let Unit::Multiple(unit) = units[axis] else { return Ok(None) };
+    let least = if axis + 1 == shape.len() { unit.max(LAST_AXIS.min(shape[axis])) } else { unit };
+    let threads = room.options.threads.max(1);
+    let share = room.bytes / threads;
+    let mut len = shape[axis].div_ceil(threads * 2).next_multiple_of(unit);
+    let patch = walk.patch_shape(&shape, PATCH_ELEMENTS);
+    let fixed = largest_patch(graph, &strip, &walk, &patch, walks)?;
+    loop {
+        let mut cell = shape.clone();
+        cell[axis] = len.min(shape[axis]);
+        let region = Region::new(
+            draft
+                .domain
+                .axes()
+                .iter()
+                .zip(&cell)
+                .map(|(a, &len)| a.compose(&AxisRange::new(0, len)))
+                .collect(),
+        );
+        let kept = strip_bytes(graph, &wants(&region), &inline, &sources, &folds)?;
+        let grid = regular(&shape, &cell, &units);
+        let task_bytes = fixed.total() + kept + cell_bytes(graph, &strip, &grid);
+        if task_bytes <= share {
+            for slot in &folds {
+                let Kind::Reduce(op) = graph.nodes[slot.node].op.kind() else { continue };
+                let align = (0..op.domain(&graph.nodes[slot.node].input_metas).len())
+                    .map(|axis| op.spec().walk_alignment(axis))
+                    .collect();
+                walks.inner.insert(slot.node, Walk::plain(align));
+            }
+            let figures =
+                StageFigures { task_bytes, ..figures_of_strips(graph, draft, &inline, &walk, &grid)? };
+            let mut stage = stage(graph, &strip, grid, walk, patch, figures);
+            stage.local = local;
+            return Ok(Some(Placed { stage, cache_bytes: fixed.granules * threads }));
+        }
+        if len <= least {
+            return Ok(None);
+        }
+        len = (len / 2).next_multiple_of(unit).max(least);
+    }
+}
+
+fn figures_of_strips(
+    graph: &Graph,
+    draft: &Draft,
+    inline: &Scope,
+    walk: &Walk,
+    grid: &ChunkGrid,
+) -> Result<StageFigures> {
+    let once = Draft { scope: inline.clone(), ..draft.clone() };
+    let mut figures = figures(graph, &once, walk, grid, 0)?;
+    // Every source is counted for the fold and for the map, and read once.
+    let whole = touched(graph, &once.wants(graph, &once.domain), inline)?;
+    let mut seen: FxHashSet<Slot> = FxHashSet::default();
+    let (mut bytes, mut elements) = (0, 0);
+    for (slot, region) in &whole.reads {
+        let is_new = seen.insert(*slot);
+        let size = region.size();
+        match graph.nodes[slot.node].op.kind() {
+            Kind::Generator(_) if is_new => elements += size,
+            Kind::Source(source) if is_new && is_dear(graph, *slot) => {
+                let size = source.granule_grid().map_or(size, |grid| granule_elements(&grid, region));
+                bytes += size * graph.meta(*slot).dtype.itemsize();
+            }
+            _ => {}
+        }
+    }
+    figures.bytes_read = bytes;
+    figures.elements_generated = elements;
+    Ok(figures)
+}
+
+/// Bytes of what a task computes over its whole cell and keeps.
+fn strip_bytes(
+    graph: &Graph,
+    wants: &[(Slot, Region)],
+    inline: &Scope,
+    sources: &[Slot],
+    folds: &[Slot],
+) -> Result<usize> {
+    let cell = touched(graph, wants, inline)?;
+    let mut hulls: FxHashMap<Slot, Region> = FxHashMap::default();
+    for (slot, region) in cell.reads.iter().chain(&cell.folded) {
+        if sources.contains(slot) || folds.contains(slot) {
+            let hull = hulls.entry(*slot).or_insert_with(|| region.clone());
+            *hull = hull.hull(region);
+        }
+    }
+    Ok(hulls
+        .iter()
+        .map(|(slot, region)| {
+            let nbytes = rounded_size(region.size() * graph.meta(*slot).dtype.itemsize());
+            if folds.contains(slot) {
+                let domain = crate::eval::domain_region(graph, slot.node, region);
+                return nbytes + fold_bytes(&Fold::new(graph, slot.node), &domain);
+            }
+            nbytes
+        })
+        .sum())
+}
+
+/// Whether reading a source again would cost something.
+fn is_dear(graph: &Graph, slot: Slot) -> bool {
+    match graph.nodes[slot.node].op.kind() {
+        Kind::Source(source) => {
+            let ndim = graph.meta(slot).ndim();
+            source.borrow(&Region::new(vec![AxisRange::new(0, 0); ndim])).is_none()
+        }
+        Kind::Generator(_) => graph.nodes[slot.node].op.cost() > 4.0,
+        _ => false,
+    }
+}
+
+/// The outputs of a draft as the stage has them, with the numbers of their targets.
+pub(crate) fn stage_outputs(draft: &Draft, target: &FxHashMap<Slot, Vec<usize>>) -> Vec<StageOutput> {
+    draft
+        .outputs
+        .iter()
+        .map(|output| {
+            let numbers = |slot: Slot| target.get(&slot).cloned().unwrap_or_default();
+            if !output.is_fold {
+                return StageOutput::Written { slot: output.slot, targets: numbers(output.slot) };
+            }
+            let mut slots: Vec<Slot> = output.targets.iter().map(|(slot, _)| *slot).collect();
+            slots.sort_unstable();
+            slots.dedup();
+            let targets = slots
+                .into_iter()
+                .flat_map(|slot| numbers(slot).into_iter().map(move |number| (slot.output, number)))
+                .collect();
+            StageOutput::Folded { node: output.slot.node, targets }
+        })
+        .collect()
+}

@@ -1,0 +1,241 @@
+//! What a plan is made of.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::graph::{Graph, Slot};
+use crate::chunks::ChunkGrid;
+use crate::error::Result;
+use crate::eval::{HeldMap, Walk, Walks};
+use crate::expr::{Meta, Value};
+use crate::region::Region;
+use crate::source::Sink;
+
+/// What is to happen with a value.
+#[derive(Debug, Clone)]
+pub enum Request {
+    /// Its elements are wanted in memory.
+    Collect(Value),
+    /// Its elements are to be written.
+    Store(Value, Arc<dyn Sink>),
+}
+
+impl Request {
+    /// The value.
+    pub fn value(&self) -> &Value {
+        match self {
+            Request::Collect(value) | Request::Store(value, _) => value,
+        }
+    }
+
+    pub(crate) fn with_value(&self, value: Value) -> Request {
+        match self {
+            Request::Collect(_) => Request::Collect(value),
+            Request::Store(_, sink) => Request::Store(value, sink.clone()),
+        }
+    }
+}
+
+/// What a plan may use, and what tests force on it.
+#[derive(Debug, Clone)]
+pub struct PlanOptions {
+    /// Bytes one process may hold.
+    pub memory: usize,
+    /// Tasks that run at once.
+    pub threads: usize,
+    /// For tests: elements of a cell, however odd.
+    pub forced_cell: Option<usize>,
+    /// For tests: elements of a patch.
+    pub forced_patch: Option<usize>,
+    /// For tests: elements of a tile.
+    pub forced_tile: Option<usize>,
+    /// For tests: whether elementwise neighbours run as one program.
+    pub fuse: bool,
+}
+
+impl Default for PlanOptions {
+    fn default() -> Self {
+        PlanOptions {
+            memory: 1 << 30,
+            threads: 1,
+            forced_cell: None,
+            forced_patch: None,
+            forced_tile: None,
+            fuse: true,
+        }
+    }
+}
+
+/// Where a region of a value goes.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// The value.
+    pub slot: Slot,
+    /// The part of it that is needed; rising on every axis.
+    pub region: Region,
+    /// What becomes of it.
+    pub kind: TargetKind,
+    /// Bytes of all its elements.
+    pub nbytes: usize,
+    /// The stage that makes it.
+    pub stage: usize,
+    /// The stages that read it.
+    pub readers: Vec<usize>,
+}
+
+/// What becomes of a target.
+#[derive(Debug, Clone)]
+pub enum TargetKind {
+    /// Held in memory until the last stage that reads it is done.
+    Held,
+    /// Given to the user: the number of the request. Held as well while stages read it.
+    Collect(usize),
+    /// Written: the number of the request, and where.
+    Store(usize, Arc<dyn Sink>),
+}
+
+/// What the cells of a stage make.
+#[derive(Debug, Clone)]
+pub enum StageOutput {
+    /// The value over the cell.
+    Written {
+        /// The value.
+        slot: Slot,
+        /// Where it goes.
+        targets: Vec<usize>,
+    },
+    /// A reduction of the cell.
+    Folded {
+        /// The reduction.
+        node: usize,
+        /// Its outputs and where they go.
+        targets: Vec<(usize, usize)>,
+    },
+}
+
+/// A domain, a work grid over it, one program, one or more outputs.
+#[derive(Debug, Clone)]
+pub struct Stage {
+    /// The box of the domain that is walked.
+    pub domain: Region,
+    /// How the box is cut into cells, in positions of the box.
+    pub grid: ChunkGrid,
+    /// What the cells make.
+    pub outputs: Vec<StageOutput>,
+    /// Values that a task computes over its whole cell beforehand and keeps, inputs first.
+    pub local: Vec<Slot>,
+    /// How a cell is walked.
+    pub walk: Walk,
+    /// Lengths of a patch.
+    pub patch: Vec<usize>,
+    /// Stages that must be done before.
+    pub depends: Vec<usize>,
+    /// Whether every cell holds the folded axes whole, so that a task finishes its reductions.
+    pub finishes: bool,
+    /// Predictions.
+    pub figures: StageFigures,
+}
+
+/// What a stage is predicted to take.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct StageFigures {
+    /// Bytes of one task at its worst.
+    pub task_bytes: usize,
+    /// Decoded bytes read from stores.
+    pub bytes_read: usize,
+    /// Whether cells share granules, so that more may be read.
+    pub at_least: bool,
+    /// Elements made by generators.
+    pub elements_generated: usize,
+    /// Bytes of the outputs.
+    pub bytes_out: usize,
+    /// Bytes of results and held values while the stage runs.
+    pub held_bytes: usize,
+}
+
+impl Stage {
+    /// Number of tasks.
+    pub fn num_tasks(&self) -> usize {
+        self.grid.num_chunks()
+    }
+
+    /// The box of a task, in coordinates of the domain.
+    pub fn cell(&self, mut number: usize) -> Region {
+        let mut axes = Vec::with_capacity(self.domain.ndim());
+        for (chunks, range) in self.grid.axes().iter().zip(self.domain.axes()).rev() {
+            let count = chunks.num_chunks();
+            let (start, len) = chunks.chunk_range(number % count);
+            number /= count;
+            axes.push(range.compose(&crate::region::AxisRange::new(start, len)));
+        }
+        axes.reverse();
+        Region::new(axes)
+    }
+
+    /// Whether some of its cells cover only part of what a reduction folds.
+    pub fn is_partial(&self) -> bool {
+        !self.finishes && self.outputs.iter().any(|output| matches!(output, StageOutput::Folded { .. }))
+    }
+}
+
+/// How some values are to be computed: a list of stages, each before those that need it.
+#[derive(Clone)]
+pub struct Plan {
+    /// The expression.
+    pub graph: Graph,
+    /// The stages, in order.
+    pub stages: Vec<Stage>,
+    /// Where their outputs go.
+    pub targets: Vec<Target>,
+    /// How domains inside patches are walked.
+    pub walks: Walks,
+    /// Values of earlier plans.
+    pub given: HeldMap,
+    /// What was allowed.
+    pub options: PlanOptions,
+    /// Bytes for decoded granules kept between patches.
+    pub cache_bytes: usize,
+    /// The most bytes that are in use at once, by the plan's own reckoning.
+    pub peak_bytes: usize,
+    /// What is left to plan when this plan is done.
+    pub late: Option<Late>,
+}
+
+/// The part of a computation that can be planned only when some values are known.
+#[derive(Debug, Clone)]
+pub struct Late {
+    /// What was asked for.
+    pub requests: Vec<(usize, Request)>,
+    /// The values it waits for, in the order of this plan's targets.
+    pub awaited: Vec<Value>,
+}
+
+impl Plan {
+    /// Tasks of all stages.
+    pub fn num_tasks(&self) -> usize {
+        self.stages.iter().map(Stage::num_tasks).sum()
+    }
+
+    /// What is known of a target's value, restricted to its region.
+    pub fn target_meta(&self, target: &Target) -> Meta {
+        let meta = self.graph.meta(target.slot);
+        let shape = target.region.shape();
+        if shape == meta.shape { meta.clone() } else { Meta::whole(&shape, meta.dtype) }
+    }
+
+    /// What the plan says about itself, as a table.
+    pub fn explain(&self) -> String {
+        super::explain::explain(self)
+    }
+
+    /// The plan of the rest, once the awaited values are there, in the order of [`Late::awaited`].
+    pub fn resume(&self, late: &Late, values: &[crate::Block]) -> Result<Plan> {
+        super::resume(late, values, &self.options)
+    }
+}
+
+impl fmt::Debug for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.explain())
+    }
+}

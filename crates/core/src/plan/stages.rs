@@ -1,0 +1,285 @@
+//! Which values get a stage of their own, and which stages become one.
+
+use std::collections::BTreeMap;
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use super::graph::{Graph, Slot};
+use super::probe::{Scope, Touched, fold_wants, touched};
+use super::stage::TargetKind;
+use crate::error::Result;
+use crate::eval::domain_region;
+use crate::operation::Kind;
+use crate::region::{AxisRange, Region};
+
+/// A reduction with at least this many elements is folded where it is used, if nothing is folded twice by that.
+const INLINE_ELEMENTS: usize = 64 << 10;
+
+/// A domain of at most this many elements is folded where it is used, whatever the number of results.
+const SMALL_DOMAIN: usize = 1 << 20;
+
+/// How much more may be computed, when a domain is cut along an axis, before that counts as computing twice.
+const REPETITION: f64 = 1.25;
+
+/// A stage as far as it is decided: no grid yet.
+#[derive(Debug, Clone)]
+pub(crate) struct Draft {
+    /// The box of the domain.
+    pub domain: Region,
+    /// What it makes, with the targets of every output.
+    pub outputs: Vec<DraftOutput>,
+    /// What is inside and what is elsewhere.
+    pub scope: Scope,
+    /// Axes along which cutting the domain computes something twice, by held reduction.
+    pub repeated: FxHashMap<Slot, Vec<usize>>,
+    /// Held values that it reads.
+    pub reads: Vec<(Slot, Region)>,
+    /// Sources and generators it touches.
+    pub sources: FxHashSet<usize>,
+    /// One more than the highest level of what it needs.
+    pub level: usize,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct DraftOutput {
+    pub slot: Slot,
+    /// For reductions all of whose outputs are made by one fold.
+    pub is_fold: bool,
+    pub targets: Vec<(Slot, TargetKind)>,
+    pub region: Region,
+}
+
+impl Draft {
+    /// What a box of the domain needs.
+    pub fn wants(&self, graph: &Graph, part: &Region) -> Vec<(Slot, Region)> {
+        self.outputs
+            .iter()
+            .flat_map(|output| match output.is_fold {
+                true => fold_wants(graph, output.slot.node, part),
+                false => vec![(output.slot, part.clone())],
+            })
+            .collect()
+    }
+}
+
+/// A value that needs a stage: what of it, and for whom.
+#[derive(Debug, Default)]
+struct Wanted {
+    region: Option<Region>,
+    targets: Vec<TargetKind>,
+}
+
+/// Drafts the stages for some targets, users before what they use.
+pub(crate) fn draft(
+    graph: &Graph,
+    targets: Vec<(Slot, TargetKind)>,
+    given: &FxHashSet<Slot>,
+) -> Result<Vec<Draft>> {
+    // Values that every task would need whole are computed once.
+    let always_held: FxHashSet<Slot> = graph
+        .nodes
+        .iter()
+        .enumerate()
+        .filter(|(_, node)| matches!(node.op.kind(), Kind::Map(map) if map.is_held()))
+        .flat_map(|(number, node)| (0..node.metas.len()).map(move |output| Slot { node: number, output }))
+        .collect();
+    let mut wanted: BTreeMap<Slot, Wanted> = BTreeMap::new();
+    for (slot, kind) in targets {
+        let entry = wanted.entry(slot).or_default();
+        entry.region = Some(Region::full(&graph.meta(slot).shape));
+        entry.targets.push(kind);
+    }
+    let mut drafts: Vec<Draft> = Vec::new();
+    // The largest number first: whoever reads a value has been drafted before it.
+    while let Some((slot, want)) = wanted.pop_last() {
+        if given.contains(&slot) && want.targets.is_empty() {
+            continue;
+        }
+        let region = want.region.unwrap_or_else(|| Region::full(&graph.meta(slot).shape));
+        let mut targets: Vec<(Slot, TargetKind)> =
+            want.targets.into_iter().map(|kind| (slot, kind)).collect();
+        let is_read = drafts.iter().any(|draft: &Draft| draft.reads.iter().any(|(other, _)| *other == slot));
+        if is_read && !targets.iter().any(|(_, kind)| matches!(kind, TargetKind::Collect(_))) {
+            targets.push((slot, TargetKind::Held));
+        }
+        let is_fold = matches!(graph.nodes[slot.node].op.kind(), Kind::Reduce(_)) && !given.contains(&slot);
+        let domain = if is_fold { domain_region(graph, slot.node, &region) } else { region.clone() };
+        let mut held: FxHashSet<Slot> = always_held.union(given).copied().collect();
+        if !given.contains(&slot) {
+            held.remove(&slot);
+        }
+        let draft = Draft {
+            domain,
+            outputs: vec![DraftOutput { slot, is_fold, targets, region }],
+            scope: Scope { held, inline: FxHashSet::default() },
+            repeated: FxHashMap::default(),
+            reads: Vec::new(),
+            sources: FxHashSet::default(),
+            level: 0,
+        };
+        let draft = decided(graph, draft)?;
+        for (read, region) in &draft.reads {
+            if given.contains(read) {
+                continue;
+            }
+            let entry = wanted.entry(*read).or_default();
+            entry.region = Some(match entry.region.take() {
+                Some(known) => known.hull(region),
+                None => region.clone(),
+            });
+        }
+        drafts.push(draft);
+    }
+    drafts.reverse();
+    set_levels(&mut drafts);
+    Ok(joined(graph, drafts))
+}
+
+/// Decides for every reduction below a stage whether it is folded inside or held by a stage of its own.
+fn decided(graph: &Graph, mut draft: Draft) -> Result<Draft> {
+    loop {
+        let whole = touched(graph, &draft.wants(graph, &draft.domain), &draft.scope)?;
+        if whole.reduces.is_empty() {
+            draft.sources = whole.reads.iter().map(|(slot, _)| slot.node).collect();
+            let mut reads: BTreeMap<Slot, Region> = BTreeMap::new();
+            for (slot, region) in whole.held {
+                let entry = reads.entry(slot).or_insert_with(|| region.clone());
+                *entry = entry.hull(&region);
+            }
+            draft.reads = reads.into_iter().collect();
+            return Ok(draft);
+        }
+        let mut undecided: Vec<Slot> = whole.reduces.iter().map(|(slot, _)| *slot).collect();
+        undecided.sort_unstable();
+        undecided.dedup();
+        let repeated = repetitions(graph, &draft, &whole, &undecided)?;
+        for slot in undecided {
+            let axes = repeated.get(&slot).cloned().unwrap_or_default();
+            let size = Touched::size_of(&whole.reduces, slot);
+            let region = whole.reduces.iter().find(|(other, _)| *other == slot).map(|(_, region)| region);
+            let domain = region.map_or(0, |region| domain_region(graph, slot.node, region).size());
+            if axes.is_empty() && (size >= INLINE_ELEMENTS || domain <= SMALL_DOMAIN) {
+                draft.scope.inline.insert(slot.node);
+            } else {
+                draft.scope.held.insert(slot);
+                draft.repeated.insert(slot, axes);
+            }
+        }
+    }
+}
+
+/// The axes of the domain along which a cut makes some reductions be computed twice.
+fn repetitions(
+    graph: &Graph,
+    draft: &Draft,
+    whole: &Touched,
+    slots: &[Slot],
+) -> Result<FxHashMap<Slot, Vec<usize>>> {
+    let mut repeated: FxHashMap<Slot, Vec<usize>> = FxHashMap::default();
+    for axis in 0..draft.domain.ndim() {
+        let range = draft.domain.axes()[axis];
+        if range.len < 2 {
+            continue;
+        }
+        let half = range.len / 2;
+        let mut sizes: FxHashMap<Slot, usize> = FxHashMap::default();
+        for part in [AxisRange::new(0, half), AxisRange::new(half, range.len - half)] {
+            let mut region = draft.domain.clone();
+            *region.axis_mut(axis) = range.compose(&part);
+            let found = touched(graph, &draft.wants(graph, &region), &draft.scope)?;
+            for &slot in slots {
+                *sizes.entry(slot).or_default() += Touched::size_of(&found.reduces, slot);
+            }
+        }
+        for &slot in slots {
+            let size = Touched::size_of(&whole.reduces, slot);
+            if sizes[&slot] as f64 > REPETITION * size as f64 {
+                repeated.entry(slot).or_default().push(axis);
+            }
+        }
+    }
+    Ok(repeated)
+}
+
+fn set_levels(drafts: &mut [Draft]) {
+    let mut levels: FxHashMap<Slot, usize> = FxHashMap::default();
+    for draft in drafts {
+        draft.level =
+            draft.reads.iter().filter_map(|(slot, _)| levels.get(slot)).max().map_or(0, |level| level + 1);
+        for output in &draft.outputs {
+            levels.insert(output.slot, draft.level);
+        }
+    }
+}
+
+/// Stages of one level over one domain that read the same sources become one, and so do the outputs of one
+/// reduction.
+fn joined(graph: &Graph, drafts: Vec<Draft>) -> Vec<Draft> {
+    let mut joined: Vec<Draft> = Vec::with_capacity(drafts.len());
+    for draft in drafts {
+        let output = &draft.outputs[0];
+        let found = joined.iter_mut().find(|other| {
+            let same_node = other.outputs.iter().any(|o| o.slot.node == output.slot.node && o.is_fold);
+            other.level == draft.level
+                && other.domain == draft.domain
+                && (same_node || !other.sources.is_disjoint(&draft.sources))
+                && can_share_a_walk(graph, other, &draft)
+        });
+        match found {
+            Some(other) => {
+                let DraftOutput { slot, targets, .. } = output;
+                match other.outputs.iter_mut().find(|o| o.is_fold && o.slot.node == slot.node) {
+                    Some(same) => same.targets.extend(targets.iter().cloned()),
+                    None => other.outputs.extend(draft.outputs),
+                }
+                other.scope.held.extend(draft.scope.held);
+                other.scope.inline.extend(draft.scope.inline);
+                other.sources.extend(draft.sources);
+                other.repeated.extend(draft.repeated);
+                for read in draft.reads {
+                    if !other.reads.contains(&read) {
+                        other.reads.push(read);
+                    }
+                }
+            }
+            None => joined.push(draft),
+        }
+    }
+    // What was joined to an earlier stage may need a stage that came later.
+    joined.sort_by_key(|draft| draft.level);
+    joined
+}
+
+/// Whether the leaves of all reductions fit a patch of sensible size together.
+fn can_share_a_walk(graph: &Graph, a: &Draft, b: &Draft) -> bool {
+    let patch: usize = (0..a.domain.ndim())
+        .map(|axis| {
+            let align = alignment(graph, a, axis, false);
+            common(align, alignment(graph, b, axis, false)).min(a.domain.axes()[axis].len.max(1))
+        })
+        .fold(1, usize::saturating_mul);
+    patch <= 1 << 20 && a.scope.inline.is_disjoint(&b.scope.held.iter().map(|slot| slot.node).collect())
+}
+
+/// Multiples at which tasks (or walks inside tasks) may cut an axis of the domain.
+pub(crate) fn alignment(graph: &Graph, draft: &Draft, axis: usize, of_tasks: bool) -> usize {
+    draft
+        .outputs
+        .iter()
+        .filter(|output| output.is_fold)
+        .filter_map(|output| match graph.nodes[output.slot.node].op.kind() {
+            Kind::Reduce(op) if of_tasks => Some(op.spec().task_alignment(axis)),
+            Kind::Reduce(op) => Some(op.spec().walk_alignment(axis)),
+            _ => None,
+        })
+        .fold(1, common)
+}
+
+/// Least common multiple.
+pub(crate) fn common(a: usize, b: usize) -> usize {
+    let (mut x, mut y) = (a, b);
+    while y != 0 {
+        (x, y) = (y, x % y);
+    }
+    (a / x.max(1)).saturating_mul(b)
+}

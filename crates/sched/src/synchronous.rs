@@ -1,0 +1,65 @@
+//! One loop in the caller's thread: for debugging, and the reference for every other scheduler.
+
+use std::sync::Arc;
+
+use brickwork_core::plan::PlanOptions;
+use brickwork_core::{Error, Result};
+
+use crate::cancel::CancelToken;
+use crate::limits::default_memory;
+use crate::observer::Observer;
+use crate::run::{Run, Scheduler};
+use crate::run_state::RunState;
+
+/// Runs one task after the other in the caller's thread.
+#[derive(Clone)]
+#[must_use]
+pub struct Synchronous {
+    options: PlanOptions,
+    observers: Vec<Arc<dyn Observer>>,
+    cancel: CancelToken,
+}
+
+impl Default for Synchronous {
+    fn default() -> Self {
+        Synchronous::new()
+    }
+}
+
+impl Synchronous {
+    /// With half of the available memory.
+    pub fn new() -> Self {
+        let options = PlanOptions { memory: default_memory(), threads: 1, ..PlanOptions::default() };
+        Synchronous { options, observers: Vec::new(), cancel: CancelToken::new() }
+    }
+}
+
+crate::threads::scheduler_settings!(Synchronous);
+
+impl Scheduler for Synchronous {
+    fn options(&self) -> PlanOptions {
+        self.options.clone()
+    }
+
+    fn observers(&self) -> &[Arc<dyn Observer>] {
+        &self.observers
+    }
+
+    fn cancel_token(&self) -> CancelToken {
+        self.cancel.clone()
+    }
+
+    fn run_tasks(&self, run: &Run<'_>) -> Result<()> {
+        let mut state = RunState::new(run.plan());
+        while let Some(task) = state.next_task() {
+            if self.cancel.is_cancelled() {
+                return Err(Error::Cancelled);
+            }
+            run.execute(task, 0)?;
+            if state.finished(task) {
+                run.stage_done(task.stage)?;
+            }
+        }
+        Ok(())
+    }
+}
