@@ -15,7 +15,7 @@ pub use cancel::CancelToken;
 pub use compute::{Compute, ComputeFuture, compute_all, explain, store, store_all};
 pub use limits::{available_memory, default_memory, default_threads};
 pub use observer::{Event, Observer};
-pub use run::{Outcome, Scheduler};
+pub use run::{Outcome, Run, Scheduler};
 pub use run_state::{RunState, TaskId, TaskState};
 pub use synchronous::Synchronous;
 pub use threads::Threads;

@@ -1,0 +1,63 @@
+# make demo   build, make a month of weather, take its mean, store it as Zarr
+# make test   everything that CI checks
+# make check  format, clippy, docs: the quick half of make test
+
+CARGO ?= cargo
+BRICKWORK = $(CARGO_TARGET)/release/brickwork
+CARGO_TARGET = $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
+DEMO ?= demo
+LIBRARIES = brickwork-core brickwork-ops brickwork-sched brickwork-io
+
+.PHONY: demo test check packages format clippy docs tests alone examples downstream numpy
+
+demo: packages
+	$(CARGO) build --release -p brickwork-cli
+	scripts/demo.sh $(BRICKWORK) $(DEMO)
+
+test: check tests alone examples downstream numpy
+
+check: packages format clippy docs
+
+packages:
+	scripts/install-packages.sh --with-python
+
+format:
+	$(CARGO) fmt --all --check
+
+clippy:
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	$(CARGO) clippy --workspace --all-targets --all-features -- -D warnings
+	$(CARGO) clippy -p brickwork --no-default-features --lib -- -D warnings
+
+docs:
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps
+
+# Default features and all features are the same code but for the HDF5 writer; the whole suite runs with both.
+tests:
+	$(CARGO) test --workspace
+	$(CARGO) test -p brickwork-io -p brickwork --all-features
+	$(CARGO) test -p brickwork-core -p brickwork-ops -p brickwork-sched --no-default-features
+
+# Every library builds without the others, and without its features.
+alone:
+	for crate in $(LIBRARIES); do \
+		$(CARGO) check -p $$crate && $(CARGO) check -p $$crate --no-default-features || exit 1; \
+	done
+	for feature in hdf5 zarr npy; do \
+		$(CARGO) check -p brickwork-io --no-default-features --features $$feature || exit 1; \
+	done
+
+examples:
+	$(CARGO) build --examples
+	for example in examples/*.rs; do \
+		$(CARGO) run -q --example $$(basename $$example .rs) || exit 1; \
+	done
+
+# A user's crate, with an operation, a source and a sink of its own.
+downstream:
+	cd tests/downstream && CARGO_TARGET_DIR=$(abspath $(CARGO_TARGET)) $(CARGO) test
+
+# The command line against NumPy.
+numpy:
+	$(CARGO) build --release -p brickwork-cli
+	tests/numpy/run.sh $(abspath $(BRICKWORK))

@@ -1,0 +1,413 @@
+//! Datasets of HDF5 files as sources.
+
+use std::cell::Cell;
+use std::collections::HashMap;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use brickwork_core::{ChunkGrid, ChunkSpec, DType, Granule, Kind, Meta, Operation, Pending, Region, Source, ViewMut};
+use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
+
+use super::format::{
+    AttributeData, AttributeValue, Dataset, ElementKind, File, Filter, Hdf5Error, Layout, ObjectKind,
+    Problem as FormatProblem,
+};
+use crate::bytes::fill_dense;
+use crate::chunk_walk::{chunk_at, touched_chunks};
+use crate::describe::Description;
+use crate::error::{IoError, Problem, Result};
+use crate::handles::{FileStamp, HandleCache};
+use crate::strided_file::{MAX_READ, read_region};
+use crate::uri::{Format, Location};
+
+/// Open files; with those of other formats well below what a process may have.
+static FILES: HandleCache<OpenFile> = HandleCache::new(128);
+
+/// A file and those of its datasets that were read from.
+#[derive(Debug)]
+struct OpenFile {
+    file: File,
+    datasets: Mutex<HashMap<String, Arc<Dataset>>>,
+}
+
+/// A dataset of an HDF5 file. It serialises as its description and is opened where it is read.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Hdf5Source {
+    uri: String,
+    path: String,
+    inner: String,
+    stamp: FileStamp,
+    shape: Vec<usize>,
+    dtype: DType,
+    /// Elements of a chunk along every axis, if the dataset is chunked.
+    chunk: Option<Vec<usize>>,
+    /// How the array appears to be cut.
+    chunks: ChunkGrid,
+}
+
+/// Opens a dataset for reading: reads its metadata, neither its elements nor its chunk index.
+pub(crate) fn open(location: &Location) -> Result<Hdf5Source> {
+    let uri = &location.uri;
+    let path = location.absolute_path();
+    let stamp = stamp_of(uri, &path)?;
+    let dataset = dataset(uri, &path, stamp, &location.inner)?;
+    let dtype = dtype_of(&dataset).map_err(|problem| problem.at(uri))?;
+    let shape = dataset.shape.clone();
+    let chunk = match &dataset.layout {
+        Layout::Chunked { chunk } => Some(chunk.clone()),
+        _ => None,
+    };
+    let chunks = match &chunk {
+        Some(chunk) => ChunkGrid::regular(&shape, chunk),
+        None => ChunkSpec::auto()
+            .resolve(&shape, dtype)
+            .map_err(|error| Problem::Misuse { reason: error.to_string() }.at(uri))?,
+    };
+    Ok(Hdf5Source { uri: uri.clone(), path, inner: location.inner.clone(), stamp, shape, dtype, chunk, chunks })
+}
+
+/// Tells what is at a place in a file: a dataset or a group.
+pub(crate) fn describe(location: &Location) -> Result<Description> {
+    let uri = &location.uri;
+    let path = location.absolute_path();
+    let stamp = stamp_of(uri, &path)?;
+    let open = open_file(uri, &path, stamp)?;
+    let inner = inner_path(&location.inner);
+    let fail = |error| failed(uri, error);
+    let attributes = open.file.attributes(&inner).map_err(fail)?;
+    let attributes: Vec<(String, String)> =
+        attributes.into_iter().map(|(name, value)| (name, attribute_text(&value))).collect();
+    if open.file.kind(&inner).map_err(fail)? == ObjectKind::Group {
+        let children = open.file.children(&inner).map_err(fail)?;
+        let children = children
+            .into_iter()
+            .map(|(name, kind)| if kind == ObjectKind::Group { format!("{name}/") } else { name })
+            .collect();
+        return Ok(Description::group(uri, Format::Hdf5, attributes, children));
+    }
+    let dataset = dataset(uri, &path, stamp, &location.inner)?;
+    let nbytes = dataset.shape.iter().product::<usize>() * dataset.element.size;
+    let chunks = match &dataset.layout {
+        Layout::Chunked { chunk } => Some(chunk.clone()),
+        _ => None,
+    };
+    let mut codecs: Vec<String> = dataset.filters.iter().map(|&filter| filter_name(filter)).collect();
+    if dataset.element.to_string().starts_with('>') {
+        codecs.insert(0, "big-endian".into());
+    }
+    Ok(Description {
+        uri: uri.clone(),
+        format: Format::Hdf5,
+        dtype: Some(dtype_of(&dataset).map_or_else(|_| dataset.element.to_string(), DType::name)),
+        stored_bytes: stored_bytes(&dataset, nbytes).map_err(fail)?,
+        shape: Some(dataset.shape.clone()),
+        chunks,
+        codecs,
+        nbytes: Some(nbytes),
+        attributes,
+        children: Vec::new(),
+    })
+}
+
+/// More chunks than this are not looked at one by one for a description.
+const MOST_CHUNKS_SUMMED: usize = 1 << 22;
+
+fn stored_bytes(dataset: &Dataset, nbytes: usize) -> Result<Option<u64>, Hdf5Error> {
+    match &dataset.layout {
+        Layout::Contiguous { address: None, .. } => Ok(Some(0)),
+        Layout::Contiguous { .. } | Layout::Compact(_) => Ok(Some(nbytes as u64)),
+        Layout::Chunked { chunk } => {
+            let index = dataset.chunk_index()?;
+            let grid = ChunkGrid::regular(&dataset.shape, chunk);
+            if dataset.shape.contains(&0) || grid.num_chunks() > MOST_CHUNKS_SUMMED {
+                return Ok(dataset.shape.contains(&0).then_some(0));
+            }
+            let numbers = 0..grid.num_chunks() as u64;
+            let sizes = numbers.filter_map(|number| index.get(&chunk_at(&grid, number)));
+            Ok(Some(sizes.map(|location| location.nbytes as u64).sum()))
+        }
+    }
+}
+
+fn stamp_of(uri: &str, path: &str) -> Result<FileStamp> {
+    let metadata = std::fs::metadata(path).map_err(|error| Problem::os("open the file", error).at(uri))?;
+    if metadata.is_dir() {
+        return Err(Problem::IsDirectory { expected: "an HDF5 file" }.at(uri));
+    }
+    Ok(FileStamp::of(&metadata))
+}
+
+fn open_file(uri: &str, path: &str, stamp: FileStamp) -> Result<Arc<OpenFile>> {
+    FILES.get(uri, path, stamp, || {
+        let file = File::open(Path::new(path)).map_err(|error| failed(uri, error))?;
+        Ok(OpenFile { file, datasets: Mutex::new(HashMap::new()) })
+    })
+}
+
+fn dataset(uri: &str, path: &str, stamp: FileStamp, inner: &str) -> Result<Arc<Dataset>> {
+    let open = open_file(uri, path, stamp)?;
+    if let Some(dataset) = open.datasets.lock().get(inner) {
+        return Ok(dataset.clone());
+    }
+    let dataset = Arc::new(open.file.dataset(&inner_path(inner)).map_err(|error| failed(uri, error))?);
+    Ok(open.datasets.lock().entry(inner.to_owned()).or_insert(dataset).clone())
+}
+
+fn inner_path(inner: &str) -> String {
+    format!("/{inner}")
+}
+
+fn dtype_of(dataset: &Dataset) -> Result<DType, Problem> {
+    let element = dataset.element;
+    let dtype = match (element.kind, element.size) {
+        (ElementKind::Int, 1) => DType::I8,
+        (ElementKind::Int, 2) => DType::I16,
+        (ElementKind::Int, 4) => DType::I32,
+        (ElementKind::Int, 8) => DType::I64,
+        (ElementKind::UInt, 1) => DType::U8,
+        (ElementKind::UInt, 2) => DType::U16,
+        (ElementKind::UInt, 4) => DType::U32,
+        (ElementKind::UInt, 8) => DType::U64,
+        (ElementKind::Float, 4) => DType::F32,
+        (ElementKind::Float, 8) => DType::F64,
+        (ElementKind::Bool, 1) => DType::Bool,
+        (ElementKind::Complex, 8) => DType::C64,
+        (ElementKind::Complex, 16) => DType::C128,
+        (kind, size) => {
+            let name = match (kind, size) {
+                (ElementKind::Float, 2) => "float16".to_owned(),
+                _ => format!("dtype {:?}", element.to_string()),
+            };
+            let help = "bool, integers, float32, float64, complex64 and complex128 can";
+            return Err(Problem::unreadable(name, help));
+        }
+    };
+    Ok(dtype)
+}
+
+fn filter_name(filter: Filter) -> String {
+    match filter {
+        Filter::Deflate => "gzip".into(),
+        Filter::Shuffle { .. } => "shuffle".into(),
+        Filter::Fletcher32 => "fletcher32".into(),
+        Filter::Lzf => "lzf".into(),
+    }
+}
+
+fn attribute_text(value: &AttributeValue) -> String {
+    fn join<T>(values: &[T], text: impl Fn(&T) -> String) -> String {
+        match values {
+            [one] => text(one),
+            many => {
+                let shown: Vec<String> = many.iter().take(8).map(text).collect();
+                format!("[{}{}]", shown.join(", "), if many.len() > 8 { ", …" } else { "" })
+            }
+        }
+    }
+    match &value.data {
+        AttributeData::Int(values) => join(values, ToString::to_string),
+        AttributeData::UInt(values) => join(values, ToString::to_string),
+        AttributeData::Float(values) => join(values, |value| format!("{value:?}")),
+        AttributeData::Bool(values) => join(values, ToString::to_string),
+        AttributeData::Complex(values) => join(values, |[re, im]| format!("{re}{im:+}j")),
+        AttributeData::Text(values) => join(values, Clone::clone),
+    }
+}
+
+/// The reader's errors in this crate's words.
+fn failed(uri: &str, error: Hdf5Error) -> IoError {
+    let object = error.object.into_string();
+    let problem = match error.problem {
+        FormatProblem::Io(error) if error.kind() == io::ErrorKind::NotFound => Problem::NotFound,
+        FormatProblem::Io(error) => Problem::os("read the file", error),
+        FormatProblem::IsGroup { children } => Problem::IsGroup { group: object, children },
+        FormatProblem::NotFound { name, available, .. } => Problem::NoSuchArray { name, available },
+        problem => Problem::Hdf5 { object, problem },
+    };
+    problem.at(uri)
+}
+
+impl Hdf5Source {
+    fn dataset(&self) -> Result<Arc<Dataset>> {
+        let dataset = dataset(&self.uri, &self.path, self.stamp, &self.inner)?;
+        let chunk = match &dataset.layout {
+            Layout::Chunked { chunk } => Some(chunk),
+            _ => None,
+        };
+        let same = dataset.shape == self.shape
+            && chunk == self.chunk.as_ref()
+            && dtype_of(&dataset).is_ok_and(|dtype| dtype == self.dtype);
+        if !same {
+            let change = format!("its shape was {:?} and is {:?}", self.shape, dataset.shape);
+            return Err(Problem::Changed { change }.at(&self.uri));
+        }
+        Ok(dataset)
+    }
+
+    fn try_plan(&self, region: &Region) -> Result<Vec<Granule>> {
+        let item = self.dtype.itemsize();
+        if region.is_empty() {
+            return Ok(Vec::new());
+        }
+        let dataset = self.dataset()?;
+        let Some(chunk) = &self.chunk else {
+            let nbytes = region.size() * item;
+            let never_written = matches!(dataset.layout, Layout::Contiguous { address: None, .. });
+            return Ok(vec![Granule {
+                key: None,
+                region: region.clone(),
+                encoded_bytes: if never_written { 0 } else { nbytes },
+                decoded_bytes: nbytes,
+                scratch_bytes: MAX_READ,
+            }]);
+        };
+        let index = dataset.chunk_index().map_err(|error| failed(&self.uri, error))?;
+        let whole: usize = dataset.chunk_nbytes().unwrap_or_default();
+        let granule = |touched: crate::chunk_walk::TouchedChunk| {
+            let decoded_bytes = touched.region.size() * item;
+            let encoded_bytes = index.get(&touched.at).map_or(0, |location| location.nbytes);
+            let beside = if touched.region.shape() == *chunk { 0 } else { whole };
+            Granule {
+                key: Some(touched.number),
+                region: touched.region,
+                encoded_bytes,
+                decoded_bytes,
+                scratch_bytes: if encoded_bytes == 0 { 0 } else { dataset.decode_scratch_nbytes() + beside },
+            }
+        };
+        Ok(touched_chunks(&self.chunks, region).into_iter().map(granule).collect())
+    }
+
+    fn read(&self, key: Option<u64>, region: &Region, out: &mut [u8]) -> Result<()> {
+        let dataset = self.dataset()?;
+        let fail = |error| failed(&self.uri, error);
+        match (&self.chunk, key) {
+            (Some(chunk), Some(number)) => self.read_chunk(&dataset, chunk, &chunk_at(&self.chunks, number), region, out),
+            _ => {
+                let mut read = |offset: usize, buffer: &mut [u8]| dataset.read_bytes(offset, buffer).map_err(fail);
+                read_region(&mut read, &self.shape, self.dtype.itemsize(), region, out)
+            }
+        }
+    }
+
+    fn read_chunk(
+        &self,
+        dataset: &Dataset,
+        chunk: &[usize],
+        at: &[usize],
+        region: &Region,
+        out: &mut [u8],
+    ) -> Result<()> {
+        let in_chunk = |error: Hdf5Error| match error.problem {
+            FormatProblem::Io(_) => failed(&self.uri, error),
+            problem => Problem::Chunk { chunk: at.to_vec(), reason: problem.to_string() }.at(&self.uri),
+        };
+        let index = dataset.chunk_index().map_err(|error| failed(&self.uri, error))?;
+        let Some(location) = index.get(at) else {
+            dataset.fill_with_default(out);
+            return Ok(());
+        };
+        let mut memory = MEMORY.take();
+        dataset.read_encoded_chunk(location, &mut memory.encoded).map_err(in_chunk)?;
+        let shape = region.shape();
+        if shape == *chunk {
+            dataset.decode_chunk(location, &memory.encoded, out, &mut memory.scratch).map_err(in_chunk)?;
+        } else {
+            // A chunk over the array's end is stored whole: what lies inside is copied out.
+            memory.whole.resize(dataset.chunk_nbytes().unwrap_or_default(), 0);
+            let Memory { encoded, whole, scratch } = &mut memory;
+            dataset.decode_chunk(location, encoded, whole, scratch).map_err(in_chunk)?;
+            let mut read = |offset: usize, buffer: &mut [u8]| {
+                buffer.copy_from_slice(&whole[offset..offset + buffer.len()]);
+                Ok(())
+            };
+            read_region(&mut read, chunk, self.dtype.itemsize(), &Region::full(&shape), out)?;
+        }
+        MEMORY.set(memory.trimmed());
+        Ok(())
+    }
+}
+
+thread_local! {
+    /// Kept from chunk to chunk: fresh memory costs more than decoding into it.
+    static MEMORY: Cell<Memory> = const { Cell::new(Memory::new()) };
+}
+
+/// What a thread needs to decode a chunk.
+struct Memory {
+    encoded: Vec<u8>,
+    whole: Vec<u8>,
+    scratch: Vec<u8>,
+}
+
+impl Memory {
+    /// The most bytes that a thread keeps for its next chunk, each.
+    const KEPT: usize = 8 << 20;
+
+    const fn new() -> Self {
+        Memory { encoded: Vec::new(), whole: Vec::new(), scratch: Vec::new() }
+    }
+
+    fn trimmed(mut self) -> Self {
+        for memory in [&mut self.encoded, &mut self.whole, &mut self.scratch] {
+            if memory.capacity() > Self::KEPT {
+                *memory = Vec::new();
+            }
+        }
+        self
+    }
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Memory::new()
+    }
+}
+
+#[typetag::serde(name = "brickwork_io::Hdf5Source")]
+impl Operation for Hdf5Source {
+    fn name(&self) -> String {
+        format!("read {}", self.uri)
+    }
+
+    fn infer(&self, _inputs: &[Meta]) -> brickwork_core::Result<Vec<Meta>> {
+        Ok(vec![Meta::new(&self.shape, self.dtype, self.chunks.clone())])
+    }
+
+    fn kind(&self) -> Kind<'_> {
+        Kind::Source(self)
+    }
+}
+
+impl Source for Hdf5Source {
+    fn uri(&self) -> String {
+        self.uri.clone()
+    }
+
+    fn plan_read(&self, region: &Region) -> brickwork_core::Result<Vec<Granule>> {
+        Ok(self.try_plan(region)?)
+    }
+
+    fn start(&self, granule: &Granule) -> brickwork_core::Result<Box<dyn Pending + '_>> {
+        Ok(Box::new(Hdf5Read { source: self, key: granule.key, region: granule.region.clone() }))
+    }
+
+    fn granule_grid(&self) -> Option<ChunkGrid> {
+        self.chunk.as_ref().map(|_| self.chunks.clone())
+    }
+}
+
+/// A local read: everything happens in `finish`.
+struct Hdf5Read<'a> {
+    source: &'a Hdf5Source,
+    key: Option<u64>,
+    region: Region,
+}
+
+impl Pending for Hdf5Read<'_> {
+    fn finish(self: Box<Self>, into: ViewMut<'_>) -> brickwork_core::Result<()> {
+        fill_dense(into, |out| self.source.read(self.key, &self.region, out)).map_err(Into::into)
+    }
+}

@@ -1,0 +1,45 @@
+//! HDF5, Zarr and npy: sources that Brickwork arrays are read from, sinks that they are written to.
+//!
+//! [`open`] gives the operation of a leaf of the expression: it serialises as its description (place, shape, dtype,
+//! chunks, and the file's length and time) and opens its file where it is read. [`create`] gives a sink, [`describe`]
+//! tells what is at a place. Places are URIs, see [`Location`].
+//!
+//! | feature | |
+//! | --- | --- |
+//! | `npy` | read and write `.npy` |
+//! | `zarr` | read Zarr 2 and 3, write Zarr 3 |
+//! | `hdf5` | read HDF5 and netCDF-4, without a C library |
+//! | `hdf5-write` | write HDF5 through the HDF5 library |
+
+#[cfg(any(feature = "npy", feature = "zarr", feature = "hdf5"))]
+mod bytes;
+#[cfg(any(feature = "zarr", feature = "hdf5"))]
+mod chunk_walk;
+mod describe;
+mod error;
+#[cfg(any(feature = "npy", feature = "zarr", feature = "hdf5"))]
+mod handles;
+#[cfg(feature = "hdf5")]
+pub mod hdf5;
+#[cfg(feature = "npy")]
+pub mod npy;
+mod open;
+#[cfg(any(feature = "npy", feature = "zarr", feature = "hdf5-write"))]
+mod part;
+#[cfg(any(feature = "npy", feature = "zarr", feature = "hdf5"))]
+mod strided_file;
+#[cfg(test)]
+mod test_support;
+mod uri;
+#[cfg(any(feature = "npy", feature = "zarr", feature = "hdf5-write"))]
+mod write_checks;
+#[cfg(feature = "zarr")]
+pub mod zarr;
+
+pub use describe::Description;
+pub use error::{IoError, Problem};
+pub use open::{SinkOptions, create, describe, open};
+pub use uri::{Format, Location};
+
+/// Makes sure that a binary contains this crate's operations, which are found by name when a plan is read.
+pub fn link() {}

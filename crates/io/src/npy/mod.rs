@@ -1,0 +1,13 @@
+//! NumPy's `.npy`: one array in one file, a short header before its elements.
+//!
+//! Format versions 1, 2 and 3 are read, in C and Fortran order and both byte orders; version 1 (2 for a long header)
+//! is written, in C order and this machine's byte order.
+
+mod header;
+mod sink;
+mod source;
+
+pub use sink::NpySink;
+pub use source::NpySource;
+
+pub(crate) use source::{describe, open};

@@ -1,0 +1,199 @@
+//! Writing `.npy` files.
+
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+
+use brickwork_core::{Block, ChunkGrid, Meta, Region, Sink};
+use parking_lot::Mutex;
+
+use super::header;
+use crate::bytes::checked_nbytes;
+use crate::error::{Problem, Result};
+use crate::part::Part;
+use crate::strided_file::write_region;
+use crate::uri::{Format, Location};
+use crate::write_checks::{check_write, not_created};
+
+/// Writes an array to an `.npy` file, in C order.
+///
+/// It is written beside its target and renamed when it is whole. Any region may be written; long rows cost least.
+#[derive(Debug)]
+pub struct NpySink {
+    location: Location,
+    overwrite: bool,
+    writing: Mutex<Option<Arc<Writing>>>,
+}
+
+/// A file between `create` and `commit`.
+#[derive(Debug)]
+struct Writing {
+    file: File,
+    part: Part,
+    meta: Meta,
+    data_offset: usize,
+}
+
+impl NpySink {
+    /// A sink for an `.npy` file, which may exist only if `overwrite` is set.
+    ///
+    /// # Errors
+    /// If the URI cannot be read, or does not name an `.npy` file.
+    pub fn new(uri: &str, overwrite: bool) -> brickwork_core::Result<Self> {
+        let location = Location::parse(uri)?;
+        if location.format != Format::Npy {
+            let reason = format!("is {}, not npy; end the name in .npy", location.format);
+            return Err(Problem::Misuse { reason }.at(uri).into());
+        }
+        Ok(NpySink { location, overwrite, writing: Mutex::new(None) })
+    }
+
+    fn try_create(&self, meta: &Meta) -> Result<()> {
+        let uri = &self.location.uri;
+        let header = header::encode(meta.dtype, &meta.shape);
+        let Some(nbytes) = checked_nbytes(&meta.shape, meta.dtype.itemsize()) else {
+            let reason = format!("shape {:?} has more bytes than a machine can count", meta.shape);
+            return Err(Problem::Misuse { reason }.at(uri));
+        };
+        if self.location.path.is_dir() {
+            return Err(Problem::IsDirectory { expected: "an .npy file" }.at(uri));
+        }
+        let part = Part::new(uri, &self.location.path, self.overwrite)?;
+        let failed = |error| Problem::os("create the file", error).at(uri);
+        let file = OpenOptions::new().write(true).create_new(true).open(part.path()).map_err(failed)?;
+        file.write_all_at(&header, 0).map_err(failed)?;
+        file.set_len((header.len() + nbytes) as u64).map_err(failed)?;
+        let writing = Writing { file, part, meta: meta.clone(), data_offset: header.len() };
+        *self.writing.lock() = Some(Arc::new(writing));
+        Ok(())
+    }
+
+    fn try_write(&self, region: &Region, block: &Block) -> Result<()> {
+        let uri = &self.location.uri;
+        let Some(writing) = self.writing.lock().clone() else { return Err(not_created().at(uri)) };
+        check_write(&writing.meta, region, block).map_err(|problem| problem.at(uri))?;
+        let mut write = |offset: usize, bytes: &[u8]| {
+            let start = (writing.data_offset + offset) as u64;
+            writing.file.write_all_at(bytes, start).map_err(|error| Problem::os("write", error).at(uri))
+        };
+        write_region(&mut write, &writing.meta.shape, region, block)
+    }
+
+    fn try_commit(&self) -> Result<()> {
+        let uri = &self.location.uri;
+        let writing = self.writing.lock().take().and_then(Arc::into_inner);
+        let Writing { file, part, .. } = writing.ok_or_else(|| not_created().at(uri))?;
+        // The elements must be on the disk before the name is: else a power cut could leave a file of zeros.
+        file.sync_data().map_err(|error| Problem::os("write", error).at(uri))?;
+        part.publish()
+    }
+}
+
+impl Sink for NpySink {
+    fn uri(&self) -> String {
+        self.location.uri.clone()
+    }
+
+    fn create(&self, meta: &Meta) -> brickwork_core::Result<ChunkGrid> {
+        self.try_create(meta)?;
+        self.grid(meta)
+    }
+
+    fn grid(&self, meta: &Meta) -> brickwork_core::Result<ChunkGrid> {
+        Ok(ChunkGrid::regular(&meta.shape, &vec![1; meta.ndim()]))
+    }
+
+    fn write(&self, region: &Region, block: &Block) -> brickwork_core::Result<()> {
+        Ok(self.try_write(region, block)?)
+    }
+
+    fn commit(&self) -> brickwork_core::Result<()> {
+        Ok(self.try_commit()?)
+    }
+
+    fn abort(&self) {
+        // The part goes when nobody holds it any more.
+        *self.writing.lock() = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test_support::{read, read_all, store};
+    use brickwork_core::{AxisRange, DType};
+
+    fn path(directory: &tempfile::TempDir, name: &str) -> String {
+        directory.path().join(name).to_str().unwrap().to_owned()
+    }
+
+    #[test]
+    fn every_dtype_and_shape_comes_back() {
+        let directory = tempfile::tempdir().unwrap();
+        let uri = path(&directory, "x.npy");
+        for dtype in DType::NUMERIC {
+            for shape in [vec![], vec![0, 3], vec![11], vec![5, 4, 3]] {
+                let block = crate::test_support::sample(dtype, &shape);
+                let sink = NpySink::new(&uri, true).unwrap();
+                store(&sink, &block, &vec![2; shape.len()]);
+                let found = read_all(&uri);
+                assert_eq!(found.as_bytes(), block.as_bytes(), "{dtype} {shape:?}");
+                assert_eq!((found.dtype(), found.shape()), (dtype, shape.as_slice()));
+            }
+        }
+        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn nothing_is_there_before_commit_and_after_abort() {
+        let directory = tempfile::tempdir().unwrap();
+        let uri = path(&directory, "x.npy");
+        let sink = NpySink::new(&uri, false).unwrap();
+        let meta = Meta::whole(&[4], DType::I64);
+        sink.create(&meta).unwrap();
+        assert!(!sink.location.path.exists());
+        sink.abort();
+        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
+        assert!(sink.commit().unwrap_err().to_string().contains("before it was created"));
+        store(&sink, &Block::from_vec(vec![1i64, 2, 3, 4], &[4]), &[3]);
+        let error = sink.create(&meta).unwrap_err().to_string();
+        assert_eq!(error, format!("{uri}: exists already; allow overwriting it, or choose another name"));
+    }
+
+    #[test]
+    fn wrong_writes_are_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let sink = NpySink::new(&path(&directory, "x.npy"), false).unwrap();
+        sink.create(&Meta::whole(&[4], DType::I64)).unwrap();
+        let block = Block::from_vec(vec![1i64, 2], &[2]);
+        let outside = Region::new(vec![AxisRange::new(3, 2)]);
+        assert!(sink.write(&outside, &block).unwrap_err().to_string().contains("does not fit region [3:5]"));
+        let floats = Block::from_vec(vec![1.0, 2.0], &[2]);
+        assert!(sink.write(&Region::new(vec![AxisRange::new(0, 2)]), &floats).is_err());
+    }
+
+    #[test]
+    fn a_file_that_changes_is_noticed() {
+        let directory = tempfile::tempdir().unwrap();
+        let uri = path(&directory, "x.npy");
+        store(&NpySink::new(&uri, false).unwrap(), &Block::from_vec(vec![1i64; 100], &[100]), &[100]);
+        let source = crate::open(&uri).unwrap();
+        assert_eq!(read(&*source, &Region::full(&[100])).unwrap().to_vec::<i64>(), [1; 100]);
+        std::fs::OpenOptions::new().write(true).open(&uri).unwrap().set_len(500).unwrap();
+        let error = read(&*source, &Region::full(&[100])).unwrap_err().to_string();
+        assert!(error.contains("has changed since it was opened (it had 928 bytes and has 500)"), "{error}");
+        let error = crate::open(&uri).unwrap_err().to_string();
+        let expected = "truncated: an array of shape [100] and dtype int64 needs 928 bytes, and 500 bytes are there";
+        assert!(error.ends_with(expected), "{error}");
+    }
+
+    #[test]
+    fn a_place_below_a_file_cannot_be_written() {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::write(directory.path().join("file"), "").unwrap();
+        let sink = NpySink::new(&path(&directory, "file/x.npy"), false).unwrap();
+        let error = sink.create(&Meta::whole(&[4], DType::I64)).unwrap_err().to_string();
+        assert!(error.contains("cannot be written") && error.contains("is a file, not a directory"), "{error}");
+        assert!(NpySink::new("x.zarr", false).unwrap_err().to_string().contains("is zarr, not npy"));
+    }
+}

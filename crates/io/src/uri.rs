@@ -1,0 +1,166 @@
+//! Where arrays are: `day.hdf5#/t2m`, `zarr:cube#/temperature`, `file:///data/x.npy`.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Problem, Result};
+
+/// How an array is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Format {
+    /// NumPy's `.npy`.
+    Npy,
+    /// Zarr, a directory.
+    Zarr,
+    /// HDF5, and so netCDF-4.
+    Hdf5,
+}
+
+/// Schemes that are recognised, so that they can be refused by name.
+const REMOTE_SCHEMES: [&str; 8] = ["s3", "gs", "az", "http", "https", "memory", "abfs", "hf"];
+
+/// A place: a local path, the part inside a container, and the format.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Location {
+    /// The text it was read from.
+    pub uri: String,
+    /// The file or directory.
+    pub path: PathBuf,
+    /// The array's name inside the container, without leading or trailing `/`; empty for its root.
+    pub inner: String,
+    /// How it is stored.
+    pub format: Format,
+}
+
+impl Location {
+    /// Reads a URI: a path or `file://…`, then `#` and the part inside. The extension tells the format
+    /// (`.h5 .hdf5 .nc`, `.zarr`, `.npy`), or a prefix does (`hdf5:`, `zarr:`, `npy:`).
+    ///
+    /// # Errors
+    /// If the scheme is not one of local files, the format cannot be told, or the part inside makes no sense.
+    pub fn parse(uri: &str) -> Result<Self> {
+        let fail = |problem: Problem| Err(problem.at(uri));
+        let (format, rest) = split_prefix(uri);
+        let (place, inner) = match rest.split_once('#') {
+            Some((place, inner)) => (place, Some(inner)),
+            None => (rest, None),
+        };
+        let path = match place.split_once("://") {
+            Some(("file", path)) => local_path(path),
+            Some((scheme, _)) if REMOTE_SCHEMES.contains(&scheme.to_ascii_lowercase().as_str()) => {
+                return fail(Problem::Scheme { scheme: scheme.to_owned() });
+            }
+            Some((scheme, _)) => {
+                let reason = format!("unknown scheme {scheme:?}; use a path or file://");
+                return fail(Problem::Uri { reason });
+            }
+            None => place.to_owned(),
+        };
+        if path.is_empty() {
+            return fail(Problem::Uri { reason: "there is no path; write for example day.hdf5#/t2m".into() });
+        }
+        let path = PathBuf::from(path);
+        let Some(format) = format.or_else(|| format_of(&path)) else {
+            let reason = "cannot tell the format; use an extension (.h5 .hdf5 .nc .zarr .npy) or a prefix (hdf5: \
+                          zarr: npy:)";
+            return fail(Problem::Uri { reason: reason.into() });
+        };
+        let parts: Vec<&str> = inner.unwrap_or("").split('/').filter(|part| !part.is_empty()).collect();
+        if parts.iter().any(|part| *part == "." || *part == "..") {
+            return fail(Problem::Uri { reason: "'.' and '..' mean nothing after '#'; name the array".into() });
+        }
+        if format == Format::Npy && !parts.is_empty() {
+            let reason = "an .npy file holds one array; leave out '#' and what follows".into();
+            return fail(Problem::Uri { reason });
+        }
+        Ok(Location { uri: uri.to_owned(), path, inner: parts.join("/"), format })
+    }
+
+    /// The path from the root of the file system, so that it means the same in every process.
+    pub fn absolute_path(&self) -> String {
+        let path = std::path::absolute(&self.path).unwrap_or_else(|_| self.path.clone());
+        // Made of a `str` and the current directory; what is not Unicode there is kept as well as it can be.
+        path.to_string_lossy().into_owned()
+    }
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.uri)
+    }
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Format::Npy => "npy",
+            Format::Zarr => "zarr",
+            Format::Hdf5 => "hdf5",
+        })
+    }
+}
+
+fn split_prefix(uri: &str) -> (Option<Format>, &str) {
+    for (prefix, format) in [("npy:", Format::Npy), ("zarr:", Format::Zarr), ("hdf5:", Format::Hdf5)] {
+        if let Some(rest) = uri.strip_prefix(prefix)
+            && !rest.starts_with("//")
+        {
+            return (Some(format), rest);
+        }
+    }
+    (None, uri)
+}
+
+/// `file:///a/b` and `file://localhost/a/b` are absolute, `file://a/b` is taken as relative.
+fn local_path(path: &str) -> String {
+    match path.strip_prefix("localhost/") {
+        Some(rest) => format!("/{rest}"),
+        None => path.to_owned(),
+    }
+}
+
+fn format_of(path: &Path) -> Option<Format> {
+    let extension = path.extension()?.to_str()?.to_ascii_lowercase();
+    match extension.as_str() {
+        "npy" => Some(Format::Npy),
+        "zarr" => Some(Format::Zarr),
+        "h5" | "hdf5" | "nc" | "nc4" | "he5" => Some(Format::Hdf5),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parts(uri: &str) -> (String, String, Format) {
+        let location = Location::parse(uri).unwrap();
+        (location.path.display().to_string(), location.inner, location.format)
+    }
+
+    #[test]
+    fn extensions_and_prefixes_tell_the_format() {
+        assert_eq!(parts("day.hdf5#/t2m"), ("day.hdf5".into(), "t2m".into(), Format::Hdf5));
+        assert_eq!(parts("a/b.NC#g/x/"), ("a/b.NC".into(), "g/x".into(), Format::Hdf5));
+        assert_eq!(parts("zarr:cube#/t"), ("cube".into(), "t".into(), Format::Zarr));
+        assert_eq!(parts("file:///d/x.npy"), ("/d/x.npy".into(), String::new(), Format::Npy));
+        assert_eq!(parts("cube.zarr/"), ("cube.zarr/".into(), String::new(), Format::Zarr));
+        assert_eq!(parts("npy:file:///d/x"), ("/d/x".into(), String::new(), Format::Npy));
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused_with_a_way_out() {
+        let text = |uri: &str| Location::parse(uri).unwrap_err().to_string();
+        assert_eq!(
+            text("s3://bucket/x.zarr"),
+            "s3://bucket/x.zarr: s3:// is not supported yet by this build; use a local path"
+        );
+        assert!(text("memory://x.npy").contains("memory:// is not supported yet by this build"));
+        assert!(text("ftp://x.npy").contains("unknown scheme \"ftp\""));
+        assert!(text("data.bin").contains("cannot tell the format"));
+        assert!(text("#/t").contains("there is no path"));
+        assert!(text("x.npy#/a").contains("holds one array"));
+        assert!(text("x.zarr#/../../etc").contains("'..'"));
+    }
+}

@@ -1,0 +1,160 @@
+//! The one file that knows `zarrs`: it makes a codec pipeline of an array's metadata, and runs it.
+
+use std::any::Any;
+use std::borrow::Cow;
+use std::num::NonZeroU64;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use brickwork_core::{DType, TimeUnit};
+use serde_json::Value;
+use zarrs::array::data_type::{
+    BoolDataType, Complex64DataType, Complex128DataType, Float32DataType, Float64DataType, Int8DataType,
+    Int16DataType, Int32DataType, Int64DataType, NumpyDateTime64DataType, NumpyTimeDelta64DataType, NumpyTimeUnit,
+    UInt8DataType, UInt16DataType, UInt32DataType, UInt64DataType,
+};
+use zarrs::array::{
+    Array, ArrayBytes, ArrayMetadata, ArrayToBytesCodecTraits, CodecOptions, DataType as ZarrType,
+};
+
+use crate::bytes::ByteFix;
+use crate::error::Problem;
+
+/// The codecs of an array, its dtype and its fill value. It holds no store: bytes come from, and go to, the caller.
+#[derive(Debug)]
+pub(super) struct Codecs {
+    array: Array<()>,
+    chunk: Vec<NonZeroU64>,
+    dtype: DType,
+}
+
+impl Codecs {
+    /// Understands an array's metadata. `chunk` is the shape of its chunks.
+    ///
+    /// # Errors
+    /// If a data type, codec or chunk key encoding is not known; the message names it.
+    pub fn new(metadata: Value, version: u8, chunk: &[usize]) -> Result<Self, Problem> {
+        let invalid = |error: serde_json::Error| Problem::corrupt("Zarr metadata", error.to_string());
+        let type_name = match version {
+            2 => metadata["dtype"].to_string(),
+            _ => metadata["data_type"].to_string(),
+        };
+        let metadata = match version {
+            2 => ArrayMetadata::V2(serde_json::from_value(metadata).map_err(invalid)?),
+            _ => ArrayMetadata::V3(serde_json::from_value(metadata).map_err(invalid)?),
+        };
+        let chunk: Option<Vec<NonZeroU64>> = chunk.iter().map(|&len| NonZeroU64::new(len as u64)).collect();
+        let chunk = chunk.ok_or_else(|| Problem::corrupt("Zarr metadata", "a chunk has no elements"))?;
+        let array = guarded(|| Array::new_with_metadata(Arc::new(()), "/", metadata).map_err(|error| error.to_string()));
+        let array = array.map_err(|reason| {
+            Problem::unreadable(format!("an array of data type {type_name}"), format!("zarrs says: {reason}"))
+        })?;
+        let dtype = dtype_of(array.data_type()).ok_or_else(|| {
+            let help = "bool, integers, float32, float64, complex64, complex128 and dates can";
+            Problem::unreadable(format!("data type {type_name}"), help)
+        })?;
+        if array.fill_value().size() != dtype.itemsize() {
+            return Err(Problem::corrupt("Zarr metadata", "the fill value is not one of the data type"));
+        }
+        Ok(Codecs { array, chunk, dtype })
+    }
+
+    /// The dtype of the elements.
+    pub fn dtype(&self) -> DType {
+        self.dtype
+    }
+
+    /// The path of a chunk below the array's directory.
+    pub fn chunk_key(&self, at: &[usize]) -> String {
+        let at: Vec<u64> = at.iter().map(|&k| k as u64).collect();
+        self.array.chunk_key(&at).as_str().to_owned()
+    }
+
+    /// The bytes of the element that stands where no chunk is, in this machine's order.
+    pub fn fill_value(&self) -> &[u8] {
+        self.array.fill_value().as_ne_bytes()
+    }
+
+    /// Memory that decoding takes beside the encoded bytes, for chunks of `nbytes`.
+    pub fn scratch_bytes(&self, nbytes: usize) -> usize {
+        let codecs = self.array.codecs();
+        let stages = codecs.array_to_array_codecs().len() + codecs.bytes_to_bytes_codecs().len();
+        nbytes.saturating_mul(1 + stages)
+    }
+
+    /// The elements of a whole chunk, in this machine's byte order.
+    pub fn decode(&self, encoded: Vec<u8>) -> Result<Vec<u8>, String> {
+        let decoded = guarded(|| {
+            let codecs = self.array.codecs();
+            let (data_type, fill_value) = (self.array.data_type(), self.array.fill_value());
+            let bytes = codecs.decode(Cow::Owned(encoded), &self.chunk, data_type, fill_value, &options());
+            let bytes = bytes.map_err(|error| error.to_string())?;
+            bytes.into_fixed().map(Cow::into_owned).map_err(|error| error.to_string())
+        });
+        let mut decoded = decoded?;
+        let needed = self.chunk.iter().map(|len| len.get() as usize).product::<usize>() * self.dtype.itemsize();
+        if decoded.len() != needed {
+            return Err(format!("it decodes to {} bytes, and the chunk has {needed}", decoded.len()));
+        }
+        if self.dtype == DType::Bool {
+            ByteFix::Bool.apply(&mut decoded);
+        }
+        Ok(decoded)
+    }
+
+    /// A whole chunk's elements as they are to be stored.
+    pub fn encode(&self, elements: &[u8]) -> Result<Vec<u8>, String> {
+        guarded(|| {
+            let codecs = self.array.codecs();
+            let (data_type, fill_value) = (self.array.data_type(), self.array.fill_value());
+            let bytes = ArrayBytes::new_flen(elements);
+            let encoded = codecs.encode(bytes, &self.chunk, data_type, fill_value, &options());
+            encoded.map(Cow::into_owned).map_err(|error| error.to_string())
+        })
+    }
+}
+
+/// Codecs run in the calling thread alone: threads are the scheduler's affair.
+fn options() -> CodecOptions {
+    CodecOptions::default().with_concurrent_target(1)
+}
+
+/// Makes an error of a panic: hostile metadata and chunks must not end a run with one.
+fn guarded<T>(run: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic: Box<dyn Any + Send>| {
+        let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+        let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+        Err(format!("the codec failed: {}", text.unwrap_or_default()))
+    })
+}
+
+fn dtype_of(data_type: &ZarrType) -> Option<DType> {
+    macro_rules! first_of {
+        ($($zarr:ty => $dtype:ident),* $(,)?) => {
+            $(if data_type.is::<$zarr>() { return Some(DType::$dtype); })*
+        };
+    }
+    first_of! {
+        BoolDataType => Bool, Int8DataType => I8, Int16DataType => I16, Int32DataType => I32, Int64DataType => I64,
+        UInt8DataType => U8, UInt16DataType => U16, UInt32DataType => U32, UInt64DataType => U64,
+        Float32DataType => F32, Float64DataType => F64, Complex64DataType => C64, Complex128DataType => C128,
+    }
+    if let Some(time) = data_type.downcast_ref::<NumpyDateTime64DataType>() {
+        return unit_of(time.unit).filter(|_| time.scale_factor.get() == 1).map(DType::DateTime);
+    }
+    let time = data_type.downcast_ref::<NumpyTimeDelta64DataType>()?;
+    unit_of(time.unit).filter(|_| time.scale_factor.get() == 1).map(DType::TimeDelta)
+}
+
+fn unit_of(unit: NumpyTimeUnit) -> Option<TimeUnit> {
+    Some(match unit {
+        NumpyTimeUnit::Day => TimeUnit::Day,
+        NumpyTimeUnit::Hour => TimeUnit::Hour,
+        NumpyTimeUnit::Minute => TimeUnit::Minute,
+        NumpyTimeUnit::Second => TimeUnit::Second,
+        NumpyTimeUnit::Millisecond => TimeUnit::Millisecond,
+        NumpyTimeUnit::Microsecond => TimeUnit::Microsecond,
+        NumpyTimeUnit::Nanosecond => TimeUnit::Nanosecond,
+        _ => return None,
+    })
+}

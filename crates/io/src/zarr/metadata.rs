@@ -1,0 +1,263 @@
+//! The JSON of arrays: what of it concerns us is read and written here.
+
+use brickwork_core::{DType, Meta, TimeUnit};
+use serde_json::{Map, Value, json};
+
+use crate::bytes::{ByteFix, checked_nbytes};
+use crate::error::Problem;
+
+/// Longer metadata files are not read.
+pub(super) const MAX_METADATA: u64 = 64 << 20;
+const WHAT: &str = "Zarr metadata";
+
+/// Shape and chunks of an array, and how its chunks become elements where no codec is needed.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Layout {
+    pub shape: Vec<usize>,
+    pub chunk: Vec<usize>,
+    /// What makes elements of a chunk's bytes if these are the elements themselves; `None` if codecs do.
+    pub raw_big_endian: Option<bool>,
+    /// Names of the codecs, in the order in which they are applied.
+    pub codecs: Vec<String>,
+}
+
+impl Layout {
+    /// Reads shape, chunks and codecs of an array's metadata.
+    pub fn parse(metadata: &Value, version: u8) -> Result<Self, Problem> {
+        if version == 2 { Layout::parse_v2(metadata) } else { Layout::parse_v3(metadata) }
+    }
+
+    fn parse_v3(metadata: &Value) -> Result<Self, Problem> {
+        let grid = &metadata["chunk_grid"];
+        match name_of(grid) {
+            Some("regular") => {}
+            Some(other) => {
+                let help = "regular chunk grids can; rechunk the array with another program";
+                return Err(Problem::unreadable(format!("chunk grid {other:?}"), help));
+            }
+            None => return Err(Problem::corrupt(WHAT, "there is no chunk grid")),
+        }
+        if metadata["storage_transformers"].as_array().is_some_and(|list| !list.is_empty()) {
+            return Err(Problem::unreadable("a storage transformer", "arrays without one can"));
+        }
+        let list = metadata["codecs"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let raw_big_endian = match list {
+            [codec] if name_of(codec) == Some("bytes") => {
+                Some(codec["configuration"]["endian"].as_str() == Some("big"))
+            }
+            _ => None,
+        };
+        let mut codecs: Vec<String> = list.iter().map(codec_text).collect();
+        if let Some(inner) = list.iter().find(|codec| name_of(codec) == Some("sharding_indexed")) {
+            let inner = inner["configuration"]["codecs"].as_array().map(Vec::as_slice).unwrap_or_default();
+            codecs.extend(inner.iter().map(|codec| format!("shard: {}", codec_text(codec))));
+        }
+        Layout::new(&metadata["shape"], &grid["configuration"]["chunk_shape"], raw_big_endian, codecs)
+    }
+
+    fn parse_v2(metadata: &Value) -> Result<Self, Problem> {
+        let filters = metadata["filters"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let compressor = &metadata["compressor"];
+        let is_c = metadata["order"].as_str() == Some("C");
+        let descr = metadata["dtype"].as_str().unwrap_or_default();
+        let raw = compressor.is_null() && filters.is_empty() && is_c;
+        let codecs = filters
+            .iter()
+            .chain((!compressor.is_null()).then_some(compressor))
+            .map(|codec| match (codec["id"].as_str(), codec["cname"].as_str()) {
+                (Some(id), Some(cname)) => format!("{id}({cname})"),
+                (id, _) => id.unwrap_or("?").to_owned(),
+            })
+            .collect();
+        Layout::new(&metadata["shape"], &metadata["chunks"], raw.then(|| descr.starts_with('>')), codecs)
+    }
+
+    fn new(
+        shape: &Value,
+        chunk: &Value,
+        raw_big_endian: Option<bool>,
+        codecs: Vec<String>,
+    ) -> Result<Self, Problem> {
+        let (shape, chunk) = (lengths(shape, "shape")?, lengths(chunk, "chunk shape")?);
+        if shape.len() != chunk.len() || chunk.contains(&0) {
+            return Err(Problem::corrupt(WHAT, format!("chunks of shape {chunk:?} in an array of shape {shape:?}")));
+        }
+        Ok(Layout { shape, chunk, raw_big_endian, codecs })
+    }
+
+    /// Fails if the array or a chunk has more bytes than a machine can count.
+    pub fn check_size(&self, dtype: DType) -> Result<(), Problem> {
+        for (what, lens) in [("the array", &self.shape), ("a chunk", &self.chunk)] {
+            if checked_nbytes(lens, dtype.itemsize()).is_none() {
+                let reason = format!("{what} of shape {lens:?} has more bytes than a machine can count");
+                return Err(Problem::corrupt(WHAT, reason));
+            }
+        }
+        // Numbers of chunks must fit too, and positions beyond the last chunk's end.
+        let counts: Vec<usize> = self.shape.iter().zip(&self.chunk).map(|(len, chunk)| len.div_ceil(*chunk)).collect();
+        let padded: Option<Vec<usize>> =
+            counts.iter().zip(&self.chunk).map(|(count, chunk)| count.checked_mul(*chunk)).collect();
+        match padded.filter(|_| checked_nbytes(&counts, 1).is_some()) {
+            Some(_) => Ok(()),
+            None => Err(Problem::corrupt(WHAT, format!("chunks of shape {:?} are too many", self.chunk))),
+        }
+    }
+
+    /// What turns a chunk's bytes into elements, if they are the elements themselves.
+    pub fn raw_fix(&self, dtype: DType) -> Option<ByteFix> {
+        self.raw_big_endian.map(|big_endian| ByteFix::of(dtype, big_endian))
+    }
+}
+
+/// Reads a metadata file's JSON.
+pub(super) fn parse_json(bytes: &[u8], file: &str) -> Result<Value, Problem> {
+    let value: Value = serde_json::from_slice(bytes).map_err(|error| Problem::corrupt(file, error.to_string()))?;
+    if value.is_object() { Ok(value) } else { Err(Problem::corrupt(file, "it is not a JSON object")) }
+}
+
+fn name_of(value: &Value) -> Option<&str> {
+    value.as_str().or_else(|| value["name"].as_str())
+}
+
+fn codec_text(codec: &Value) -> String {
+    let name = name_of(codec).unwrap_or("?");
+    let configuration = &codec["configuration"];
+    match (configuration["level"].as_i64(), configuration["cname"].as_str(), configuration["chunk_shape"].as_array()) {
+        (Some(level), _, _) => format!("{name}({level})"),
+        (_, Some(cname), _) => format!("{name}({cname})"),
+        (_, _, Some(_)) => format!("{name}({})", configuration["chunk_shape"]),
+        _ => name.to_owned(),
+    }
+}
+
+fn lengths(value: &Value, what: &str) -> Result<Vec<usize>, Problem> {
+    let list: Option<Vec<usize>> = value
+        .as_array()
+        .and_then(|list| list.iter().map(|len| len.as_u64().and_then(|len| usize::try_from(len).ok())).collect());
+    list.ok_or_else(|| Problem::corrupt(WHAT, format!("the {what} is not a list of lengths")))
+}
+
+/// The metadata of a new array. Readers that know no more than zarr-python's defaults can read it.
+pub(super) fn array_json(
+    meta: &Meta,
+    chunk: &[usize],
+    codec: Option<&str>,
+    attributes: &[(String, Value)],
+) -> Result<Value, Problem> {
+    let (data_type, fill_value) = data_type(meta.dtype)?;
+    let mut codecs = vec![match meta.dtype.itemsize() {
+        1 => json!({"name": "bytes"}),
+        _ => json!({"name": "bytes", "configuration": {"endian": "little"}}),
+    }];
+    codecs.extend(compressor(codec.unwrap_or("zstd:0"), meta.dtype)?);
+    Ok(json!({
+        "zarr_format": 3,
+        "node_type": "array",
+        "shape": meta.shape,
+        "data_type": data_type,
+        "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": chunk}},
+        "chunk_key_encoding": {"name": "default", "configuration": {"separator": "/"}},
+        "fill_value": fill_value,
+        "codecs": codecs,
+        "attributes": attributes.iter().cloned().collect::<Map<String, Value>>(),
+        "storage_transformers": [],
+    }))
+}
+
+/// A dtype's name in Zarr, and its zero.
+fn data_type(dtype: DType) -> Result<(Value, Value), Problem> {
+    let time = |name: &str, unit: TimeUnit| {
+        (json!({"name": name, "configuration": {"unit": unit.to_string(), "scale_factor": 1}}), json!(0))
+    };
+    Ok(match dtype {
+        DType::Bool => (json!("bool"), json!(false)),
+        DType::F32 | DType::F64 => (json!(dtype.name()), json!(0.0)),
+        DType::C64 | DType::C128 => (json!(dtype.name()), json!([0.0, 0.0])),
+        DType::DateTime(unit) => time("numpy.datetime64", unit),
+        DType::TimeDelta(unit) => time("numpy.timedelta64", unit),
+        integer if integer.is_integer() => (json!(integer.name()), json!(0)),
+        other => {
+            return Err(Problem::Unsupported {
+                what: format!("dtype {other}"),
+                done: "written to Zarr",
+                help: "bool, numbers and dates can".into(),
+            });
+        }
+    })
+}
+
+/// The compressor that a text names: `none`, or a name and perhaps a level.
+pub(super) fn compressor(text: &str, dtype: DType) -> Result<Option<Value>, Problem> {
+    let wrong = || {
+        let reason = format!("codec {text:?} is not known; use none, zstd, zstd:0 … zstd:22, gzip:0 … gzip:9 or blosc");
+        Problem::Misuse { reason }
+    };
+    let (name, level) = match text.split_once(':') {
+        Some((name, level)) => (name, Some(level.parse::<u32>().map_err(|_| wrong())?)),
+        None => (text, None),
+    };
+    match (name, level) {
+        ("none", None) => Ok(None),
+        ("zstd", None | Some(0..=22)) => {
+            Ok(Some(json!({"name": "zstd", "configuration": {"level": level.unwrap_or(0), "checksum": false}})))
+        }
+        ("gzip", None | Some(0..=9)) => {
+            Ok(Some(json!({"name": "gzip", "configuration": {"level": level.unwrap_or(5)}})))
+        }
+        ("blosc", None | Some(0..=9)) => Ok(Some(json!({"name": "blosc", "configuration": {
+            "cname": "lz4",
+            "clevel": level.unwrap_or(5),
+            "shuffle": if dtype.itemsize() > 1 { "shuffle" } else { "noshuffle" },
+            "typesize": dtype.itemsize(),
+            "blocksize": 0,
+        }}))),
+        _ => Err(wrong()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_understood() {
+        for dtype in DType::NUMERIC {
+            let meta = Meta::whole(&[5, 6], dtype);
+            let metadata = array_json(&meta, &[2, 3], Some("none"), &[]).unwrap();
+            let layout = Layout::parse(&metadata, 3).unwrap();
+            assert_eq!((layout.shape.as_slice(), layout.chunk.as_slice()), ([5, 6].as_slice(), [2, 3].as_slice()));
+            assert_eq!(layout.raw_big_endian, Some(false));
+        }
+        let metadata = array_json(&Meta::whole(&[5], DType::F64), &[5], None, &[]).unwrap();
+        let layout = Layout::parse(&metadata, 3).unwrap();
+        assert_eq!(layout.codecs, ["bytes", "zstd(0)"]);
+        assert_eq!(layout.raw_big_endian, None);
+    }
+
+    #[test]
+    fn metadata_that_make_no_sense_are_errors() {
+        let good = array_json(&Meta::whole(&[5], DType::F64), &[5], None, &[]).unwrap();
+        let broken = |key: &str, value: Value| {
+            let mut metadata = good.clone();
+            metadata[key] = value;
+            Layout::parse(&metadata, 3).and_then(|layout| layout.check_size(DType::F64)).unwrap_err().to_string()
+        };
+        assert!(broken("shape", json!([-1])).contains("not a list of lengths"));
+        assert!(broken("shape", json!("x")).contains("not a list of lengths"));
+        assert!(broken("shape", json!([5, 5])).contains("chunks of shape [5] in an array of shape [5, 5]"));
+        assert!(broken("shape", json!([u64::MAX])).contains("more bytes than a machine can count"));
+        assert!(broken("chunk_grid", json!({"name": "rectangular"})).contains("chunk grid \"rectangular\" cannot be read"));
+        assert!(broken("chunk_grid", json!(null)).contains("no chunk grid"));
+        let zero = json!({"name": "regular", "configuration": {"chunk_shape": [0]}});
+        assert!(broken("chunk_grid", zero).contains("chunks of shape [0]"));
+        assert!(parse_json(b"{\"shape\": [1", "zarr.json").unwrap_err().to_string().contains("corrupt zarr.json: EOF"));
+    }
+
+    #[test]
+    fn codecs_are_named_or_refused() {
+        assert_eq!(compressor("none", DType::F64).unwrap(), None);
+        assert_eq!(compressor("gzip:9", DType::F64).unwrap().unwrap()["configuration"]["level"], 9);
+        assert!(compressor("gzip:10", DType::F64).unwrap_err().to_string().contains("use none, zstd"));
+        assert!(compressor("lzma", DType::F64).is_err());
+    }
+}

@@ -1,0 +1,14 @@
+//! Zarr on the local file system: versions 2 and 3 are read, version 3 is written.
+//!
+//! Chunk files are read and written here; `zarrs` understands the metadata and runs the codecs, behind one file.
+
+mod adapter;
+mod hierarchy;
+mod metadata;
+mod sink;
+mod source;
+
+pub use sink::ZarrSink;
+pub use source::ZarrSource;
+
+pub(crate) use source::{describe, open};

@@ -1,0 +1,107 @@
+//! Exponentials, logarithms and roots.
+
+use super::complex_math;
+use super::function::{binary_methods, floats, function, public_binary, real_floats, unary_methods};
+use super::kernel::{fast_unary, plain_binary, plain_unary, with_loop};
+use crate::prelude::*;
+
+/// A function of floats, by its method on `f32` and `f64` and its function of `Complex<f64>`.
+macro_rules! float_function {
+    ($op:ident, $tag:tt, $numpy:tt, $cost:expr, $method:ident, $complex:expr) => {
+        function!($op, $tag, $numpy, 1, $cost, floats, |inputs, out| match out.dtype() {
+            DType::C64 => plain_unary!(inputs, out, Complex<f32> => Complex<f32>, |a| {
+                let wide = $complex(Complex::new(f64::from(a.re), f64::from(a.im)));
+                Complex::new(wide.re as f32, wide.im as f32)
+            }),
+            DType::C128 => plain_unary!(inputs, out, Complex<f64> => Complex<f64>, |a| $complex(a)),
+            dtype => with_loop!(dtype, [F32, F64], T => plain_unary!(inputs, out, T => T, |a| a.$method())),
+        });
+    };
+}
+pub(super) use float_function;
+
+fn scaled(z: Complex<f64>, factor: f64) -> Complex<f64> {
+    Complex::new(z.re * factor, z.im * factor)
+}
+
+float_function!(Exp, "brickwork_ops::Exp", "exp", 20.0, exp, complex_math::exp);
+float_function!(Exp2, "brickwork_ops::Exp2", "exp2", 20.0, exp2, |z| {
+    complex_math::exp(scaled(z, std::f64::consts::LN_2))
+});
+float_function!(Expm1, "brickwork_ops::Expm1", "expm1", 20.0, exp_m1, complex_math::expm1);
+float_function!(Log, "brickwork_ops::Log", "log", 20.0, ln, complex_math::ln);
+float_function!(Log2, "brickwork_ops::Log2", "log2", 20.0, log2, |z| {
+    scaled(complex_math::ln(z), std::f64::consts::LOG2_E)
+});
+float_function!(Log10, "brickwork_ops::Log10", "log10", 20.0, log10, |z| {
+    scaled(complex_math::ln(z), std::f64::consts::LOG10_E)
+});
+float_function!(Log1p, "brickwork_ops::Log1p", "log1p", 20.0, ln_1p, complex_math::log1p);
+
+function!(Sqrt, "brickwork_ops::Sqrt", "sqrt", 1, 4.0, floats, |inputs, out| match out.dtype() {
+    DType::C64 => plain_unary!(inputs, out, Complex<f32> => Complex<f32>, |a| {
+        let wide = complex_math::sqrt(Complex::new(f64::from(a.re), f64::from(a.im)));
+        Complex::new(wide.re as f32, wide.im as f32)
+    }),
+    DType::C128 => plain_unary!(inputs, out, Complex<f64> => Complex<f64>, |a| complex_math::sqrt(a)),
+    dtype => with_loop!(dtype, [F32, F64], T => fast_unary!(inputs, out, T => T, |a| a.sqrt())),
+});
+
+function!(Cbrt, "brickwork_ops::Cbrt", "cbrt", 1, 20.0, real_floats, |inputs, out| {
+    with_loop!(out.dtype(), [F32, F64], T => plain_unary!(inputs, out, T => T, |a| a.cbrt()));
+});
+
+unary_methods! {
+    /// e to the power of the number.
+    exp, Exp, "as `self`; floats for integers: `float32` up to 16 bits, `float64` above";
+    /// 2 to the power of the number.
+    exp2, Exp2, "as `self`; floats for integers: `float32` up to 16 bits, `float64` above";
+    /// e to the power of the number, less 1, without loss near 0.
+    expm1, Expm1, "as `self`; floats for integers: `float32` up to 16 bits, `float64` above";
+    /// The natural logarithm; of complex numbers with an imaginary part from -π to π.
+    log, Log, "as `self`; floats for integers: `float32` up to 16 bits, `float64` above";
+    /// The logarithm to base 2.
+    log2, Log2, "as `self`; floats for integers: `float32` up to 16 bits, `float64` above";
+    /// The logarithm to base 10.
+    log10, Log10, "as `self`; floats for integers: `float32` up to 16 bits, `float64` above";
+    /// The natural logarithm of the number plus 1, without loss near 0.
+    log1p, Log1p, "as `self`; floats for integers: `float32` up to 16 bits, `float64` above";
+    /// The square root; NaN of negative reals, of complex numbers the one with the positive real part.
+    sqrt, Sqrt, "as `self`; floats for integers: `float32` up to 16 bits, `float64` above";
+    /// The cube root, also of negative numbers.
+    cbrt, Cbrt, "as `self`; floats for integers: `float32` up to 16 bits, `float64` above; not for complex numbers";
+}
+
+/// The logarithm of a sum, from logarithms.
+macro_rules! log_of_sum {
+    ($op:ident, $tag:tt, $numpy:tt, $of_two:expr, $exp:ident, $scale:expr) => {
+        function!($op, $tag, $numpy, 2, 40.0, real_floats, |inputs, out| {
+            with_loop!(out.dtype(), [F32, F64], T => plain_binary!(inputs, out, T => T, |a, b| {
+                // Equal infinities have no difference.
+                if a == b {
+                    return a + $of_two as T;
+                }
+                let difference = a - b;
+                if difference > 0.0 {
+                    a + (-difference).$exp().ln_1p() * $scale as T
+                } else if difference <= 0.0 {
+                    b + difference.$exp().ln_1p() * $scale as T
+                } else {
+                    difference
+                }
+            }));
+        });
+    };
+}
+log_of_sum!(LogAddExp, "brickwork_ops::LogAddExp", "logaddexp", std::f64::consts::LN_2, exp, 1.0);
+log_of_sum!(LogAddExp2, "brickwork_ops::LogAddExp2", "logaddexp2", 1.0, exp2, std::f64::consts::LOG2_E);
+
+public_binary!(
+    /// `log(exp(x) + exp(y))` without overflow.
+    logaddexp, LogAddExp,
+    "the operands', promoted; floats for integers: `float32` up to 16 bits, `float64` above; not for complex numbers");
+public_binary!(
+    /// `log2(2^x + 2^y)` without overflow.
+    logaddexp2, LogAddExp2,
+    "the operands', promoted; floats for integers: `float32` up to 16 bits, `float64` above; not for complex numbers");
+binary_methods!(logaddexp, logaddexp2);

@@ -1,0 +1,103 @@
+//! Functions of angles, their inverses, and their hyperbolic kin. Angles are in radians.
+
+use super::complex_math;
+use super::exponential::float_function;
+use super::function::{
+    binary_methods, floats, function, public_binary, real_floats, unary_methods, wide_floats,
+};
+use super::kernel::{fast_unary, plain_binary, plain_unary, with_loop};
+use crate::prelude::*;
+
+float_function!(Sin, "brickwork_ops::Sin", "sin", 20.0, sin, complex_math::sin);
+float_function!(Cos, "brickwork_ops::Cos", "cos", 20.0, cos, complex_math::cos);
+float_function!(Tan, "brickwork_ops::Tan", "tan", 25.0, tan, complex_math::tan);
+float_function!(Arcsin, "brickwork_ops::Arcsin", "arcsin", 20.0, asin, complex_math::asin);
+float_function!(Arccos, "brickwork_ops::Arccos", "arccos", 20.0, acos, complex_math::acos);
+float_function!(Arctan, "brickwork_ops::Arctan", "arctan", 20.0, atan, complex_math::atan);
+float_function!(Sinh, "brickwork_ops::Sinh", "sinh", 25.0, sinh, complex_math::sinh);
+float_function!(Cosh, "brickwork_ops::Cosh", "cosh", 25.0, cosh, complex_math::cosh);
+float_function!(Tanh, "brickwork_ops::Tanh", "tanh", 25.0, tanh, complex_math::tanh);
+float_function!(Arcsinh, "brickwork_ops::Arcsinh", "arcsinh", 30.0, asinh, complex_math::asinh);
+float_function!(Arccosh, "brickwork_ops::Arccosh", "arccosh", 30.0, acosh, complex_math::acosh);
+float_function!(Arctanh, "brickwork_ops::Arctanh", "arctanh", 30.0, atanh, complex_math::atanh);
+
+function!(Deg2rad, "brickwork_ops::Deg2rad", "deg2rad", 1, 1.0, real_floats, |inputs, out| {
+    with_loop!(out.dtype(), [F32, F64], T =>
+        fast_unary!(inputs, out, T => T, |a| a * (std::f64::consts::PI / 180.0) as T));
+});
+
+function!(Rad2deg, "brickwork_ops::Rad2deg", "rad2deg", 1, 1.0, real_floats, |inputs, out| {
+    with_loop!(out.dtype(), [F32, F64], T =>
+        fast_unary!(inputs, out, T => T, |a| a * (180.0 / std::f64::consts::PI) as T));
+});
+
+fn complex_sinc(z: Complex<f64>) -> Complex<f64> {
+    if z == Complex::new(0.0, 0.0) {
+        return Complex::new(1.0, 0.0);
+    }
+    let angle = Complex::new(z.re * std::f64::consts::PI, z.im * std::f64::consts::PI);
+    complex_math::sin(angle) / angle
+}
+
+function!(Sinc, "brickwork_ops::Sinc", "sinc", 1, 25.0, wide_floats, |inputs, out| match out.dtype() {
+    DType::C64 => plain_unary!(inputs, out, Complex<f32> => Complex<f32>, |a| {
+        let wide = complex_sinc(Complex::new(f64::from(a.re), f64::from(a.im)));
+        Complex::new(wide.re as f32, wide.im as f32)
+    }),
+    DType::C128 => plain_unary!(inputs, out, Complex<f64> => Complex<f64>, |a| complex_sinc(a)),
+    dtype => with_loop!(dtype, [F32, F64], T => plain_unary!(inputs, out, T => T, |a| {
+        let angle = a * std::f64::consts::PI as T;
+        if a == 0.0 { 1.0 } else { angle.sin() / angle }
+    })),
+});
+
+function!(Arctan2, "brickwork_ops::Arctan2", "arctan2", 2, 30.0, real_floats, |inputs, out| {
+    with_loop!(out.dtype(), [F32, F64], T => plain_binary!(inputs, out, T => T, |a, b| a.atan2(b)));
+});
+
+function!(Hypot, "brickwork_ops::Hypot", "hypot", 2, 10.0, real_floats, |inputs, out| {
+    with_loop!(out.dtype(), [F32, F64], T => plain_binary!(inputs, out, T => T, |a, b| a.hypot(b)));
+});
+
+unary_methods! {
+    /// The sine.
+    sin, Sin, "as `self`; floats for integers: `float32` up to 16 bits, `float64` above";
+    /// The cosine.
+    cos, Cos, "as `self`; floats for integers: `float32` up to 16 bits, `float64` above";
+    /// The tangent.
+    tan, Tan, "as `self`; floats for integers: `float32` up to 16 bits, `float64` above";
+    /// The angle with this sine, from -π/2 to π/2.
+    arcsin, Arcsin, "as `self`; floats for integers: `float32` up to 16 bits, `float64` above";
+    /// The angle with this cosine, from 0 to π.
+    arccos, Arccos, "as `self`; floats for integers: `float32` up to 16 bits, `float64` above";
+    /// The angle with this tangent, from -π/2 to π/2.
+    arctan, Arctan, "as `self`; floats for integers: `float32` up to 16 bits, `float64` above";
+    /// The hyperbolic sine.
+    sinh, Sinh, "as `self`; floats for integers: `float32` up to 16 bits, `float64` above";
+    /// The hyperbolic cosine.
+    cosh, Cosh, "as `self`; floats for integers: `float32` up to 16 bits, `float64` above";
+    /// The hyperbolic tangent.
+    tanh, Tanh, "as `self`; floats for integers: `float32` up to 16 bits, `float64` above";
+    /// The inverse of [`Array::sinh`].
+    arcsinh, Arcsinh, "as `self`; floats for integers: `float32` up to 16 bits, `float64` above";
+    /// The inverse of [`Array::cosh`].
+    arccosh, Arccosh, "as `self`; floats for integers: `float32` up to 16 bits, `float64` above";
+    /// The inverse of [`Array::tanh`].
+    arctanh, Arctanh, "as `self`; floats for integers: `float32` up to 16 bits, `float64` above";
+    /// Degrees as radians.
+    deg2rad, Deg2rad, "as `self`; floats for integers: `float32` up to 16 bits, `float64` above; not for complex numbers";
+    /// Radians as degrees.
+    rad2deg, Rad2deg, "as `self`; floats for integers: `float32` up to 16 bits, `float64` above; not for complex numbers";
+    /// `sin(πx) / (πx)`, and 1 at 0.
+    sinc, Sinc, "as `self`; `float64` for integers and bools";
+}
+
+public_binary!(
+    /// The angle of the point with ordinate `x` (the first operand) and abscissa `y`, from -π to π.
+    arctan2, Arctan2,
+    "the operands', promoted; floats for integers: `float32` up to 16 bits, `float64` above; not for complex numbers");
+public_binary!(
+    /// The length of the hypotenuse, without overflow on the way.
+    hypot, Hypot,
+    "the operands', promoted; floats for integers: `float32` up to 16 bits, `float64` above; not for complex numbers");
+binary_methods!(arctan2, hypot);

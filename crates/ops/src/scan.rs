@@ -1,0 +1,573 @@
+//! Running sums.
+//!
+//! An axis is divided into segments of fixed length. Element `i` is the sum of all earlier segments plus the running
+//! sum inside its own segment, both added from the start: the same bits however the work is cut. A short axis is
+//! scanned in one go ([`ScanWhole`]). A long one takes three steps, so that its segments need not wait for each other:
+//! the segments' sums ([`SegmentSums`]), their running sums ([`SegmentOffsets`]), and the elements ([`SegmentScan`]).
+
+use crate::array::resolve_axis;
+use crate::prelude::*;
+
+/// Elements of a segment.
+const SEGMENT: usize = 1024;
+
+/// Up to this length an axis is scanned in one go.
+const WHOLE: usize = 65_536;
+
+impl Array {
+    /// The sums of the elements up to each one along an axis; without an axis, of all elements in C order.
+    ///
+    /// - shape: as `self`, or one axis of all elements; dtype: that given, or that of `self`, but `int64` (`uint64`) for
+    ///   narrower (unsigned) integers and bool
+    /// - reads: the elements once along an axis of up to 65536; along a longer one twice, the first time for the sums
+    ///   of its segments
+    ///
+    /// Agrees with `numpy.cumsum`; floating-point sums are grouped in segments of 1024 elements.
+    ///
+    /// # Errors
+    /// [`Error::AxisOutOfRange`]; [`Error::DTypeUnsupported`] for dates and strings.
+    ///
+    /// ```
+    /// use brickwork_ops::Array;
+    /// let x = Array::from_vec(vec![1i32, 2, 3], &[3])?;
+    /// assert_eq!(x.cumsum(Some(0), None)?.dtype(), brickwork_core::DType::I64);
+    /// # Ok::<(), brickwork_core::Error>(())
+    /// ```
+    pub fn cumsum(&self, axis: Option<isize>, dtype: Option<DType>) -> Result<Array> {
+        let dtype = match (dtype, self.dtype().kind()) {
+            (Some(dtype), _) => dtype,
+            (None, DTypeKind::Bool | DTypeKind::Signed) => DType::I64,
+            (None, DTypeKind::Unsigned) => DType::U64,
+            (None, _) => self.dtype(),
+        };
+        if !dtype.is_numeric() || !self.dtype().is_numeric() {
+            let help = "use a numeric dtype".into();
+            return Err(Error::DTypeUnsupported { op: "cumsum".into(), dtype: self.dtype(), help });
+        }
+        let (input, axis) = match axis {
+            // NumPy sees a 0-d array as one of a single element.
+            Some(axis) if self.ndim() == 0 => (self.atleast_1d()?, resolve_axis("cumsum", axis, 1)?),
+            Some(axis) => (self.clone(), self.resolve_axis("cumsum", axis)?),
+            None if self.ndim() == 1 => (self.clone(), 0),
+            None if self.ndim() == 0 => (self.atleast_1d()?, 0),
+            None => (self.reshape(&[-1])?, 0),
+        };
+        let input = input.astype(dtype)?;
+        if input.shape()[axis] <= WHOLE {
+            return Array::apply(ScanWhole { axis }, &[&input]);
+        }
+        let sums = Array::apply(SegmentSums { axis }, &[&input])?;
+        let offsets = Array::apply(SegmentOffsets { axis }, &[&sums])?;
+        Array::apply(SegmentScan { axis }, &[&input, &offsets])
+    }
+}
+
+/// Elements that can be added up as NumPy does: integers wrap, truth values are joined by "or".
+trait Summand: Element {
+    fn plus(self, other: Self) -> Self;
+}
+
+macro_rules! summands {
+    ($plus:expr => $($t:ty),*) => {
+        $(impl Summand for $t {
+            #[inline(always)]
+            fn plus(self, other: Self) -> Self {
+                let plus: fn($t, $t) -> $t = $plus;
+                plus(self, other)
+            }
+        })*
+    };
+}
+summands!(|a, b| a.wrapping_add(b) => i8, i16, i32, i64, u8, u16, u32, u64);
+summands!(|a, b| a + b => f32, f64, Complex<f32>, Complex<f64>);
+summands!(|a, b| Bool8::from(a.get() || b.get()) => Bool8);
+
+/// A dense block as planes along one axis: `outer` of them, each of `len` rows of `inner` elements.
+struct Planes {
+    outer: usize,
+    len: usize,
+    inner: usize,
+}
+
+impl Planes {
+    fn new(shape: &[usize], axis: usize) -> Self {
+        Planes {
+            outer: shape[..axis].iter().product(),
+            len: shape[axis],
+            inner: shape[axis + 1..].iter().product(),
+        }
+    }
+
+    /// The elements of one plane.
+    fn of<'a, T>(&self, values: &'a [T], plane: usize) -> &'a [T] {
+        let size = self.len * self.inner;
+        &values[plane * size..(plane + 1) * size]
+    }
+}
+
+fn add_row<T: Summand>(sum: &mut [T], row: &[T]) {
+    for (sum, &value) in sum.iter_mut().zip(row) {
+        *sum = sum.plus(value);
+    }
+}
+
+/// Runs through one plane whose first row is the start of a segment, and writes the rows that are asked for:
+/// the offset of their segment plus their sum within it. `offset_of` is asked once for every segment; it also gets
+/// the sum of the segment just finished. `None` stands for the first segment: adding a zero would lose the sign of
+/// -0.0.
+fn scan_plane<T: Summand>(
+    values: &[T],
+    inner: usize,
+    first_segment: usize,
+    asked: &AxisRange,
+    out: &mut [T],
+    mut offset_of: impl FnMut(usize, &[T]) -> Option<Vec<T>>,
+) {
+    let mut local: Vec<T> = Vec::new();
+    for (k, rows) in values.chunks(SEGMENT * inner).enumerate() {
+        let segment = first_segment + k;
+        let offset = offset_of(segment, &local);
+        let start = segment * SEGMENT;
+        let (first, count) = asked.positions_between(start, start + rows.len() / inner);
+        let out = &mut out[first * inner..(first + count) * inner];
+        local.clear();
+        local.extend_from_slice(&rows[..inner]);
+        if inner == 1 && asked.step == 1 && count > 0 {
+            scan_line(rows, asked.get(first) - start, offset.as_deref(), out);
+            // Whole segments alone are carried on, and of those the last element is known only here.
+            local[0] = rows[1..].iter().fold(rows[0], |sum, &value| sum.plus(value));
+            continue;
+        }
+        let mut written = 0;
+        for (k, row) in rows.chunks_exact(inner).enumerate() {
+            if k > 0 {
+                add_row(&mut local, row);
+            }
+            if written < count && asked.get(first + written) == start + k {
+                write_sum(&mut out[written * inner..(written + 1) * inner], offset.as_deref(), &local);
+                written += 1;
+            }
+        }
+    }
+}
+
+/// One segment of a line: skips the sums before `skipped`, writes the others.
+fn scan_line<T: Summand>(values: &[T], skipped: usize, offset: Option<&[T]>, out: &mut [T]) {
+    let mut sum = values[0];
+    for &value in &values[1..=skipped] {
+        sum = sum.plus(value);
+    }
+    let rest = &values[skipped..];
+    match offset {
+        None => {
+            out[0] = sum;
+            for (out, &value) in out[1..].iter_mut().zip(&rest[1..]) {
+                sum = sum.plus(value);
+                *out = sum;
+            }
+        }
+        Some(offset) => {
+            let offset = offset[0];
+            out[0] = offset.plus(sum);
+            for (out, &value) in out[1..].iter_mut().zip(&rest[1..]) {
+                sum = sum.plus(value);
+                *out = offset.plus(sum);
+            }
+        }
+    }
+}
+
+/// Writes `offset + local`.
+fn write_sum<T: Summand>(out: &mut [T], offset: Option<&[T]>, local: &[T]) {
+    match offset {
+        None => out.copy_from_slice(local),
+        Some(offset) => {
+            for ((out, &offset), &local) in out.iter_mut().zip(offset).zip(local) {
+                *out = offset.plus(local);
+            }
+        }
+    }
+}
+
+/// Running sums of whole lines.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct ScanWhole {
+    axis: usize,
+}
+
+#[typetag::serde(name = "brickwork_ops::ScanWhole")]
+impl Operation for ScanWhole {
+    fn name(&self) -> String {
+        format!("cumsum along axis {}", self.axis)
+    }
+
+    fn infer(&self, inputs: &[Meta]) -> Result<Vec<Meta>> {
+        Ok(vec![inputs[0].clone()])
+    }
+
+    fn kind(&self) -> Kind<'_> {
+        Kind::Map(self)
+    }
+}
+
+impl Map for ScanWhole {
+    fn demand(&self, inputs: &[Meta], out: &Region, _output: usize) -> Vec<Region> {
+        let len = inputs[0].shape[self.axis].max(1);
+        vec![along_axis(out, self.axis, AxisMap::UpTo { out_axis: self.axis, length: len }, len)]
+    }
+
+    fn apply(
+        &self,
+        blocks: &[Block],
+        inputs: &[Meta],
+        at: &Region,
+        _output: usize,
+        out: &mut BlockMut,
+    ) -> Result<()> {
+        with_element!(inputs[0].dtype, T => {
+            scan_whole::<T>(&blocks[0], self.axis, at, out)
+        }, else Err(not_numeric(inputs[0].dtype)))
+    }
+
+    fn scratch(&self, inputs: &[Meta], out: &Region) -> usize {
+        Map::demand(self, inputs, out, 0)[0].size() * inputs[0].dtype.itemsize()
+    }
+}
+
+fn scan_whole<T: Summand>(block: &Block, axis: usize, at: &Region, out: &mut BlockMut) -> Result<()> {
+    let dense = block.to_dense(None);
+    let values = dense.as_slice::<T>().ok_or_else(not_dense)?;
+    let (planes, out_planes) = (Planes::new(block.shape(), axis), Planes::new(out.shape(), axis));
+    let (inner, out_size) = (planes.inner, out_planes.len * out_planes.inner);
+    let out = out.as_slice_mut::<T>();
+    for plane in 0..planes.outer {
+        let out = &mut out[plane * out_size..(plane + 1) * out_size];
+        let mut before: Option<Vec<T>> = None;
+        scan_plane(planes.of(values, plane), inner, 0, &at.axes()[axis], out, |segment, finished| {
+            match &mut before {
+                Some(before) => add_row(before, finished),
+                None if segment > 0 => before = Some(finished.to_vec()),
+                None => {}
+            }
+            before.clone()
+        });
+    }
+    Ok(())
+}
+
+/// The sum of every segment.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct SegmentSums {
+    axis: usize,
+}
+
+#[typetag::serde(name = "brickwork_ops::SegmentSums")]
+impl Operation for SegmentSums {
+    fn name(&self) -> String {
+        format!("sums of segments of axis {}", self.axis)
+    }
+
+    fn infer(&self, inputs: &[Meta]) -> Result<Vec<Meta>> {
+        let input = &inputs[0];
+        let mut chunks = input.chunks.axes().to_vec();
+        let count = input.shape[self.axis].div_ceil(SEGMENT);
+        chunks[self.axis] = AxisChunks::regular(count, chunks[self.axis].max_chunk() / SEGMENT);
+        let chunks = ChunkGrid::new(chunks);
+        Ok(vec![Meta::new(&chunks.shape(), input.dtype, chunks)])
+    }
+
+    fn kind(&self) -> Kind<'_> {
+        Kind::Map(self)
+    }
+}
+
+impl Map for SegmentSums {
+    fn demand(&self, inputs: &[Meta], out: &Region, _output: usize) -> Vec<Region> {
+        let len = inputs[0].shape[self.axis];
+        vec![along_axis(out, self.axis, AxisMap::Segment { out_axis: self.axis, length: SEGMENT }, len)]
+    }
+
+    fn apply(
+        &self,
+        blocks: &[Block],
+        inputs: &[Meta],
+        at: &Region,
+        _output: usize,
+        out: &mut BlockMut,
+    ) -> Result<()> {
+        with_element!(inputs[0].dtype, T => {
+            segment_sums::<T>(&blocks[0], self.axis, at, out)
+        }, else Err(not_numeric(inputs[0].dtype)))
+    }
+
+    fn scratch(&self, inputs: &[Meta], out: &Region) -> usize {
+        Map::demand(self, inputs, out, 0)[0].size() * inputs[0].dtype.itemsize()
+    }
+}
+
+fn segment_sums<T: Summand>(block: &Block, axis: usize, at: &Region, out: &mut BlockMut) -> Result<()> {
+    let dense = block.to_dense(None);
+    let values = dense.as_slice::<T>().ok_or_else(not_dense)?;
+    let (planes, out_planes) = (Planes::new(block.shape(), axis), Planes::new(out.shape(), axis));
+    let (inner, out_size) = (planes.inner, out_planes.len * out_planes.inner);
+    let range = at.axes()[axis];
+    let first_segment = range.bounds().0;
+    let out = out.as_slice_mut::<T>();
+    for plane in 0..planes.outer {
+        let out = &mut out[plane * out_size..(plane + 1) * out_size];
+        for (k, rows) in planes.of(values, plane).chunks(SEGMENT * inner).enumerate() {
+            let Some(position) = range.position(first_segment + k) else { continue };
+            let sum = &mut out[position * inner..(position + 1) * inner];
+            sum.copy_from_slice(&rows[..inner]);
+            rows[inner..].chunks_exact(inner).for_each(|row| add_row(sum, row));
+        }
+    }
+    Ok(())
+}
+
+/// The sum of all segments before each one; zero before the first.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct SegmentOffsets {
+    axis: usize,
+}
+
+#[typetag::serde(name = "brickwork_ops::SegmentOffsets")]
+impl Operation for SegmentOffsets {
+    fn name(&self) -> String {
+        format!("offsets of segments of axis {}", self.axis)
+    }
+
+    fn infer(&self, inputs: &[Meta]) -> Result<Vec<Meta>> {
+        Ok(vec![inputs[0].clone()])
+    }
+
+    fn kind(&self) -> Kind<'_> {
+        Kind::Map(self)
+    }
+}
+
+impl Map for SegmentOffsets {
+    fn demand(&self, inputs: &[Meta], out: &Region, _output: usize) -> Vec<Region> {
+        vec![along_axis(out, self.axis, AxisMap::Whole, inputs[0].shape[self.axis])]
+    }
+
+    fn apply(
+        &self,
+        blocks: &[Block],
+        inputs: &[Meta],
+        at: &Region,
+        _output: usize,
+        out: &mut BlockMut,
+    ) -> Result<()> {
+        with_element!(inputs[0].dtype, T => {
+            segment_offsets::<T>(&blocks[0], self.axis, at, out)
+        }, else Err(not_numeric(inputs[0].dtype)))
+    }
+
+    fn is_held(&self) -> bool {
+        true
+    }
+
+    fn scratch(&self, inputs: &[Meta], out: &Region) -> usize {
+        Map::demand(self, inputs, out, 0)[0].size() * inputs[0].dtype.itemsize()
+    }
+}
+
+fn segment_offsets<T: Summand>(block: &Block, axis: usize, at: &Region, out: &mut BlockMut) -> Result<()> {
+    let dense = block.to_dense(None);
+    let values = dense.as_slice::<T>().ok_or_else(not_dense)?;
+    let (planes, out_planes) = (Planes::new(block.shape(), axis), Planes::new(out.shape(), axis));
+    let (inner, out_size) = (planes.inner, out_planes.len * out_planes.inner);
+    let out = out.as_slice_mut::<T>();
+    for plane in 0..planes.outer {
+        let out = &mut out[plane * out_size..(plane + 1) * out_size];
+        let mut before: Vec<T> = vec![bytemuck::Zeroable::zeroed(); inner];
+        for (segment, row) in planes.of(values, plane).chunks_exact(inner).enumerate() {
+            if let Some(position) = at.axes()[axis].position(segment) {
+                out[position * inner..(position + 1) * inner].copy_from_slice(&before);
+            }
+            if segment == 0 {
+                before.copy_from_slice(row);
+            } else {
+                add_row(&mut before, row);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Running sums of segments, from their offsets on. Inputs: elements, offsets.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct SegmentScan {
+    axis: usize,
+}
+
+#[typetag::serde(name = "brickwork_ops::SegmentScan")]
+impl Operation for SegmentScan {
+    fn name(&self) -> String {
+        format!("cumsum along axis {}", self.axis)
+    }
+
+    fn infer(&self, inputs: &[Meta]) -> Result<Vec<Meta>> {
+        Ok(vec![inputs[0].clone()])
+    }
+
+    fn kind(&self) -> Kind<'_> {
+        Kind::Map(self)
+    }
+}
+
+impl Map for SegmentScan {
+    fn demand(&self, inputs: &[Meta], out: &Region, _output: usize) -> Vec<Region> {
+        let up_to = AxisMap::UpTo { out_axis: self.axis, length: SEGMENT };
+        let segment_of = AxisMap::SegmentOf { out_axis: self.axis, length: SEGMENT };
+        vec![
+            along_axis(out, self.axis, up_to, inputs[0].shape[self.axis]),
+            along_axis(out, self.axis, segment_of, inputs[1].shape[self.axis]),
+        ]
+    }
+
+    fn apply(
+        &self,
+        blocks: &[Block],
+        inputs: &[Meta],
+        at: &Region,
+        _output: usize,
+        out: &mut BlockMut,
+    ) -> Result<()> {
+        with_element!(inputs[0].dtype, T => {
+            segment_scan::<T>(&blocks[0], &blocks[1], self.axis, at, out)
+        }, else Err(not_numeric(inputs[0].dtype)))
+    }
+
+    fn scratch(&self, inputs: &[Meta], out: &Region) -> usize {
+        let demand = Map::demand(self, inputs, out, 0);
+        (demand[0].size() + demand[1].size()) * inputs[0].dtype.itemsize()
+    }
+}
+
+fn segment_scan<T: Summand>(
+    block: &Block,
+    offsets: &Block,
+    axis: usize,
+    at: &Region,
+    out: &mut BlockMut,
+) -> Result<()> {
+    let (dense, offsets) = (block.to_dense(None), offsets.to_dense(None));
+    let values = dense.as_slice::<T>().ok_or_else(not_dense)?;
+    let (planes, out_planes) = (Planes::new(block.shape(), axis), Planes::new(out.shape(), axis));
+    let offset_planes = Planes::new(offsets.shape(), axis);
+    let offsets = offsets.as_slice::<T>().ok_or_else(not_dense)?;
+    let (inner, out_size) = (planes.inner, out_planes.len * out_planes.inner);
+    let range = at.axes()[axis];
+    let first_segment = range.bounds().0 / SEGMENT;
+    let out = out.as_slice_mut::<T>();
+    for plane in 0..planes.outer {
+        let out = &mut out[plane * out_size..(plane + 1) * out_size];
+        let offsets = offset_planes.of(offsets, plane);
+        scan_plane(planes.of(values, plane), inner, first_segment, &range, out, |segment, _| {
+            let at = (segment - first_segment) * inner;
+            (segment > 0).then(|| offsets[at..at + inner].to_vec())
+        });
+    }
+    Ok(())
+}
+
+/// The demand of a region on an input whose axes are those of the output, but for one.
+fn along_axis(out: &Region, axis: usize, map: AxisMap, len: usize) -> Region {
+    let mut region = out.clone();
+    *region.axis_mut(axis) = map.demand(out, len);
+    region
+}
+
+fn not_numeric(dtype: DType) -> Error {
+    Error::Bug { what: format!("cumsum of dtype {dtype}") }
+}
+
+fn not_dense() -> Error {
+    Error::Bug { what: "a dense block that is not dense".into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::index::checks::{check, check_regions, iota, values};
+    use crate::random::default_rng;
+
+    /// Sums along the middle axis, as the file's first lines say.
+    fn reference(x: &[f64], [outer, len, inner]: [usize; 3]) -> Vec<f64> {
+        let mut expected = vec![0.0; x.len()];
+        for (i, j) in (0..outer).flat_map(|i| (0..inner).map(move |j| (i, j))) {
+            let (mut before, mut local) = (None, -0.0);
+            for k in 0..len {
+                let value = x[(i * len + k) * inner + j];
+                if k % SEGMENT == 0 {
+                    if k > 0 {
+                        before = Some(before.map_or(local, |before: f64| before + local));
+                    }
+                    local = value;
+                } else {
+                    local += value;
+                }
+                expected[(i * len + k) * inner + j] = before.map_or(local, |before| before + local);
+            }
+        }
+        expected
+    }
+
+    #[test]
+    fn sums_run_along_any_axis() {
+        check(&iota(&[2, 3]).cumsum(Some(1), None).unwrap(), &[2, 3], &[0i64, 1, 3, 3, 7, 12]);
+        check(&iota(&[2, 3]).cumsum(Some(-2), None).unwrap(), &[2, 3], &[0i64, 1, 2, 3, 5, 7]);
+        check(&iota(&[2, 2]).cumsum(None, None).unwrap(), &[4], &[0i64, 1, 3, 6]);
+        check(&iota(&[]).cumsum(None, None).unwrap(), &[1], &[0i64]);
+        check::<i64>(&iota(&[0, 3]).cumsum(Some(0), None).unwrap(), &[0, 3], &[]);
+        check::<i64>(&iota(&[3, 0]).cumsum(Some(0), None).unwrap(), &[3, 0], &[]);
+        assert!(iota(&[2]).cumsum(Some(1), None).is_err());
+    }
+
+    #[test]
+    fn dtypes_are_those_of_a_sum() {
+        let of = |dtype| iota(&[3]).astype(dtype).unwrap().cumsum(Some(0), None).unwrap().dtype();
+        assert_eq!(of(DType::Bool), DType::I64);
+        assert_eq!(of(DType::I8), DType::I64);
+        assert_eq!(of(DType::U16), DType::U64);
+        assert_eq!(of(DType::F32), DType::F32);
+        assert_eq!(of(DType::C64), DType::C64);
+        let wrapped =
+            Array::from_vec(vec![200i64, 100], &[2]).unwrap().cumsum(Some(0), Some(DType::U8)).unwrap();
+        check(&wrapped, &[2], &[200u8, 44]);
+        let or = Array::from_vec(vec![0i64, 2, 0], &[3]).unwrap().cumsum(Some(0), Some(DType::Bool)).unwrap();
+        check(&or, &[3], &[false, true, true].map(Bool8::from));
+        let zero = values::<f64>(&Array::from_vec(vec![-0.0], &[1]).unwrap().cumsum(Some(0), None).unwrap());
+        assert!(zero[0].is_sign_negative());
+    }
+
+    #[test]
+    fn every_way_of_scanning_gives_the_same_bits() {
+        for shape in [[1, 5000, 1], [2, 2500, 3], [3, 1024, 2], [2, 1, 4], [1, 2049, 1]] {
+            let x = default_rng(Some(5)).normal(1.0, 3.0, &shape, 700).unwrap();
+            let expected = reference(&values::<f64>(&x), shape);
+            let whole = x.cumsum(Some(1), None).unwrap();
+            assert_eq!(values::<f64>(&whole), expected);
+            check_regions::<f64>(&whole);
+            let sums = Array::apply(SegmentSums { axis: 1 }, &[&x]).unwrap();
+            let offsets = Array::apply(SegmentOffsets { axis: 1 }, &[&sums]).unwrap();
+            let cut = Array::apply(SegmentScan { axis: 1 }, &[&x, &offsets]).unwrap();
+            assert_eq!(values::<f64>(&cut), expected);
+            for array in [&sums, &offsets, &cut] {
+                check_regions::<f64>(array);
+            }
+        }
+    }
+
+    #[test]
+    fn long_axes_are_scanned_in_segments() {
+        let x = iota(&[WHOLE + 5000]);
+        let y = x.cumsum(Some(0), None).unwrap();
+        let expected: Vec<i64> = (0..(WHOLE + 5000) as i64).map(|i| i * (i + 1) / 2).collect();
+        assert_eq!(values::<i64>(&y), expected);
+        let part = y.slice(crate::s![70_000..;-1000]).unwrap();
+        assert_eq!(values::<i64>(&part)[..2], [expected[70_000], expected[69_000]]);
+    }
+}

@@ -1,0 +1,112 @@
+//! Files on both ends of an expression.
+
+use std::sync::Arc;
+
+use brickwork_core::{Block, ChunkSpec, Error, Lazy, Node, Result, Value};
+use brickwork_io::{Format, Location, SinkOptions};
+use brickwork_ops::Array;
+use brickwork_ops::memory::from_block;
+use brickwork_sched::{Compute, Scheduler, Threads};
+
+/// The array in a file: `random.hdf5#/x`, `cube.zarr`, `lattice.npy`. Reads its metadata, none of its elements.
+///
+/// # Errors
+/// If there is nothing, or nothing that can be read as an array.
+pub fn open(uri: &str) -> Result<Array> {
+    let node = Node::shared(brickwork_io::open(uri)?, Vec::new())?;
+    Ok(Array::new(Value::new(node)))
+}
+
+/// The arrays that a pattern names, in sorted order: `weather-big/*.hdf5#/t2m`.
+///
+/// # Errors
+/// If nothing matches, or one of the files cannot be read.
+pub fn open_many(pattern: &str) -> Result<Vec<Array>> {
+    matching(pattern)?.iter().map(|uri| open(uri)).collect()
+}
+
+/// The URIs that a pattern names, in sorted order.
+fn matching(pattern: &str) -> Result<Vec<String>> {
+    let (path, inner) = match pattern.split_once('#') {
+        Some((path, inner)) => (path, format!("#{inner}")),
+        None => (pattern, String::new()),
+    };
+    let paths = glob::glob(path).map_err(|error| Error::argument("open_many", format!("{pattern}: {error}")))?;
+    let mut found = Vec::new();
+    for path in paths {
+        let path = path.map_err(|error| Error::io(pattern, "a folder cannot be listed", error))?;
+        found.push(format!("{}{inner}", path.display()));
+    }
+    found.sort();
+    if found.is_empty() {
+        let reason = format!("no file matches {path}; a pattern is a path with * and ?, and # before the dataset");
+        return Err(Error::invalid_data(pattern, reason));
+    }
+    Ok(found)
+}
+
+/// A sink that writes to a file, in the format of its ending.
+///
+/// # Errors
+/// If the ending names no format that this build writes.
+pub fn create(uri: &str, options: &SinkOptions) -> Result<Arc<dyn brickwork_core::Sink>> {
+    // Checked here so that a missing feature is told before anything is computed.
+    let location = Location::parse(uri)?;
+    debug_assert!(matches!(location.format, Format::Npy | Format::Zarr | Format::Hdf5));
+    Ok(Arc::from(brickwork_io::create(uri, options)?))
+}
+
+/// Computes an array into a file, block by block: the result is never in memory as a whole.
+///
+/// # Errors
+/// If the file exists or cannot be written, or a task fails; then nothing is left behind.
+pub fn store(array: &Array, uri: &str) -> Result<()> {
+    store_with(array, uri, &SinkOptions::default(), &Threads::default())
+}
+
+/// [`store`] with options, and a scheduler of the caller's choice.
+///
+/// # Errors
+/// As [`store`].
+pub fn store_with(array: &Array, uri: &str, options: &SinkOptions, scheduler: &dyn Scheduler) -> Result<()> {
+    brickwork_sched::store(array, create(uri, options)?, scheduler)
+}
+
+/// Computing once, and going on with what was computed.
+pub trait Persist {
+    /// The same array over its computed elements, which are held in memory from now on.
+    ///
+    /// # Errors
+    /// As [`Compute::compute`].
+    fn persist(&self) -> Result<Array>;
+
+    /// [`Persist::persist`] with a scheduler of the caller's choice.
+    ///
+    /// # Errors
+    /// As [`Compute::compute`].
+    fn persist_with(&self, scheduler: &dyn Scheduler) -> Result<Array>;
+}
+
+impl Persist for Array {
+    fn persist(&self) -> Result<Array> {
+        self.persist_with(&Threads::default())
+    }
+
+    fn persist_with(&self, scheduler: &dyn Scheduler) -> Result<Array> {
+        let block: Block = self.compute_with(scheduler)?;
+        let chunks = match self.value().meta().is_known() {
+            true => ChunkSpec::Axes(
+                self.chunks()
+                    .axes()
+                    .iter()
+                    .map(|axis| match axis {
+                        brickwork_core::AxisChunks::Regular { chunk, .. } => (*chunk).into(),
+                        irregular => brickwork_core::AxisSpec::Lengths(irregular.chunk_lengths()),
+                    })
+                    .collect(),
+            ),
+            false => ChunkSpec::auto(),
+        };
+        from_block(block, &chunks)
+    }
+}

@@ -1,0 +1,41 @@
+//! Parallel, larger-than-memory n-dimensional arrays by blocked algorithms.
+//!
+//! An [`Array`] is lazy: methods in NumPy's terms build an expression, and nothing runs. [`compute`](Compute::compute)
+//! gives its elements, [`store`] writes them to a file, block by block, on every core, in a bounded amount of memory.
+//!
+//! ```
+//! use brickwork::prelude::*;
+//!
+//! # fn main() -> brickwork::Result<()> {
+//! let x = brickwork::random::default_rng(Some(42)).random(&[1000, 1000], &ChunkSpec::from([100, 100]))?;
+//! let y = (&x + &x.t()?).slice(s![..;2, 500..])?.mean(1)?;
+//! assert_eq!(y.shape(), [500]);
+//! let values = y.compute()?.to_vec::<f64>();
+//! assert!(values.iter().all(|mean| (0.8..1.2).contains(mean)));
+//! # Ok(())
+//! # }
+//! ```
+
+mod files;
+
+pub use brickwork_core::{
+    Block, ChunkGrid, ChunkSpec, Complex, DType, Error, Lazy, Meta, Operation, Region, Result, Scalar, Sink, Source,
+    TimeUnit, Weak, parse_bytes,
+};
+pub use brickwork_ops::*;
+pub use brickwork_sched::{
+    CancelToken, Compute, Event, Observer, Outcome, Scheduler, Synchronous, Threads, compute_all, explain, store_all,
+};
+pub use files::{Persist, create, open, open_many, store, store_with};
+
+/// Crates to build on: operations, sources and sinks of your own use these.
+pub use {brickwork_core as core, brickwork_io as io, brickwork_sched as sched};
+
+/// What nearly every program needs.
+pub mod prelude {
+    pub use brickwork_core::{ChunkSpec, DType};
+    pub use brickwork_ops::{Array, Axes, s};
+    pub use brickwork_sched::Compute;
+
+    pub use crate::files::{Persist, open, store};
+}
