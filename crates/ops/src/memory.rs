@@ -18,7 +18,10 @@ pub fn from_block(block: Block, chunks: &ChunkSpec) -> Result<Array> {
     let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
     let data = Arc::new(block);
     if let Ok(mut shared) = SHARED.lock() {
-        shared.retain(|_, data| data.strong_count() > 0);
+        // Entries of arrays that are gone are cleared out when the table would grow.
+        if shared.len() == shared.capacity() {
+            shared.retain(|_, data| data.strong_count() > 0);
+        }
         shared.insert(id, Arc::downgrade(&data));
     }
     Array::apply(Memory { id, chunks, dtype: data.dtype(), data: Shared(Some(data)) }, &[])

@@ -1,10 +1,12 @@
 //! The same inputs, arranged in several ways.
 
-use brickwork_core::{AxisSpec, Block, ChunkSpec, Element};
+use brickwork_core::{AxisSpec, Block, ChunkSpec, Element, Result};
 use brickwork_ops::Array;
 use brickwork_ops::memory::from_block;
 use ndarray::ArrayD;
 
+use crate::compare::assert_array_eq_in;
+use crate::configurations::some_configurations;
 use crate::counting_source::CountingSource;
 use crate::data::Chance;
 
@@ -24,6 +26,23 @@ pub enum Inputs {
 /// All ways, with chunks chosen by a number.
 pub fn arrangements(choice: u64) -> [Inputs; 4] {
     [Inputs::Memory, Inputs::MemoryInChunks(choice), Inputs::Chunks(choice), Inputs::Elements(1 + choice as usize % 7)]
+}
+
+/// Asserts that an operation gives the expected bits for every arrangement of its inputs, each under some
+/// configurations chosen by a number.
+#[track_caller]
+pub fn check_operation<T: Element, U: Element>(
+    inputs: &[&ArrayD<T>],
+    choice: u64,
+    build: impl Fn(&[Array]) -> Result<Array>,
+    expected: &ArrayD<U>,
+) {
+    let expected = Block::from_ndarray(expected.view());
+    for (number, arrangement) in arrangements(choice).into_iter().enumerate() {
+        let arrays: Vec<Array> = inputs.iter().map(|values| arrangement.array(values)).collect();
+        let array = build(&arrays).unwrap_or_else(|error| panic!("{arrangement:?}: {error}"));
+        assert_array_eq_in(&array, &expected, &some_configurations(2, choice.wrapping_add(number as u64)));
+    }
 }
 
 impl Inputs {

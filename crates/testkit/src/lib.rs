@@ -29,6 +29,6 @@ pub use compare::{
 pub use configurations::{Configuration, configurations, some_configurations};
 pub use counting_source::{CountingSource, ReadLog};
 pub use data::{iota, noise, quarters};
-pub use inputs::{Inputs, arrangements};
+pub use inputs::{Inputs, arrangements, check_operation};
 pub use memory_sink::{MemorySink, SinkState};
 pub use refusing::RefusingScheduler;

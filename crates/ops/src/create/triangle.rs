@@ -55,10 +55,10 @@ mod tests {
                     .map(|n| if is_kept((n % 4) as isize - (n / 4 % 3) as isize) { n } else { 0 })
                     .collect()
             };
-            check(&x.tril(k).unwrap(), &[2, 3, 4], &each(&|off| off <= k));
-            check(&x.triu(k).unwrap(), &[2, 3, 4], &each(&|off| off >= k));
+            check::<i64>(&x.tril(k).unwrap(), &[2, 3, 4], &each(&|off| off <= k));
+            check::<i64>(&x.triu(k).unwrap(), &[2, 3, 4], &each(&|off| off >= k));
         }
-        check(&iota(&[3]).tril(0).unwrap(), &[3, 3], &[0, 0, 0, 0, 1, 0, 0, 1, 2]);
+        check::<i64>(&iota(&[3]).tril(0).unwrap(), &[3, 3], &[0, 0, 0, 0, 1, 0, 0, 1, 2]);
         assert!(iota(&[]).tril(0).is_err());
     }
 }

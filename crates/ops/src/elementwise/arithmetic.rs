@@ -71,20 +71,30 @@ function!(Add, "brickwork_ops::Add", "add", 2, 1.0, numeric, |inputs, out| match
 });
 
 fn subtractable(dtype: DType) -> Result<Loop, &'static str> {
-    not_bool(dtype).map_err(|_| "use bitwise_xor (the `^` operator) or logical_xor, or cast to an integer dtype first")
+    not_bool(dtype)
+        .map_err(|_| "use bitwise_xor (the `^` operator) or logical_xor, or cast to an integer dtype first")
 }
 
 function!(Subtract, "brickwork_ops::Subtract", "subtract", 2, 1.0, subtractable, |inputs, out| {
     with_number_bits!(out.dtype(), T => fast_binary!(inputs, out, T => T, |a, b| a.minus(b)));
 });
 
-function!(Multiply, "brickwork_ops::Multiply", "multiply", 2, 1.0, numeric, |inputs, out| match out.dtype() {
-    DType::Bool => fast_binary!(inputs, out, u8 => u8, |a, b| a & b),
-    dtype => with_number_bits!(dtype, T => fast_binary!(inputs, out, T => T, |a, b| a.times(b))),
-});
+function!(
+    Multiply,
+    "brickwork_ops::Multiply",
+    "multiply",
+    2,
+    1.0,
+    numeric,
+    |inputs, out| match out.dtype() {
+        DType::Bool => fast_binary!(inputs, out, u8 => u8, |a, b| a & b),
+        dtype => with_number_bits!(dtype, T => fast_binary!(inputs, out, T => T, |a, b| a.times(b))),
+    }
+);
 
 fn negatable(dtype: DType) -> Result<Loop, &'static str> {
-    not_bool(dtype).map_err(|_| "use invert (the `!` operator) or logical_not, or cast to an integer dtype first")
+    not_bool(dtype)
+        .map_err(|_| "use invert (the `!` operator) or logical_not, or cast to an integer dtype first")
 }
 
 function!(Negative, "brickwork_ops::Negative", "negative", 1, 1.0, negatable, |inputs, out| {
@@ -95,7 +105,9 @@ fn magnitude(dtype: DType) -> Result<Loop, &'static str> {
     Ok(Loop { input: dtype, output: dtype.real() })
 }
 
-function!(Absolute, "brickwork_ops::Absolute", "absolute", 1, 1.0, magnitude, |inputs, out| match inputs[0].dtype() {
+function!(Absolute, "brickwork_ops::Absolute", "absolute", 1, 1.0, magnitude, |inputs, out| match inputs[0]
+    .dtype()
+{
     DType::I8 => fast_unary!(inputs, out, i8 => i8, |a| a.wrapping_abs()),
     DType::I16 => fast_unary!(inputs, out, i16 => i16, |a| a.wrapping_abs()),
     DType::I32 => fast_unary!(inputs, out, i32 => i32, |a| a.wrapping_abs()),

@@ -54,10 +54,18 @@ function!(LeftShift, "brickwork_ops::LeftShift", "left_shift", 2, 1.0, integers_
     with_integer_bits!(out.dtype(), T => fast_binary!(inputs, out, T => T, |a, b| a.shifted_left(b)));
 });
 
-function!(RightShift, "brickwork_ops::RightShift", "right_shift", 2, 1.0, integers_and_bools, |inputs, out| {
-    with_loop!(out.dtype(), [I8, I16, I32, I64, U8, U16, U32, U64], T =>
+function!(
+    RightShift,
+    "brickwork_ops::RightShift",
+    "right_shift",
+    2,
+    1.0,
+    integers_and_bools,
+    |inputs, out| {
+        with_loop!(out.dtype(), [I8, I16, I32, I64, U8, U16, U32, U64], T =>
         fast_binary!(inputs, out, T => T, |a, b| a.shifted_right(b)));
-});
+    }
+);
 
 fn counted(dtype: DType) -> Result<Loop, &'static str> {
     Ok(Loop { output: DType::U8, ..bits(dtype)? })

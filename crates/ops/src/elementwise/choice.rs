@@ -221,7 +221,13 @@ impl Array {
 ///
 /// # Errors
 /// If the shapes do not broadcast or an operand is not numeric.
-pub fn isclose(x: impl Into<Term>, y: impl Into<Term>, rtol: f64, atol: f64, equal_nan: bool) -> Result<Array> {
+pub fn isclose(
+    x: impl Into<Term>,
+    y: impl Into<Term>,
+    rtol: f64,
+    atol: f64,
+    equal_nan: bool,
+) -> Result<Array> {
     let (x, y) = (to_array(x.into())?, to_array(y.into())?);
     find_loop("isclose", numeric, x.dtype())?;
     find_loop("isclose", numeric, y.dtype())?;

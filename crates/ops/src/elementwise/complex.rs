@@ -6,7 +6,11 @@ use crate::prelude::*;
 
 /// Complex numbers to the floats they are made of.
 fn part(dtype: DType) -> Result<Loop, &'static str> {
-    if dtype.is_complex() { Ok(Loop { input: dtype, output: dtype.real() }) } else { Err("it is its own real part") }
+    if dtype.is_complex() {
+        Ok(Loop { input: dtype, output: dtype.real() })
+    } else {
+        Err("it is its own real part")
+    }
 }
 
 /// Any number to the real dtype.

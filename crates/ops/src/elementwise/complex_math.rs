@@ -71,7 +71,10 @@ pub(super) fn sinh(z: C) -> C {
 
 pub(super) fn cosh(z: C) -> C {
     if z.im == 0.0 {
-        return C::new(z.re.cosh(), if z.re == 0.0 { z.re * z.im } else { z.im.copysign(z.im * z.re.signum()) });
+        return C::new(
+            z.re.cosh(),
+            if z.re == 0.0 { z.re * z.im } else { z.im.copysign(z.im * z.re.signum()) },
+        );
     }
     C::new(z.re.cosh() * z.im.cos(), z.re.sinh() * z.im.sin())
 }

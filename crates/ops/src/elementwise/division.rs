@@ -1,8 +1,6 @@
 //! Division in all its forms: true, floored, and the remainders.
 
-use super::function::{
-    binary_methods, build, function, public_binary, real_numbers, wide_floats,
-};
+use super::function::{binary_methods, build, function, public_binary, real_numbers, wide_floats};
 use super::kernel::{fast_binary, plain_binary, with_loop};
 use crate::prelude::*;
 

@@ -22,7 +22,8 @@ pub(super) trait Function: Operation {
     const LOOPS: Loops;
 }
 
-const NO_ARITHMETIC: &str = "dates, durations and strings can be read, sliced and written, but not computed with";
+const NO_ARITHMETIC: &str =
+    "dates, durations and strings can be read, sliced and written, but not computed with";
 
 /// Builds a call: finds the loop, casts the operands, applies.
 pub(super) fn build<F: Function>(op: F, terms: &[Term]) -> Result<Array> {

@@ -169,7 +169,9 @@ macro_rules! with_loop {
     };
 }
 
-pub(super) use {fast_binary, fast_unary, plain_binary, plain_unary, with_integer_bits, with_loop, with_number_bits};
+pub(super) use {
+    fast_binary, fast_unary, plain_binary, plain_unary, with_integer_bits, with_loop, with_number_bits,
+};
 
 /// The unsigned dtype of the same width, for bools and integers; others stay.
 pub(super) fn unsigned(dtype: DType) -> DType {

@@ -1,8 +1,6 @@
 //! Logical functions of truth values, and tests of single numbers.
 
-use super::function::{
-    Loop, binary_methods, function, public_binary, real_floats, reals, unary_methods,
-};
+use super::function::{Loop, binary_methods, function, public_binary, real_floats, reals, unary_methods};
 use super::kernel::{fast_binary, fast_unary, with_loop};
 use crate::prelude::*;
 
@@ -63,7 +61,8 @@ macro_rules! float_test {
     };
 }
 
-float_test!(IsNan, "brickwork_ops::IsNan", "isnan", tested, false, |a| a != a, |z| (z.re != z.re) | (z.im != z.im));
+float_test!(IsNan, "brickwork_ops::IsNan", "isnan", tested, false, |a| a != a, |z| (z.re != z.re)
+    | (z.im != z.im));
 float_test!(IsInf, "brickwork_ops::IsInf", "isinf", tested, false, |a| a.is_infinite(), |z| {
     z.re.is_infinite() | z.im.is_infinite()
 });

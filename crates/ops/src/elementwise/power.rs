@@ -80,7 +80,8 @@ function!(PowerOf, "brickwork_ops::Power", "power", 2, 30.0, numbers, |inputs, o
         plain_binary!(inputs, out, T => T, |a, b| a.to_the(b)));
 });
 
-const NEGATIVE_EXPONENT: &str = "integers to negative integer powers are not allowed; cast the base to float64 first";
+const NEGATIVE_EXPONENT: &str =
+    "integers to negative integer powers are not allowed; cast the base to float64 first";
 
 /// The first operand to the power of the second.
 ///
@@ -112,7 +113,9 @@ pub fn power(x: impl Into<Term>, y: impl Into<Term>) -> Result<Array> {
     }
     let [base, exponent] = &terms;
     let exponent = match exponent {
-        Term::Weak(Weak::Int(value)) if *value < 0 => return Err(Error::argument("power", NEGATIVE_EXPONENT)),
+        Term::Weak(Weak::Int(value)) if *value < 0 => {
+            return Err(Error::argument("power", NEGATIVE_EXPONENT));
+        }
         Term::Array(array) if array.dtype().kind() == DTypeKind::Signed => {
             Array::apply(NotNegative, &[array])?.into()
         }

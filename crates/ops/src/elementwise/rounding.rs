@@ -129,7 +129,9 @@ impl Array {
             _ if dtype == DType::Bool => build(Rint, &[self.into()]),
             0.. if dtype.is_integer() => Ok(self.clone()),
             0 => build(Rint, &[self.into()]),
-            _ if dtype.is_integer() => Array::apply(Round { decimals }, &[&self.astype(DType::F64)?])?.astype(dtype),
+            _ if dtype.is_integer() => {
+                Array::apply(Round { decimals }, &[&self.astype(DType::F64)?])?.astype(dtype)
+            }
             _ => Array::apply(Round { decimals }, &[self]),
         }
     }

@@ -8,6 +8,30 @@ use super::function::{
 use super::kernel::{fast_unary, plain_binary, plain_unary, with_loop};
 use crate::prelude::*;
 
+/// Inverse hyperbolic functions that do not overflow: std squares the number.
+trait InverseHyperbolic {
+    fn arcsinh(self) -> Self;
+    fn arccosh(self) -> Self;
+}
+
+macro_rules! inverse_hyperbolic {
+    ($($t:ident, $large:literal);*) => {
+        $(
+            impl InverseHyperbolic for $t {
+                fn arcsinh(self) -> Self {
+                    let large = (self.abs().ln() + std::$t::consts::LN_2).copysign(self);
+                    if self.abs() > $large { large } else { self.asinh() }
+                }
+
+                fn arccosh(self) -> Self {
+                    if self > $large { self.ln() + std::$t::consts::LN_2 } else { self.acosh() }
+                }
+            }
+        )*
+    };
+}
+inverse_hyperbolic!(f32, 1e15; f64, 1e150);
+
 float_function!(Sin, "brickwork_ops::Sin", "sin", 20.0, sin, complex_math::sin);
 float_function!(Cos, "brickwork_ops::Cos", "cos", 20.0, cos, complex_math::cos);
 float_function!(Tan, "brickwork_ops::Tan", "tan", 25.0, tan, complex_math::tan);
@@ -17,18 +41,18 @@ float_function!(Arctan, "brickwork_ops::Arctan", "arctan", 20.0, atan, complex_m
 float_function!(Sinh, "brickwork_ops::Sinh", "sinh", 25.0, sinh, complex_math::sinh);
 float_function!(Cosh, "brickwork_ops::Cosh", "cosh", 25.0, cosh, complex_math::cosh);
 float_function!(Tanh, "brickwork_ops::Tanh", "tanh", 25.0, tanh, complex_math::tanh);
-float_function!(Arcsinh, "brickwork_ops::Arcsinh", "arcsinh", 30.0, asinh, complex_math::asinh);
-float_function!(Arccosh, "brickwork_ops::Arccosh", "arccosh", 30.0, acosh, complex_math::acosh);
+float_function!(Arcsinh, "brickwork_ops::Arcsinh", "arcsinh", 30.0, arcsinh, complex_math::asinh);
+float_function!(Arccosh, "brickwork_ops::Arccosh", "arccosh", 30.0, arccosh, complex_math::acosh);
 float_function!(Arctanh, "brickwork_ops::Arctanh", "arctanh", 30.0, atanh, complex_math::atanh);
 
 function!(Deg2rad, "brickwork_ops::Deg2rad", "deg2rad", 1, 1.0, real_floats, |inputs, out| {
     with_loop!(out.dtype(), [F32, F64], T =>
-        fast_unary!(inputs, out, T => T, |a| a * (std::f64::consts::PI / 180.0) as T));
+        fast_unary!(inputs, out, T => T, |a| a * (std::f64::consts::PI as T / 180.0)));
 });
 
 function!(Rad2deg, "brickwork_ops::Rad2deg", "rad2deg", 1, 1.0, real_floats, |inputs, out| {
     with_loop!(out.dtype(), [F32, F64], T =>
-        fast_unary!(inputs, out, T => T, |a| a * (180.0 / std::f64::consts::PI) as T));
+        fast_unary!(inputs, out, T => T, |a| a * (180.0 / std::f64::consts::PI as T)));
 });
 
 fn complex_sinc(z: Complex<f64>) -> Complex<f64> {

@@ -219,7 +219,8 @@ mod tests {
     #[test]
     fn ranges_are_cut_as_in_python() {
         // start, stop, step, length, expected
-        let cases: &[(Option<isize>, Option<isize>, isize, usize, &[usize])] = &[
+        type Case<'a> = (Option<isize>, Option<isize>, isize, usize, &'a [usize]);
+        let cases: &[Case<'_>] = &[
             (None, None, 1, 3, &[0, 1, 2]),
             (None, None, -1, 3, &[2, 1, 0]),
             (Some(-2), None, 1, 5, &[3, 4]),
@@ -255,13 +256,13 @@ mod tests {
         let x = iota(&[4, 5, 6]);
         let expected: Vec<i64> =
             [1, 3].iter().flat_map(|i| (0..5).rev().map(move |j| (i * 5 + j) * 6 + 4)).collect();
-        check(&x.slice(s![1..;2, ..;-1, -2]).unwrap(), &[2, 5], &expected);
-        check(
+        check::<i64>(&x.slice(s![1..;2, ..;-1, -2]).unwrap(), &[2, 5], &expected);
+        check::<i64>(
             &x.slice(s![Ellipsis, NewAxis, 0]).unwrap(),
             &[4, 5, 1],
             &(0..20).map(|i| i * 6).collect::<Vec<i64>>(),
         );
-        check(&x.slice(s![3, 4, 5]).unwrap(), &[], &[119]);
+        check::<i64>(&x.slice(s![3, 4, 5]).unwrap(), &[], &[119]);
         check::<i64>(&x.slice(s![.., 2..2]).unwrap(), &[4, 0, 6], &[]);
     }
 
@@ -269,7 +270,7 @@ mod tests {
     fn a_slice_of_a_slice_picks_from_what_was_picked() {
         let x = iota(&[40]);
         let y = x.slice(s![35..4;-3]).unwrap().slice(s![1..;2]).unwrap();
-        check(&y, &[5], &[32, 26, 20, 14, 8]);
+        check::<i64>(&y, &[5], &[32, 26, 20, 14, 8]);
         assert_eq!(values::<i64>(&y.slice(s![-1]).unwrap()), [8]);
     }
 

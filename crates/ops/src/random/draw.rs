@@ -223,12 +223,11 @@ impl Generator for Draw {
                     DType::U16 => narrow!(u16, |value| value as u16),
                     DType::U32 => narrow!(u32, |value| value as u32),
                     DType::U64 => narrow!(u64, |value| value as u64),
-                    dtype => return Err(Error::Bug { what: format!("random integers of dtype {dtype}") }),
+                    dtype => Err(Error::Bug { what: format!("random integers of dtype {dtype}") }),
                 }
             }
-            (_, dtype) => return Err(Error::Bug { what: format!("random numbers of dtype {dtype}") }),
+            (_, dtype) => Err(Error::Bug { what: format!("random numbers of dtype {dtype}") }),
         }
-        Ok(())
     }
 }
 
@@ -300,7 +299,12 @@ impl Runs {
         Runs { first, outer: merged, len, step }
     }
 
-    fn fill<T: Element, D: philox::Distribution<T>>(&self, distribution: &D, key: Key, mut out: ViewMut<'_>) {
+    fn fill<T: Element, D: philox::Distribution<T>>(
+        &self,
+        distribution: &D,
+        key: Key,
+        mut out: ViewMut<'_>,
+    ) -> Result<()> {
         match out.as_slice_mut::<T>() {
             Some(values) => self.fill_dense(distribution, key, values),
             None => {
@@ -309,6 +313,7 @@ impl Runs {
                 out.assign(&dense.freeze());
             }
         }
+        Ok(())
     }
 
     fn fill_dense<T, D: philox::Distribution<T>>(&self, distribution: &D, key: Key, values: &mut [T]) {
@@ -342,7 +347,6 @@ mod tests {
     use brickwork_core::eval::evaluate;
 
     use super::super::{Rng, default_rng};
-    use super::philox::Distribution as _;
     use super::*;
 
     #[test]

@@ -1,9 +1,8 @@
 //! `argmin` and `argmax`.
 use super::build::{Fold, check_numeric, reduce};
-use super::lanes::{Combine, Lanes};
 use super::leaf_rows::LeafRows;
 use super::options::Axes;
-use super::order::{Larger, Ordered, Smaller};
+use super::order::{Ordered, extreme_of};
 use crate::prelude::*;
 use fearless_simd::{Level, dispatch};
 
@@ -174,11 +173,15 @@ impl Reduce for ArgExtreme {
 
 impl ArgExtreme {
     /// Every row is the leaf of one kept element: its extreme first, in lanes, then where that is.
-    fn rows<T: Ordered + Lanes>(&self, acc: &mut Acc, rows: &LeafRows<'_, T>, at: &Region) {
+    fn rows<T: Ordered>(&self, acc: &mut Acc, rows: &LeafRows<'_, T>, at: &Region) {
+        let mut keys = Vec::new();
         let (values, positions) = acc.two_mut::<T, i64>(0, 1);
         for (row, (value, position)) in values.iter_mut().zip(positions).enumerate() {
             let (elements, _) = rows.row_and_mask(row);
-            let best = if self.largest { best::<T, Larger>(elements) } else { best::<T, Smaller>(elements) };
+            if elements.is_empty() {
+                continue;
+            }
+            let best = dispatch!(Level::new(), _simd => extreme_of(elements, self.largest, &mut keys));
             let found = if best.is_nan() {
                 elements.iter().position(|element| element.is_nan())
             } else {
@@ -231,11 +234,6 @@ impl ArgExtreme {
             acc.part_mut::<i64>(2).copy_from_slice(&seen);
         }
     }
-}
-
-fn best<T: Ordered + Lanes, C: Combine<T>>(elements: &[T]) -> T {
-    let [best, _] = dispatch!(Level::new(), _simd => T::join_row::<C>(elements, 1));
-    best
 }
 
 #[inline(always)]

@@ -1,10 +1,11 @@
 //! `min`, `max` and `ptp`.
 use super::build::{Fold, check_numeric, reduce};
-use super::lanes::{Combine, Lanes, count_true, fold_leaf, merge};
+use super::lanes::{Combine, count_true, fold_column_leaf, merge};
 use super::leaf_rows::{LeafRows, mask_rows};
 use super::options::Axes;
-use super::order::{Larger, Ordered, Smaller};
+use super::order::{Larger, Ordered, Smaller, extreme_of};
 use crate::prelude::*;
+use fearless_simd::{Level, dispatch};
 
 impl Array {
     /// The smallest element over axes. NaN if there is one; `-0.0` comes before `0.0`; complex numbers compare by
@@ -136,9 +137,9 @@ impl Reduce for Extreme {
     fn fold(&self, acc: &mut Acc, leaf: &LeafInput<'_>) -> Result<()> {
         with_type!(self.dtype, T => {
             if self.largest {
-                fold_extreme::<T, Larger>(self.fold.masked, acc, leaf);
+                fold_extreme::<T, Larger>(true, self.fold.masked, acc, leaf);
             } else {
-                fold_extreme::<T, Smaller>(self.fold.masked, acc, leaf);
+                fold_extreme::<T, Smaller>(false, self.fold.masked, acc, leaf);
             }
         });
         if self.fold.masked {
@@ -182,7 +183,22 @@ impl Reduce for Extreme {
     }
 }
 
-fn fold_extreme<T: Ordered + Lanes, C: Combine<T>>(masked: bool, acc: &mut Acc, leaf: &LeafInput<'_>) {
+fn fold_extreme<T: Ordered, C: Combine<T>>(largest: bool, masked: bool, acc: &mut Acc, leaf: &LeafInput<'_>) {
     let mut rows = LeafRows::<T>::new(leaf, masked, C::identity());
-    fold_leaf::<T, T, C>(&mut rows, acc.part_mut::<T>(0));
+    let acc = acc.part_mut::<T>(0);
+    match rows.form() {
+        FoldForm::Rows => dispatch!(Level::new(), _simd => fold_rows::<T, C>(largest, &mut rows, acc)),
+        FoldForm::Columns => fold_column_leaf::<T, T, C>(&mut rows, acc),
+    }
+}
+
+#[inline(always)]
+fn fold_rows<T: Ordered, C: Combine<T>>(largest: bool, rows: &mut LeafRows<'_, T>, acc: &mut [T]) {
+    let mut keys = Vec::new();
+    for (row, acc) in acc.iter_mut().enumerate() {
+        let elements = rows.row(row);
+        if !elements.is_empty() {
+            *acc = C::join(*acc, extreme_of(elements, largest, &mut keys));
+        }
+    }
 }

@@ -52,8 +52,16 @@ lanes! {
 pub(crate) fn fold_leaf<E: Element, T: Lanes, C: Combine<T>>(rows: &mut LeafRows<'_, E>, acc: &mut [T]) {
     match rows.form() {
         FoldForm::Rows => T::fold_rows::<E, C>(rows, acc),
-        FoldForm::Columns => dispatch!(Level::new(), _simd => fold_columns::<E, T, C>(rows, acc)),
+        FoldForm::Columns => fold_column_leaf::<E, T, C>(rows, acc),
     }
+}
+
+/// [`fold_leaf`] for a leaf of columns.
+pub(crate) fn fold_column_leaf<E: Element, T: Element, C: Combine<T>>(
+    rows: &mut LeafRows<'_, E>,
+    acc: &mut [T],
+) {
+    dispatch!(Level::new(), _simd => fold_columns::<E, T, C>(rows, acc));
 }
 
 /// `left = left ⊕ right`, entry by entry.
@@ -75,28 +83,55 @@ fn fold_rows<E: Element, T: Element, C: Combine<T>, const N: usize>(
     }
 }
 
+#[allow(clippy::needless_range_loop, reason = "plain indices of constant bounds are what stays in registers")]
 #[inline(always)]
 fn join_row<T: Copy, C: Combine<T>, const N: usize>(values: &[T], parts: usize) -> [T; 2] {
-    let mut lanes = [C::identity(); N];
-    let (whole, rest) = values.as_chunks::<N>();
-    for chunk in whole {
-        for (lane, value) in lanes.iter_mut().zip(chunk) {
-            *lane = C::join(*lane, *value);
-        }
-    }
-    for (lane, value) in lanes.iter_mut().zip(rest) {
-        *lane = C::join(*lane, *value);
-    }
     // Lanes that hold the identity may be left out: joining them changes nothing.
-    let used = if whole.is_empty() { rest.len().next_power_of_two() } else { N };
-    let mut width = used.max(parts);
-    while width > parts {
-        width /= 2;
-        let (low, high) = lanes.split_at_mut(width);
-        for (low, high) in low.iter_mut().zip(high) {
-            *low = C::join(*low, *high);
+    match values.len() {
+        0..=2 => halve::<T, C, 2>(padded::<T, C, 2>(values), parts),
+        3..=4 => halve::<T, C, 4>(padded::<T, C, 4>(values), parts),
+        5..=8 => halve::<T, C, 8>(padded::<T, C, 8>(values), parts),
+        _ => {
+            let mut lanes = [C::identity(); N];
+            let (whole, rest) = values.as_chunks::<N>();
+            for chunk in whole {
+                for i in 0..N {
+                    lanes[i] = C::join(lanes[i], chunk[i]);
+                }
+            }
+            if !rest.is_empty() {
+                // Padded, so that lanes are never indexed by what is known at run time alone: they stay in registers.
+                let rest = padded::<T, C, N>(rest);
+                for i in 0..N {
+                    lanes[i] = C::join(lanes[i], rest[i]);
+                }
+            }
+            halve::<T, C, N>(lanes, parts)
         }
     }
+}
+
+/// Values, and the identity behind them.
+#[inline(always)]
+fn padded<T: Copy, C: Combine<T>, const N: usize>(values: &[T]) -> [T; N] {
+    let mut padded = [C::identity(); N];
+    padded[..values.len()].copy_from_slice(values);
+    padded
+}
+
+/// Joins the upper half of the lanes onto the lower one until `parts` are left.
+#[inline(always)]
+fn halve<T: Copy, C: Combine<T>, const N: usize>(mut lanes: [T; N], parts: usize) -> [T; 2] {
+    macro_rules! halve_to {
+        ($($width:literal)*) => {$(
+            if $width < N && $width >= parts {
+                for i in 0..$width.min(N / 2) {
+                    lanes[i] = C::join(lanes[i], lanes[i + $width]);
+                }
+            }
+        )*};
+    }
+    halve_to!(64 32 16 8 4 2 1);
     [lanes[0], lanes[1]]
 }
 

@@ -1,6 +1,6 @@
 //! The order of elements that extremes, their positions and the largest elements go by.
 
-use super::lanes::Combine;
+use super::lanes::{Combine, Lanes};
 use crate::prelude::*;
 
 /// Elements as NumPy orders them: complex numbers by real part, then by imaginary part; NaN is told apart.
@@ -16,15 +16,20 @@ pub(crate) trait Ordered: Element {
     /// Whether it is NaN, or has a part that is.
     fn is_nan(self) -> bool;
 
-    /// The lesser of two equal elements: the negative zero.
-    fn lesser_of_equals(self, _other: Self) -> Self {
-        self
-    }
+    /// The lesser of two, or the first that is NaN. Of equal zeros the negative one.
+    fn lesser(self, other: Self) -> Self;
 
-    /// The greater of two equal elements: the positive zero.
-    fn greater_of_equals(self, _other: Self) -> Self {
-        self
-    }
+    /// The greater of two, or the first that is NaN. Of equal zeros the positive one.
+    fn greater(self, other: Self) -> Self;
+
+    /// A type whose values order as these elements do, by comparisons that vectorise well.
+    type Key: Ordered + Lanes;
+
+    /// The key of an element. NaN comes last if the `largest` element is looked for, else first.
+    fn key(self, largest: bool) -> Self::Key;
+
+    /// The element of a key (of all NaNs the usual one).
+    fn from_key(key: Self::Key, largest: bool) -> Self;
 
     /// `self < other` in the order that `numpy.sort` uses, where NaN comes last.
     fn sorts_before(self, other: Self) -> bool {
@@ -54,9 +59,31 @@ macro_rules! ordered {
             fn is_nan(self) -> bool {
                 false
             }
+
+            #[inline(always)]
+            fn lesser(self, other: Self) -> Self {
+                self.min(other)
+            }
+
+            #[inline(always)]
+            fn greater(self, other: Self) -> Self {
+                self.max(other)
+            }
+
+            type Key = Self;
+
+            #[inline(always)]
+            fn key(self, _largest: bool) -> Self {
+                self
+            }
+
+            #[inline(always)]
+            fn from_key(key: Self, _largest: bool) -> Self {
+                key
+            }
         })*
     };
-    (floats: $($t:ident),*) => {
+    (floats: $($t:ident as $key:ident),*) => {
         $(impl Ordered for $t {
             #[inline(always)]
             fn least() -> Self {
@@ -82,13 +109,38 @@ macro_rules! ordered {
 
             // Equal floats have equal bits, but for the sign of zero.
             #[inline(always)]
-            fn lesser_of_equals(self, other: Self) -> Self {
-                $t::from_bits(self.to_bits() | other.to_bits())
+            fn lesser(self, other: Self) -> Self {
+                let lesser = if self < other { self } else { other };
+                let tie = $t::from_bits(self.to_bits() | other.to_bits());
+                let lesser = if self == other { tie } else { lesser };
+                if Ordered::is_nan(self) { self } else { lesser }
             }
 
             #[inline(always)]
-            fn greater_of_equals(self, other: Self) -> Self {
-                $t::from_bits(self.to_bits() & other.to_bits())
+            fn greater(self, other: Self) -> Self {
+                let greater = if self > other { self } else { other };
+                let tie = $t::from_bits(self.to_bits() & other.to_bits());
+                let greater = if self == other { tie } else { greater };
+                if Ordered::is_nan(self) { self } else { greater }
+            }
+
+            type Key = $key;
+
+            /// The bits as an integer, with those of negative numbers turned round.
+            #[inline(always)]
+            fn key(self, largest: bool) -> $key {
+                let bits = self.to_bits() as $key;
+                let key = bits ^ ((bits >> ($key::BITS - 1)) & $key::MAX);
+                let nan = if largest { $key::MAX } else { $key::MIN };
+                if Ordered::is_nan(self) { nan } else { key }
+            }
+
+            #[inline(always)]
+            fn from_key(key: $key, largest: bool) -> Self {
+                if key == if largest { $key::MAX } else { $key::MIN } {
+                    return $t::NAN;
+                }
+                $t::from_bits((key ^ ((key >> ($key::BITS - 1)) & $key::MAX)) as _)
             }
         })*
     };
@@ -114,6 +166,28 @@ macro_rules! ordered {
                 self.re.is_nan() || self.im.is_nan()
             }
 
+            #[inline(always)]
+            fn lesser(self, other: Self) -> Self {
+                if !self.is_nan() && (other.is_nan() || other.before(self)) { other } else { self }
+            }
+
+            #[inline(always)]
+            fn greater(self, other: Self) -> Self {
+                if !self.is_nan() && (other.is_nan() || self.before(other)) { other } else { self }
+            }
+
+            type Key = Self;
+
+            #[inline(always)]
+            fn key(self, _largest: bool) -> Self {
+                self
+            }
+
+            #[inline(always)]
+            fn from_key(key: Self, _largest: bool) -> Self {
+                key
+            }
+
             fn sorts_before(self, other: Self) -> bool {
                 // By where NaN stands (neither part, the imaginary, the real, both), then by the parts that are
                 // numbers.
@@ -132,7 +206,7 @@ macro_rules! ordered {
     };
 }
 ordered!(integers: i8, i16, i32, i64, u8, u16, u32, u64);
-ordered!(floats: f32, f64);
+ordered!(floats: f32 as i32, f64 as i64);
 ordered!(complex: f32, f64);
 
 /// Truth values order as their bytes do.
@@ -156,6 +230,28 @@ impl Ordered for Bool8 {
     fn is_nan(self) -> bool {
         false
     }
+
+    #[inline(always)]
+    fn lesser(self, other: Self) -> Self {
+        self.min(other)
+    }
+
+    #[inline(always)]
+    fn greater(self, other: Self) -> Self {
+        self.max(other)
+    }
+
+    type Key = Self;
+
+    #[inline(always)]
+    fn key(self, _largest: bool) -> Self {
+        self
+    }
+
+    #[inline(always)]
+    fn from_key(key: Self, _largest: bool) -> Self {
+        key
+    }
 }
 
 /// The lesser of two, or the first that is NaN.
@@ -172,11 +268,7 @@ impl<T: Ordered> Combine<T> for Smaller {
 
     #[inline(always)]
     fn join(left: T, right: T) -> T {
-        let tie = left.lesser_of_equals(right);
-        let lesser = if right.before(left) { right } else { tie };
-        let lesser = if left.before(right) { left } else { lesser };
-        let lesser = if right.is_nan() { right } else { lesser };
-        if left.is_nan() { left } else { lesser }
+        left.lesser(right)
     }
 }
 
@@ -188,12 +280,18 @@ impl<T: Ordered> Combine<T> for Larger {
 
     #[inline(always)]
     fn join(left: T, right: T) -> T {
-        let tie = left.greater_of_equals(right);
-        let greater = if left.before(right) { right } else { tie };
-        let greater = if right.before(left) { left } else { greater };
-        let greater = if right.is_nan() { right } else { greater };
-        if left.is_nan() { left } else { greater }
+        left.greater(right)
     }
+}
+
+/// The smallest or largest of a row of at least one element: NaN if there is one. To be called inside `dispatch!`.
+#[inline(always)]
+pub(crate) fn extreme_of<T: Ordered>(elements: &[T], largest: bool, keys: &mut Vec<T::Key>) -> T {
+    keys.clear();
+    keys.extend(elements.iter().map(|element| element.key(largest)));
+    let [key, _] =
+        if largest { T::Key::join_row::<Larger>(keys, 1) } else { T::Key::join_row::<Smaller>(keys, 1) };
+    T::from_key(key, largest)
 }
 
 #[cfg(test)]
@@ -209,6 +307,20 @@ mod tests {
             assert!(Larger::join(left, right).is_sign_positive());
         }
         assert_eq!(Larger::join(-3i8, 2), 2);
+    }
+
+    #[test]
+    fn keys_order_as_their_elements() {
+        let rising = [f64::NEG_INFINITY, -2.0, -1e-310, -0.0, 0.0, 5e-324, 1.0, f64::MAX, f64::INFINITY];
+        for largest in [false, true] {
+            assert!(rising.windows(2).all(|pair| pair[0].key(largest) < pair[1].key(largest)));
+            assert!(rising.iter().all(|x| f64::from_key(x.key(largest), largest).to_bits() == x.to_bits()));
+            for nan in [f64::NAN, -f64::NAN] {
+                let row: Vec<f64> = rising.iter().copied().chain([nan]).chain(rising).collect();
+                assert!(extreme_of(&row, largest, &mut Vec::new()).is_nan());
+            }
+        }
+        assert!(extreme_of(&[0.0f32, -0.0, 3.0], false, &mut Vec::new()).is_sign_negative());
     }
 
     #[test]

@@ -76,13 +76,13 @@ impl Segments {
         while low < high {
             let cell = self.cell(low);
             // The outermost axis along which a whole step fits.
-            let level = strides.iter().position(|&stride| low % stride == 0 && low + stride <= high);
+            let level = strides.iter().position(|&stride| low.is_multiple_of(stride) && low + stride <= high);
             let level = level.unwrap_or(strides.len() - 1);
             let count = ((high - low) / strides[level]).min(self.grid[level] - cell[level]);
             let mut cells: Vec<(usize, usize)> = cell.iter().map(|&index| (index, index + 1)).collect();
             cells[level].1 = cell[level] + count;
-            for axis in level + 1..cells.len() {
-                cells[axis] = (0, self.grid[axis]);
+            for (cell, &count) in cells.iter_mut().zip(&self.grid).skip(level + 1) {
+                *cell = (0, count);
             }
             boxes.push(self.covered(&cells));
             low += count * strides[level];

@@ -97,19 +97,19 @@ mod tests {
     #[test]
     fn axes_of_one_repeat() {
         let x = iota(&[3, 1]);
-        check(&x.broadcast_to(&[2, 3, 2]).unwrap(), &[2, 3, 2], &[0, 0, 1, 1, 2, 2, 0, 0, 1, 1, 2, 2]);
+        check::<i64>(&x.broadcast_to(&[2, 3, 2]).unwrap(), &[2, 3, 2], &[0, 0, 1, 1, 2, 2, 0, 0, 1, 1, 2, 2]);
         check::<i64>(&x.broadcast_to(&[3, 0]).unwrap(), &[3, 0], &[]);
-        check(&iota(&[]).broadcast_to(&[2]).unwrap(), &[2], &[0, 0]);
+        check::<i64>(&iota(&[]).broadcast_to(&[2]).unwrap(), &[2], &[0, 0]);
         let pair = broadcast_arrays(&[&x, &iota(&[2])]).unwrap();
-        check(&pair[0], &[3, 2], &[0, 0, 1, 1, 2, 2]);
-        check(&pair[1], &[3, 2], &[0, 1, 0, 1, 0, 1]);
+        check::<i64>(&pair[0], &[3, 2], &[0, 0, 1, 1, 2, 2]);
+        check::<i64>(&pair[1], &[3, 2], &[0, 1, 0, 1, 0, 1]);
     }
 
     #[test]
     fn views_of_broadcasts_agree() {
         let x = iota(&[3, 1]).broadcast_to(&[4, 3, 5]).unwrap().t().slice(crate::s![1..4, ..;-2]).unwrap();
         let expected: Vec<i64> = (0..3).flat_map(|_| [2, 2, 2, 2, 0, 0, 0, 0]).collect();
-        check(&x, &[3, 2, 4], &expected);
+        check::<i64>(&x, &[3, 2, 4], &expected);
     }
 
     #[test]

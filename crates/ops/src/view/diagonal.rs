@@ -182,16 +182,16 @@ mod tests {
     #[test]
     fn diagonals_agree_with_numpy() {
         let x = iota(&[3, 4]);
-        check(&x.diagonal(0, [0, 1]).unwrap(), &[3], &[0, 5, 10]);
-        check(&x.diagonal(2, [0, 1]).unwrap(), &[2], &[2, 7]);
-        check(&x.diagonal(-1, [0, 1]).unwrap(), &[2], &[4, 9]);
-        check(&x.diagonal(1, [1, 0]).unwrap(), &[2], &[4, 9]);
+        check::<i64>(&x.diagonal(0, [0, 1]).unwrap(), &[3], &[0, 5, 10]);
+        check::<i64>(&x.diagonal(2, [0, 1]).unwrap(), &[2], &[2, 7]);
+        check::<i64>(&x.diagonal(-1, [0, 1]).unwrap(), &[2], &[4, 9]);
+        check::<i64>(&x.diagonal(1, [1, 0]).unwrap(), &[2], &[4, 9]);
         check::<i64>(&x.diagonal(9, [0, 1]).unwrap(), &[0], &[]);
         check::<i64>(&x.diagonal(isize::MIN, [0, 1]).unwrap(), &[0], &[]);
         let shape = [3, 2, 4];
         let y = iota(&shape).diagonal(-1, [2, 0]).unwrap();
         let expected = at(&shape, &[&[0, 0, 1], &[1, 0, 2], &[2, 0, 3], &[0, 1, 1], &[1, 1, 2], &[2, 1, 3]]);
-        check(&y, &[2, 3], &expected);
+        check::<i64>(&y, &[2, 3], &expected);
         assert!(x.diagonal(0, [0, -2]).is_err());
     }
 
@@ -207,10 +207,10 @@ mod tests {
     #[test]
     fn a_vector_becomes_a_diagonal() {
         let x = iota(&[3]).slice(crate::s![1..]).unwrap();
-        check(&x.diag(0).unwrap(), &[2, 2], &[1, 0, 0, 2]);
-        check(&x.diag(1).unwrap(), &[3, 3], &[0, 1, 0, 0, 0, 2, 0, 0, 0]);
-        check(&x.diag(-1).unwrap(), &[3, 3], &[0, 0, 0, 1, 0, 0, 0, 2, 0]);
-        check(&iota(&[2, 2]).diag(1).unwrap(), &[1], &[1]);
+        check::<i64>(&x.diag(0).unwrap(), &[2, 2], &[1, 0, 0, 2]);
+        check::<i64>(&x.diag(1).unwrap(), &[3, 3], &[0, 1, 0, 0, 0, 2, 0, 0, 0]);
+        check::<i64>(&x.diag(-1).unwrap(), &[3, 3], &[0, 0, 0, 1, 0, 0, 0, 2, 0]);
+        check::<i64>(&iota(&[2, 2]).diag(1).unwrap(), &[1], &[1]);
         assert!(iota(&[2, 2, 2]).diag(0).is_err());
         assert!(x.diag(isize::MAX).is_err());
     }

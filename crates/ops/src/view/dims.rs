@@ -93,14 +93,14 @@ mod tests {
     fn axes_of_one_come_and_go() {
         let x = iota(&[2, 3]);
         let all: Vec<i64> = (0..6).collect();
-        check(&x.expand_dims(&[0, -1]).unwrap(), &[1, 2, 3, 1], &all);
-        check(&x.expand_dims(&[1]).unwrap(), &[2, 1, 3], &all);
-        check(&x.expand_dims(&[0, -1]).unwrap().squeeze(None).unwrap(), &[2, 3], &all);
-        check(&x.expand_dims(&[0, -1]).unwrap().squeeze(Some(&[-1])).unwrap(), &[1, 2, 3], &all);
-        check(&iota(&[]).atleast_1d().unwrap(), &[1], &[0]);
-        check(&iota(&[3]).atleast_2d().unwrap(), &[1, 3], &[0, 1, 2]);
-        check(&iota(&[3]).atleast_3d().unwrap(), &[1, 3, 1], &[0, 1, 2]);
-        check(&x.index_axis(-1, -1).unwrap(), &[2], &[2, 5]);
+        check::<i64>(&x.expand_dims(&[0, -1]).unwrap(), &[1, 2, 3, 1], &all);
+        check::<i64>(&x.expand_dims(&[1]).unwrap(), &[2, 1, 3], &all);
+        check::<i64>(&x.expand_dims(&[0, -1]).unwrap().squeeze(None).unwrap(), &[2, 3], &all);
+        check::<i64>(&x.expand_dims(&[0, -1]).unwrap().squeeze(Some(&[-1])).unwrap(), &[1, 2, 3], &all);
+        check::<i64>(&iota(&[]).atleast_1d().unwrap(), &[1], &[0]);
+        check::<i64>(&iota(&[3]).atleast_2d().unwrap(), &[1, 3], &[0, 1, 2]);
+        check::<i64>(&iota(&[3]).atleast_3d().unwrap(), &[1, 3, 1], &[0, 1, 2]);
+        check::<i64>(&x.index_axis(-1, -1).unwrap(), &[2], &[2, 5]);
     }
 
     #[test]

@@ -62,9 +62,9 @@ mod tests {
     #[test]
     fn axes_turn_round() {
         let x = iota(&[2, 3]);
-        check(&x.flip(None).unwrap(), &[2, 3], &[5, 4, 3, 2, 1, 0]);
-        check(&x.flipud().unwrap(), &[2, 3], &[3, 4, 5, 0, 1, 2]);
-        check(&x.fliplr().unwrap(), &[2, 3], &[2, 1, 0, 5, 4, 3]);
+        check::<i64>(&x.flip(None).unwrap(), &[2, 3], &[5, 4, 3, 2, 1, 0]);
+        check::<i64>(&x.flipud().unwrap(), &[2, 3], &[3, 4, 5, 0, 1, 2]);
+        check::<i64>(&x.fliplr().unwrap(), &[2, 3], &[2, 1, 0, 5, 4, 3]);
         assert!(iota(&[3]).fliplr().is_err());
         assert!(iota(&[]).flipud().is_err());
     }
@@ -72,11 +72,11 @@ mod tests {
     #[test]
     fn quarter_turns_agree_with_numpy() {
         let x = iota(&[2, 3]);
-        check(&x.rot90(1, [0, 1]).unwrap(), &[3, 2], &[2, 5, 1, 4, 0, 3]);
-        check(&x.rot90(2, [0, 1]).unwrap(), &[2, 3], &[5, 4, 3, 2, 1, 0]);
-        check(&x.rot90(-1, [0, 1]).unwrap(), &[3, 2], &[3, 0, 4, 1, 5, 2]);
-        check(&x.rot90(1, [1, 0]).unwrap(), &[3, 2], &[3, 0, 4, 1, 5, 2]);
-        check(&x.rot90(4, [0, 1]).unwrap(), &[2, 3], &[0, 1, 2, 3, 4, 5]);
+        check::<i64>(&x.rot90(1, [0, 1]).unwrap(), &[3, 2], &[2, 5, 1, 4, 0, 3]);
+        check::<i64>(&x.rot90(2, [0, 1]).unwrap(), &[2, 3], &[5, 4, 3, 2, 1, 0]);
+        check::<i64>(&x.rot90(-1, [0, 1]).unwrap(), &[3, 2], &[3, 0, 4, 1, 5, 2]);
+        check::<i64>(&x.rot90(1, [1, 0]).unwrap(), &[3, 2], &[3, 0, 4, 1, 5, 2]);
+        check::<i64>(&x.rot90(4, [0, 1]).unwrap(), &[2, 3], &[0, 1, 2, 3, 4, 5]);
         assert!(x.rot90(1, [0, -2]).is_err());
     }
 }

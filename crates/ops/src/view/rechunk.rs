@@ -68,7 +68,7 @@ mod tests {
         let x = iota(&[5, 4]);
         let y = x.rechunk(vec![vec![1, 4], vec![2, 2]]).unwrap();
         assert_eq!(y.chunks().axes()[0].chunk_lengths(), [1, 4]);
-        check(&y, &[5, 4], &(0..20).collect::<Vec<i64>>());
+        check::<i64>(&y, &[5, 4], &(0..20).collect::<Vec<i64>>());
         assert_eq!(x.rechunk(ChunkSpec::from([2, 4])).unwrap().chunks().numblocks(), [3, 1]);
         assert!(x.rechunk([0, 1]).is_err());
         assert!(x.rechunk(vec![vec![1, 3], vec![4]]).is_err());

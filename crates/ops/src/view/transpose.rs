@@ -116,7 +116,6 @@ impl View for Transpose {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::index::checks::{check, iota};
 
     fn permuted(shape: &[usize; 3], order: [usize; 3]) -> Vec<i64> {
@@ -137,15 +136,15 @@ mod tests {
     fn axes_move_as_in_numpy() {
         let shape = [2, 3, 4];
         let x = iota(&shape);
-        check(&x.t(), &[4, 3, 2], &permuted(&shape, [2, 1, 0]));
-        check(&x.transpose(Some(&[-1, 0, 1])).unwrap(), &[4, 2, 3], &permuted(&shape, [2, 0, 1]));
-        check(&x.swapaxes(0, -1).unwrap(), &[4, 3, 2], &permuted(&shape, [2, 1, 0]));
-        check(&x.moveaxis(&[0], &[-1]).unwrap(), &[3, 4, 2], &permuted(&shape, [1, 2, 0]));
-        check(&x.moveaxis(&[2, 0], &[0, 1]).unwrap(), &[4, 2, 3], &permuted(&shape, [2, 0, 1]));
-        check(&x.moveaxis(&[], &[]).unwrap(), &[2, 3, 4], &permuted(&shape, [0, 1, 2]));
-        check(&x.t().t(), &[2, 3, 4], &permuted(&shape, [0, 1, 2]));
+        check::<i64>(&x.t(), &[4, 3, 2], &permuted(&shape, [2, 1, 0]));
+        check::<i64>(&x.transpose(Some(&[-1, 0, 1])).unwrap(), &[4, 2, 3], &permuted(&shape, [2, 0, 1]));
+        check::<i64>(&x.swapaxes(0, -1).unwrap(), &[4, 3, 2], &permuted(&shape, [2, 1, 0]));
+        check::<i64>(&x.moveaxis(&[0], &[-1]).unwrap(), &[3, 4, 2], &permuted(&shape, [1, 2, 0]));
+        check::<i64>(&x.moveaxis(&[2, 0], &[0, 1]).unwrap(), &[4, 2, 3], &permuted(&shape, [2, 0, 1]));
+        check::<i64>(&x.moveaxis(&[], &[]).unwrap(), &[2, 3, 4], &permuted(&shape, [0, 1, 2]));
+        check::<i64>(&x.t().t(), &[2, 3, 4], &permuted(&shape, [0, 1, 2]));
         assert_eq!(x.t().chunks().axes()[0].chunk_lengths(), [3, 1]);
-        check(&iota(&[]).t(), &[], &[0]);
+        check::<i64>(&iota(&[]).t(), &[], &[0]);
     }
 
     #[test]
