@@ -1,2 +1,37 @@
 //! The `brickwork` command.
-fn main() {}
+
+mod args;
+mod demo;
+mod eval;
+mod info;
+mod inputs;
+mod interpreter;
+mod json;
+mod language;
+mod numpy_format;
+mod plan;
+mod progress;
+mod report;
+mod session;
+mod show;
+mod signals;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Cli, Command};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let result = match &cli.command {
+        Command::Eval(args) => eval::eval(args),
+        Command::Plan(args) => plan::plan(args),
+        Command::Info(args) => info::info(args),
+        Command::Demo(command) => demo::demo(command),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => report::fail(&failure),
+    }
+}

@@ -109,8 +109,11 @@ pub struct BufferPool {
     in_use: AtomicUsize,
     kept: AtomicUsize,
     peak: AtomicUsize,
-    keep_at_most: usize,
+    limit: usize,
 }
+
+/// Free buffers never take more than this, whatever the limit.
+const KEEP_AT_MOST: usize = 256 << 20;
 
 /// Sizes are rounded up to eighths of a power of two, so that little is wasted and buffers fit again.
 fn size_class(len: usize) -> (usize, usize) {
@@ -128,14 +131,14 @@ pub fn rounded_size(len: usize) -> usize {
 }
 
 impl BufferPool {
-    /// A pool that keeps at most this many bytes of free buffers.
-    pub fn new(keep_at_most: usize) -> Arc<Self> {
+    /// A pool that keeps free buffers while they and those that are out take at most `limit` bytes.
+    pub fn new(limit: usize) -> Arc<Self> {
         Arc::new(BufferPool {
             free: Mutex::new(Vec::new()),
             in_use: AtomicUsize::new(0),
             kept: AtomicUsize::new(0),
             peak: AtomicUsize::new(0),
-            keep_at_most,
+            limit,
         })
     }
 
@@ -151,7 +154,12 @@ impl BufferPool {
                 self.kept.fetch_sub(size, Ordering::Relaxed);
                 raw
             }
-            None => RawBuffer::new(size),
+            None => {
+                if self.in_use() + self.kept.load(Ordering::Relaxed) + size > self.limit {
+                    self.give_up();
+                }
+                RawBuffer::new(size)
+            }
         };
         let in_use = self.in_use.fetch_add(size, Ordering::Relaxed) + size;
         self.peak.fetch_max(in_use, Ordering::Relaxed);
@@ -161,7 +169,8 @@ impl BufferPool {
     fn give_back(&self, raw: RawBuffer) {
         let size = raw.capacity;
         self.in_use.fetch_sub(size, Ordering::Relaxed);
-        if self.kept.load(Ordering::Relaxed) + size > self.keep_at_most {
+        let kept = self.kept.load(Ordering::Relaxed) + size;
+        if kept > KEEP_AT_MOST || self.in_use() + kept > self.limit {
             return;
         }
         self.kept.fetch_add(size, Ordering::Relaxed);
@@ -171,6 +180,13 @@ impl BufferPool {
             free.resize_with(class + 1, Vec::new);
         }
         free[class].push(raw);
+    }
+
+    /// Gives all free buffers back to the system.
+    fn give_up(&self) {
+        let free = std::mem::take(&mut *self.free.lock());
+        let size: usize = free.iter().flatten().map(|raw| raw.capacity).sum();
+        self.kept.fetch_sub(size, Ordering::Relaxed);
     }
 
     /// Bytes of buffers that are out.

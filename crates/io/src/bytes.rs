@@ -1,6 +1,6 @@
 //! Small things that every format needs: byte order, targets that are not dense, sizes that must not overflow.
 
-use brickwork_core::{BlockMut, DType, ViewMut};
+use brickwork_core::{BlockMut, DType, Granule, Region, ViewMut};
 
 use crate::error::Result;
 
@@ -55,6 +55,11 @@ pub(crate) fn fill_dense(mut into: ViewMut<'_>, fill: impl FnOnce(&mut [u8]) -> 
     Ok(())
 }
 
+/// What a region without elements is read by: a granule that costs nothing.
+pub(crate) fn empty_granule(region: &Region) -> Granule {
+    Granule { key: None, region: region.clone(), encoded_bytes: 0, decoded_bytes: 0, scratch_bytes: 0 }
+}
+
 /// Bytes of an array, if a machine can count them.
 pub(crate) fn checked_nbytes(shape: &[usize], item: usize) -> Option<usize> {
     // Axes of length 0 are left out: the product of the others is used too.
@@ -66,7 +71,7 @@ pub(crate) fn checked_nbytes(shape: &[usize], item: usize) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use brickwork_core::{AxisRange, Region};
+    use brickwork_core::AxisRange;
 
     #[test]
     fn complex_numbers_are_swapped_by_their_parts() {

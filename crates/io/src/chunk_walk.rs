@@ -67,6 +67,7 @@ pub(crate) fn touched_chunks(grid: &ChunkGrid, region: &Region) -> Vec<TouchedCh
 }
 
 /// The place in a grid of a chunk's number.
+#[cfg(any(test, feature = "hdf5"))]
 pub(crate) fn chunk_at(grid: &ChunkGrid, mut number: u64) -> Vec<usize> {
     let mut at: Vec<usize> = grid
         .numblocks()

@@ -9,6 +9,7 @@ use brickwork_core::plan::{Plan, Request};
 use brickwork_core::{Block, Error, Lazy, Result, Sink, Value};
 use parking_lot::Mutex;
 
+use crate::cancel::CancelToken;
 use crate::run::Scheduler;
 use crate::threads::Threads;
 
@@ -75,9 +76,11 @@ pub fn explain<T: Lazy>(values: &[T], scheduler: &dyn Scheduler) -> Result<Plan>
     brickwork_core::plan::plan(&requests, &scheduler.options())
 }
 
-/// A computation that goes on in the background.
+/// A computation that goes on in the background. Dropping it stops the computation.
+#[must_use = "a future that is dropped stops its computation"]
 pub struct ComputeFuture {
     shared: Arc<Mutex<FutureState>>,
+    cancel: CancelToken,
 }
 
 #[derive(Default)]
@@ -90,6 +93,8 @@ impl ComputeFuture {
     fn start(value: Value, scheduler: Threads) -> Self {
         let shared: Arc<Mutex<FutureState>> = Arc::default();
         let theirs = shared.clone();
+        let cancel = CancelToken::new();
+        let scheduler = scheduler.cancelled_by(cancel.clone());
         std::thread::spawn(move || {
             let result = value.compute_with(&scheduler);
             let mut state = theirs.lock();
@@ -98,7 +103,7 @@ impl ComputeFuture {
                 waker.wake();
             }
         });
-        ComputeFuture { shared }
+        ComputeFuture { shared, cancel }
     }
 }
 
@@ -114,6 +119,12 @@ impl Future for ComputeFuture {
                 Poll::Pending
             }
         }
+    }
+}
+
+impl Drop for ComputeFuture {
+    fn drop(&mut self) {
+        self.cancel.cancel();
     }
 }
 

@@ -75,6 +75,7 @@ fn run_plans<S: Scheduler + ?Sized>(
                 sinks.push(sink.clone());
             }
         }
+        context.cache.set_capacity(plan.cache_bytes);
         let run = Run::new(&plan, &context, scheduler.observers());
         run.tell(&Event::PlanStarted { plan: &plan });
         let result = scheduler.run_tasks(&run);
@@ -112,8 +113,8 @@ struct RunContext {
 impl RunContext {
     fn new(options: &PlanOptions, cancel: CancelToken) -> Self {
         RunContext {
-            pool: BufferPool::new(options.memory / 8),
-            cache: GranuleCache::new(options.memory / 8),
+            pool: BufferPool::new(options.memory),
+            cache: GranuleCache::new(0),
             counters: Counters::default(),
             cancel,
         }

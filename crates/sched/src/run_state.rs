@@ -63,7 +63,7 @@ impl RunState {
                 depends: stage.depends.clone(),
             })
             .collect();
-        RunState { stages, memory: plan.options.memory, first: 0 }
+        RunState { stages, memory: plan.options.memory.saturating_sub(plan.cache_bytes), first: 0 }
     }
 
     /// The next task whose inputs are there and whose bytes fit beside those that run. One task always fits when

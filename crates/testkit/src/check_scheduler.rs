@@ -46,13 +46,19 @@ fn check_values(scheduler: &dyn Scheduler) {
     let sum = |group: &[f64]| group.iter().sum::<f64>() + 0.0;
     check(scheduler, Ok(x.clone()), &values);
     check(scheduler, x.slice(s![..;-2, 3]), &naive::slice(&values, &s![..;-2, 3]));
-    check(scheduler, (&x + 1.0).sum(0), &naive::reduce(&naive::map(&values, |value| value + 1.0), &[0], false, sum));
+    check(
+        scheduler,
+        (&x + 1.0).sum(0),
+        &naive::reduce(&naive::map(&values, |value| value + 1.0), &[0], false, sum),
+    );
     check(scheduler, x.sum(()), &naive::reduce(&values, &[0, 1], false, sum));
     check(scheduler, x.cumsum(Some(1), None), &naive::cumsum(&values, 1));
     check(
         scheduler,
         x.mean(0).map(|mean| &x - mean),
-        &naive::zip(&values, &naive::reduce(&values, &[0], false, |group| sum(group) / 7.0), |x, mean| x - mean),
+        &naive::zip(&values, &naive::reduce(&values, &[0], false, |group| sum(group) / 7.0), |x, mean| {
+            x - mean
+        }),
     );
     let mask = naive::map(&values, |value| value > 0.0);
     check(scheduler, greater(&x, 0.0).and_then(|mask| x.select(&mask)), &naive::select(&values, &mask));
@@ -91,7 +97,11 @@ fn check_stores(scheduler: &dyn Scheduler) {
     let sink = Arc::new(MemorySink::with_chunks([4usize, 5]).fails_at(2));
     let error = store(&source(&values), sink.clone(), scheduler).expect_err("a sink that fails");
     assert!(chain(&error).contains("no room left"), "the sink's error is told: {}", chain(&error));
-    assert_eq!((sink.state(), sink.published().is_none()), (SinkState::Aborted, true), "a failed run gives up");
+    assert_eq!(
+        (sink.state(), sink.published().is_none()),
+        (SinkState::Aborted, true),
+        "a failed run gives up"
+    );
 }
 
 fn check_errors(scheduler: &dyn Scheduler) {
@@ -107,7 +117,8 @@ fn check_errors(scheduler: &dyn Scheduler) {
         other => panic!("the error says in which task it happened, not {other:?}"),
     }
     assert!(chain(&error).contains("element [4, 7] is damaged"), "the cause is told: {}", chain(&error));
-    let elsewhere = array.slice(s![..3, ..]).and_then(|part| part.sum(())).map(|sum| sum.compute_with(scheduler));
+    let elsewhere =
+        array.slice(s![..3, ..]).and_then(|part| part.sum(())).map(|sum| sum.compute_with(scheduler));
     assert!(matches!(elsewhere, Ok(Ok(_))), "what does not touch the damage is computed");
 
     let x = Array::from_ndarray(iota(&[20]).view()).expect("an array in memory");

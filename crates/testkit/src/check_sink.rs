@@ -62,9 +62,10 @@ fn check_case(
 fn check_failure(open: &dyn Fn(&str) -> Arc<dyn Sink>, read: &dyn Fn(&str) -> Option<Array>) {
     let name = "failure";
     let values = noise(&[8, 8], 3);
-    let source = CountingSource::new(Block::from_ndarray(values.view()), 4)
-        .expect("chunks of 4 fit")
-        .on_read(|number| if number == 3 { Err(Error::invalid_data("test", "made to fail")) } else { Ok(()) });
+    let source =
+        CountingSource::new(Block::from_ndarray(values.view()), 4).expect("chunks of 4 fit").on_read(
+            |number| if number == 3 { Err(Error::invalid_data("test", "made to fail")) } else { Ok(()) },
+        );
     let array = source.array().expect("a source");
     let small_cells = Synchronous::new().forced(|options| options.forced_cell = Some(16));
     assert!(store(&array, open(name), &small_cells).is_err(), "{name}: the run fails");

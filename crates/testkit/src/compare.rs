@@ -41,7 +41,12 @@ pub fn assert_same_everywhere(array: &Array, configurations: &[Configuration]) -
 
 /// Asserts that an array has these values within a relative tolerance, and the same bits under every configuration.
 #[track_caller]
-pub fn assert_array_close(array: &Array, expected: &ArrayD<f64>, tolerance: f64, configurations: &[Configuration]) {
+pub fn assert_array_close(
+    array: &Array,
+    expected: &ArrayD<f64>,
+    tolerance: f64,
+    configurations: &[Configuration],
+) {
     let found = assert_same_everywhere(array, configurations);
     assert_block_close(&found, expected, tolerance, &format!("{array:?}"));
 }
@@ -100,8 +105,7 @@ fn same_bits(dtype: DType, a: &[u8], b: &[u8]) -> bool {
     };
     let real = dtype.real().itemsize();
     let parts = || a.chunks_exact(real).zip(b.chunks_exact(real));
-    a == b
-        || ((dtype.is_float() || dtype.is_complex()) && parts().all(|(a, b)| a == b || both_nan(a, b)))
+    a == b || ((dtype.is_float() || dtype.is_complex()) && parts().all(|(a, b)| a == b || both_nan(a, b)))
 }
 
 fn f32_of(bytes: &[u8]) -> f32 {
@@ -142,7 +146,8 @@ mod tests {
     use super::*;
 
     fn differ(a: Block, b: Block) -> bool {
-        std::panic::catch_unwind(|| assert_block_eq(&a, &b, "test")).is_err()
+        let compare = || assert_block_eq(&a, &b, "test");
+        std::panic::catch_unwind(std::panic::AssertUnwindSafe(compare)).is_err()
     }
 
     #[test]

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
 
 use brickwork_core::{
-    AxisRange, Block, ChunkGrid, ChunkSpec, Error, Granule, Kind, Meta, Operation, Pending, Region, Result, Source,
-    ViewMut,
+    AxisRange, Block, ChunkGrid, ChunkSpec, Error, Granule, Kind, Meta, Operation, Pending, Region, Result,
+    Source, ViewMut,
 };
 use brickwork_ops::Array;
 use serde::{Deserialize, Serialize};
@@ -153,8 +153,8 @@ impl ReadLog {
         for region in self.regions() {
             for number in 0..region.size() {
                 let index = crate::compare::index_of(number, &region.shape());
-                let position =
-                    (0..shape.len()).fold(0, |at, axis| at * shape[axis] + region.axes()[axis].get(index[axis]));
+                let position = (0..shape.len())
+                    .fold(0, |at, axis| at * shape[axis] + region.axes()[axis].get(index[axis]));
                 times[position] += 1;
             }
         }

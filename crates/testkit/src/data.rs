@@ -19,7 +19,8 @@ pub fn noise(shape: &[usize], seed: u64) -> ArrayD<f64> {
 
 fn numbered(shape: &[usize], mut value: impl FnMut(usize) -> f64) -> ArrayD<f64> {
     let size = shape.iter().product();
-    ArrayD::from_shape_vec(IxDyn(shape), (0..size).map(&mut value).collect()).expect("as many values as the shape has")
+    ArrayD::from_shape_vec(IxDyn(shape), (0..size).map(&mut value).collect())
+        .expect("as many values as the shape has")
 }
 
 /// A number that looks like chance: the finisher of SplitMix64.
@@ -54,7 +55,7 @@ mod tests {
     fn sums_of_quarters_are_exact_in_any_order() {
         let values = quarters(&[3, 70], 1);
         let forwards: f64 = values.iter().sum();
-        let backwards: f64 = values.iter().rev().sum();
+        let backwards: f64 = values.iter().copied().collect::<Vec<f64>>().iter().rev().sum();
         assert_eq!(forwards, backwards);
         assert!(values.iter().all(|value| value.abs() <= 10.0 && value.to_bits() != (-0.0f64).to_bits()));
     }

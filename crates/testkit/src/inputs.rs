@@ -25,7 +25,12 @@ pub enum Inputs {
 
 /// All ways, with chunks chosen by a number.
 pub fn arrangements(choice: u64) -> [Inputs; 4] {
-    [Inputs::Memory, Inputs::MemoryInChunks(choice), Inputs::Chunks(choice), Inputs::Elements(1 + choice as usize % 7)]
+    [
+        Inputs::Memory,
+        Inputs::MemoryInChunks(choice),
+        Inputs::Chunks(choice),
+        Inputs::Elements(1 + choice as usize % 7),
+    ]
 }
 
 /// Asserts that an operation gives the expected bits for every arrangement of its inputs, each under some

@@ -4,11 +4,11 @@
 //! arguments panic: the reference is only asked what the operations accept.
 
 use brickwork_ops::Index;
-use ndarray::{ArrayD, IxDyn};
+use ndarray::{ArrayD, Dimension, IxDyn};
 
 /// An array whose element at every index is told by a function.
 pub fn from_fn<T>(shape: &[usize], mut element: impl FnMut(&[usize]) -> T) -> ArrayD<T> {
-    ArrayD::from_shape_fn(IxDyn(shape), |index| element(index.as_array_view().as_slice().expect("an index is dense")))
+    ArrayD::from_shape_fn(IxDyn(shape), |index| element(index.slice()))
 }
 
 fn at<T: Copy>(x: &ArrayD<T>, index: &[usize]) -> T {
@@ -23,7 +23,9 @@ pub fn map<T: Copy, U>(x: &ArrayD<T>, mut function: impl FnMut(T) -> U) -> Array
 /// The shape that two broadcast to.
 pub fn broadcast_shape(a: &[usize], b: &[usize]) -> Vec<usize> {
     let ndim = a.len().max(b.len());
-    let length = |shape: &[usize], from_end: usize| if from_end < shape.len() { shape[shape.len() - 1 - from_end] } else { 1 };
+    let length = |shape: &[usize], from_end: usize| {
+        if from_end < shape.len() { shape[shape.len() - 1 - from_end] } else { 1 }
+    };
     (0..ndim)
         .rev()
         .map(|from_end| match (length(a, from_end), length(b, from_end)) {
@@ -47,7 +49,11 @@ pub fn broadcast_to<T: Copy>(x: &ArrayD<T>, shape: &[usize]) -> ArrayD<T> {
 }
 
 /// The same function of every pair of elements, broadcast.
-pub fn zip<A: Copy, B: Copy, U>(a: &ArrayD<A>, b: &ArrayD<B>, mut function: impl FnMut(A, B) -> U) -> ArrayD<U> {
+pub fn zip<A: Copy, B: Copy, U>(
+    a: &ArrayD<A>,
+    b: &ArrayD<B>,
+    mut function: impl FnMut(A, B) -> U,
+) -> ArrayD<U> {
     let shape = broadcast_shape(a.shape(), b.shape());
     let (a, b) = (broadcast_to(a, &shape), broadcast_to(b, &shape));
     from_fn(&shape, |index| function(at(&a, index), at(&b, index)))
@@ -239,7 +245,8 @@ fn inside<T>(position: isize, len: usize, outside: Outside<T>) -> Option<usize> 
 
 /// The array with some of its outside, before and after, on every axis.
 pub fn pad<T: Copy>(x: &ArrayD<T>, widths: &[(usize, usize)], outside: Outside<T>) -> ArrayD<T> {
-    let shape: Vec<usize> = x.shape().iter().zip(widths).map(|(len, (before, after))| before + len + after).collect();
+    let shape: Vec<usize> =
+        x.shape().iter().zip(widths).map(|(len, (before, after))| before + len + after).collect();
     from_fn(&shape, |index| {
         let source: Option<Vec<usize>> = (0..x.ndim())
             .map(|axis| inside(index[axis] as isize - widths[axis].0 as isize, x.shape()[axis], outside))
@@ -343,7 +350,7 @@ pub fn select<T: Copy>(x: &ArrayD<T>, mask: &ArrayD<bool>) -> ArrayD<T> {
         if selected {
             count += 1;
             from_fn(&inner, |rest| {
-                let mut source = position.as_array_view().to_vec();
+                let mut source = position.slice().to_vec();
                 source.extend(rest);
                 elements.push(at(x, &source));
             });

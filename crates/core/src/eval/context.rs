@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use parking_lot::{Condvar, Mutex};
 use rustc_hash::FxHashMap;
@@ -78,7 +78,7 @@ impl Counters {
 pub struct GranuleCache {
     state: Mutex<CacheState>,
     arrived: Condvar,
-    capacity: usize,
+    capacity: AtomicUsize,
 }
 
 #[derive(Debug, Default)]
@@ -99,7 +99,13 @@ enum Entry {
 impl GranuleCache {
     /// A cache of this many bytes.
     pub fn new(capacity: usize) -> Self {
-        GranuleCache { state: Mutex::default(), arrived: Condvar::new(), capacity }
+        GranuleCache { state: Mutex::default(), arrived: Condvar::new(), capacity: AtomicUsize::new(capacity) }
+    }
+
+    /// Allows it this many bytes from now on.
+    pub fn set_capacity(&self, capacity: usize) {
+        self.capacity.store(capacity, Ordering::Relaxed);
+        self.state.lock().shrink(capacity);
     }
 
     /// The granule, loaded by one of those who ask for it at the same time.
@@ -123,11 +129,12 @@ impl GranuleCache {
         std::mem::forget(unfinished);
         let mut state = self.state.lock();
         let nbytes = rounded_size(block.nbytes());
-        if nbytes <= self.capacity {
+        let capacity = self.capacity.load(Ordering::Relaxed);
+        if nbytes <= capacity {
             state.nbytes += nbytes;
             state.entries.insert(key, Entry::Loaded { block: block.clone(), used: 0, nbytes });
             state.touch(key);
-            state.shrink(self.capacity);
+            state.shrink(capacity);
         } else {
             state.entries.remove(&key);
         }

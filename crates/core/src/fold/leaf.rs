@@ -1,6 +1,5 @@
 //! The elements of a leaf, laid out as the kernels want them.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::spec::{FoldForm, FoldSpec};
@@ -30,8 +29,8 @@ pub struct LeafInput<'a> {
 /// In [`FoldForm::Rows`] a row holds the elements of the leaf, one row for every kept element; in
 /// [`FoldForm::Columns`] a row holds the kept elements, one row for every element of the leaf.
 #[derive(Debug)]
-pub struct LeafView<'a, T: Clone> {
-    data: Cow<'a, [T]>,
+pub struct LeafView<'a, T> {
+    data: Elements<'a, T>,
     /// Number of rows.
     pub rows: usize,
     /// Elements of a row.
@@ -40,12 +39,24 @@ pub struct LeafView<'a, T: Clone> {
     offset: usize,
 }
 
+#[derive(Debug)]
+enum Elements<'a, T> {
+    /// Where the block is.
+    InPlace(&'a [T]),
+    /// Copied into rows that are contiguous.
+    Copied(Block),
+}
+
 impl<T: Element> LeafView<'_, T> {
     /// One row.
     #[inline]
     pub fn row(&self, row: usize) -> &[T] {
         let start = (self.offset as isize + row as isize * self.row_stride) as usize;
-        &self.data[start..start + self.columns]
+        let elements = match &self.data {
+            Elements::InPlace(elements) => elements,
+            Elements::Copied(block) => block.elements::<T>(),
+        };
+        &elements[start..start + self.columns]
     }
 }
 
@@ -83,14 +94,14 @@ impl<'a> LeafInput<'a> {
         let (inner_shape, inner_strides) = group(inner);
         let (rows, columns) = (outer_shape.iter().product(), inner_shape.iter().product::<usize>());
         if rows * columns == 0 {
-            return LeafView { data: Cow::Borrowed(&[]), rows, columns, row_stride: 0, offset: 0 };
+            return LeafView { data: Elements::InPlace(&[]), rows, columns, row_stride: 0, offset: 0 };
         }
         let merged = (merge(&outer_shape, &outer_strides), merge(&inner_shape, &inner_strides));
         if let (Some(row_stride), Some(inner_stride)) = merged
             && (inner_stride == 1 || columns == 1)
         {
             return LeafView {
-                data: Cow::Borrowed(elements(block)),
+                data: Elements::InPlace(block.elements()),
                 rows,
                 columns,
                 row_stride,
@@ -100,14 +111,9 @@ impl<'a> LeafInput<'a> {
         let shape: Vec<usize> = outer_shape.into_iter().chain(inner_shape).collect();
         let strides: Vec<isize> = outer_strides.into_iter().chain(inner_strides).collect();
         let dense = block.restrided(shape, strides, 0).to_dense(Some(self.pool));
-        let data = dense.as_slice::<T>().expect("just made dense").to_vec();
-        LeafView { data: Cow::Owned(data), rows, columns, row_stride: columns as isize, offset: 0 }
+        let offset = dense.offset();
+        LeafView { data: Elements::Copied(dense), rows, columns, row_stride: columns as isize, offset }
     }
-}
-
-/// The block's memory for as long as the leaf lives.
-fn elements<T: Element>(block: &Block) -> &[T] {
-    block.elements::<T>()
 }
 
 /// The one stride of several axes walked in C order, if there is one.

@@ -3,6 +3,7 @@
 //! [`plan`] lowers the expression ([`Graph::lower`] simplifies views and shares equal nodes), drafts stages
 //! (`stages`), gives them grids (`place`), and proves that they fit the budget, in this order.
 
+mod exchange;
 mod explain;
 mod graph;
 mod late;
@@ -120,6 +121,7 @@ fn given_values(graph: &Graph, known: &FxHashMap<u128, Block>) -> HeldMap {
 /// Gives every draft its place, in order, and proves that what is held and what runs fits the budget.
 fn place_all(plan: &mut Plan, drafts: Vec<Draft>) -> Result<()> {
     let options = plan.options.clone();
+    let drafts = exchange::with_exchanges(&plan.graph, drafts, &options, &plan.walks)?;
     let (drafts, strips) = with_strips(plan, drafts)?;
     let maker: FxHashMap<Slot, usize> = drafts
         .iter()

@@ -394,7 +394,7 @@ fn figures(
 }
 
 /// Elements of all granules that a rising region touches.
-fn granule_elements(grid: &ChunkGrid, region: &Region) -> usize {
+pub(crate) fn granule_elements(grid: &ChunkGrid, region: &Region) -> usize {
     grid.axes()
         .iter()
         .zip(region.axes())

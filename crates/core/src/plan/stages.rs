@@ -201,7 +201,7 @@ fn repetitions(
     Ok(repeated)
 }
 
-fn set_levels(drafts: &mut [Draft]) {
+pub(crate) fn set_levels(drafts: &mut [Draft]) {
     let mut levels: FxHashMap<Slot, usize> = FxHashMap::default();
     for draft in drafts {
         draft.level =

@@ -14,7 +14,7 @@ use super::format::{
     AttributeData, AttributeValue, Dataset, ElementKind, File, Filter, Hdf5Error, Layout, ObjectKind,
     Problem as FormatProblem,
 };
-use crate::bytes::fill_dense;
+use crate::bytes::{empty_granule, fill_dense};
 use crate::chunk_walk::{chunk_at, touched_chunks};
 use crate::describe::Description;
 use crate::error::{IoError, Problem, Result};
@@ -249,7 +249,7 @@ impl Hdf5Source {
     fn try_plan(&self, region: &Region) -> Result<Vec<Granule>> {
         let item = self.dtype.itemsize();
         if region.is_empty() {
-            return Ok(Vec::new());
+            return Ok(vec![empty_granule(region)]);
         }
         let dataset = self.dataset()?;
         let Some(chunk) = &self.chunk else {
@@ -408,6 +408,9 @@ struct Hdf5Read<'a> {
 
 impl Pending for Hdf5Read<'_> {
     fn finish(self: Box<Self>, into: ViewMut<'_>) -> brickwork_core::Result<()> {
+        if self.region.is_empty() {
+            return Ok(());
+        }
         fill_dense(into, |out| self.source.read(self.key, &self.region, out)).map_err(Into::into)
     }
 }

@@ -11,7 +11,7 @@ use brickwork_core::{
 use serde::{Deserialize, Serialize};
 
 use super::header::Header;
-use crate::bytes::{ByteFix, fill_dense};
+use crate::bytes::{ByteFix, empty_granule, fill_dense};
 use crate::describe::Description;
 use crate::error::{Problem, Result};
 use crate::handles::{FileStamp, HandleCache};
@@ -155,7 +155,7 @@ impl Source for NpySource {
 
     fn plan_read(&self, region: &Region) -> brickwork_core::Result<Vec<Granule>> {
         if region.is_empty() {
-            return Ok(Vec::new());
+            return Ok(vec![empty_granule(region)]);
         }
         let nbytes = region.size() * self.dtype().itemsize();
         // One buffer for what lies between the elements, another where axes are turned round.
@@ -182,6 +182,9 @@ struct NpyRead<'a> {
 
 impl Pending for NpyRead<'_> {
     fn finish(self: Box<Self>, into: ViewMut<'_>) -> brickwork_core::Result<()> {
+        if self.region.is_empty() {
+            return Ok(());
+        }
         fill_dense(into, |out| self.source.read(&self.region, out)).map_err(Into::into)
     }
 }

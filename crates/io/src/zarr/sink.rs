@@ -5,12 +5,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use brickwork_core::{Block, BlockMut, ChunkGrid, ChunkSpec, Meta, Region, Sink};
+use brickwork_core::{AxisRange, AxisSpec, Block, BlockMut, ChunkGrid, ChunkSpec, DType, Meta, Region, Sink};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 
 use super::adapter::Codecs;
-use super::hierarchy::{Node, find, read_node};
+use super::hierarchy::{Node, read_json, read_node};
 use super::metadata::{array_json, compressor};
 use crate::bytes::checked_nbytes;
 use crate::chunk_walk::touched_chunks;
@@ -79,7 +79,7 @@ impl ZarrSink {
             return Err(Problem::Misuse { reason }.at(uri).into());
         }
         if let Some(codec) = &options.codec {
-            compressor(codec, brickwork_core::DType::F64).map_err(|problem| problem.at(uri))?;
+            compressor(codec, DType::F64).map_err(|problem| problem.at(uri))?;
         }
         Ok(ZarrSink { location, options: options.clone(), writing: Mutex::new(None) })
     }
@@ -93,7 +93,7 @@ impl ZarrSink {
                 let nbytes = own.iter().product::<usize>() * meta.dtype.itemsize();
                 let is_tiny = nbytes < TINY_CHUNK && meta.chunks.num_chunks() > MANY_CHUNKS;
                 if nbytes > HUGE_CHUNK || is_tiny {
-                    let spec = ChunkSpec::Every(brickwork_core::AxisSpec::Bytes(GOOD_CHUNK));
+                    let spec = ChunkSpec::Every(AxisSpec::Bytes(GOOD_CHUNK));
                     spec.resolve(&meta.shape, meta.dtype)?.max_chunk()
                 } else {
                     own
@@ -127,14 +127,14 @@ impl ZarrSink {
 
     /// The directories above the array, outermost first: the store, then groups in it.
     fn group_directories(&self) -> Vec<PathBuf> {
-        let mut directories = Vec::new();
-        if let Some((groups, _)) = self.location.inner.rsplit_once('/').or(Some(("", ""))).filter(|_| !self.location.inner.is_empty()) {
-            let mut directory = self.location.path.clone();
-            directories.push(directory.clone());
-            for name in groups.split('/').filter(|name| !name.is_empty()) {
-                directory.push(name);
-                directories.push(directory.clone());
-            }
+        let mut names: Vec<&str> = self.location.inner.split('/').filter(|name| !name.is_empty()).collect();
+        if names.pop().is_none() {
+            return Vec::new();
+        }
+        let mut directories = vec![self.location.path.clone()];
+        for name in names {
+            let directory = directories[directories.len() - 1].join(name);
+            directories.push(directory);
         }
         directories
     }
@@ -175,7 +175,7 @@ impl ZarrSink {
                 return Err(Problem::Misuse { reason }.at(uri));
             }
             let positions = touched.region.axes().iter().zip(region.axes()).map(|(chunk, region)| {
-                brickwork_core::AxisRange::new(chunk.start - region.start, chunk.len)
+                AxisRange::new(chunk.start - region.start, chunk.len)
             });
             let part = block.slice(&Region::new(positions.collect()));
             let whole = if part.shape() == writing.chunk { part.to_dense(None) } else { padded(&part, &writing.chunk) };
@@ -224,7 +224,7 @@ fn padded(part: &Block, chunk: &[usize]) -> Block {
 /// Makes a directory a group, and drops a listing of what is in it that has become wrong.
 fn announce(directory: &Path) -> Result<(), Problem> {
     let file = directory.join("zarr.json");
-    match super::hierarchy::read_json(&file)? {
+    match read_json(&file)? {
         None => write_json(&file, &json!({"zarr_format": 3, "node_type": "group", "attributes": {}})),
         Some(mut metadata) => match metadata.as_object_mut().and_then(|group| group.remove("consolidated_metadata")) {
             Some(_) => write_json(&file, &metadata),
@@ -267,5 +267,180 @@ impl Sink for ZarrSink {
     fn abort(&self) {
         // Part and new groups go when nobody holds them any more.
         *self.writing.lock() = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test_support::{meta, read, read_all, sample, store, store_meta};
+    use brickwork_core::TimeUnit;
+
+    fn options(codec: &str) -> SinkOptions {
+        SinkOptions { overwrite: true, codec: Some(codec.into()), ..SinkOptions::default() }
+    }
+
+    fn uri(directory: &tempfile::TempDir, name: &str) -> String {
+        directory.path().join(name).to_str().unwrap().to_owned()
+    }
+
+    #[test]
+    fn every_dtype_shape_and_codec_comes_back() {
+        let directory = tempfile::tempdir().unwrap();
+        let uri = uri(&directory, "x.zarr");
+        let dates = [DType::DateTime(TimeUnit::Second), DType::TimeDelta(TimeUnit::Nanosecond)];
+        for (k, dtype) in DType::NUMERIC.into_iter().chain(dates).enumerate() {
+            for shape in [vec![], vec![0, 3], vec![11], vec![5, 4, 3]] {
+                let block = sample(dtype, &shape);
+                let chunk: Vec<usize> = shape.iter().map(|len: &usize| (*len).clamp(1, 3)).collect();
+                let meta = Meta::new(&shape, dtype, ChunkGrid::regular(&shape, &chunk));
+                let codec = ["none", "zstd:0", "gzip:1", "blosc"][k % 4];
+                store_meta(&ZarrSink::new(&uri, &options(codec)).unwrap(), &meta, &block, &vec![2; shape.len()]);
+                let found = read_all(&uri);
+                assert_eq!(found.as_bytes(), block.as_bytes(), "{dtype} {shape:?} {codec}");
+                assert_eq!((found.dtype(), found.shape()), (dtype, shape.as_slice()));
+            }
+        }
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn any_region_is_read() {
+        let directory = tempfile::tempdir().unwrap();
+        let block = sample(DType::I32, &[23, 17]);
+        let grid = ChunkGrid::regular(&[23, 17], &[5, 4]);
+        for codec in ["none", "zstd"] {
+            let uri = uri(&directory, "x.zarr");
+            let meta = Meta::new(&[23, 17], DType::I32, grid.clone());
+            store_meta(&ZarrSink::new(&uri, &options(codec)).unwrap(), &meta, &block, &[1, 2]);
+            let source = crate::open(&uri).unwrap();
+            let region = Region::new(vec![AxisRange::stepped(1, 4, 7), AxisRange::new(3, 11)]);
+            let found = read(&*source, &region).unwrap();
+            assert_eq!(found.to_vec::<i32>(), block.slice(&region).to_vec::<i32>());
+        }
+    }
+
+    #[test]
+    fn of_long_chunks_without_codecs_only_what_is_wanted_is_read() {
+        let directory = tempfile::tempdir().unwrap();
+        let uri = uri(&directory, "x.zarr");
+        let block = sample(DType::F64, &[1000, 1000]);
+        let meta = Meta::new(&[1000, 1000], DType::F64, ChunkGrid::regular(&[1000, 1000], &[600, 1000]));
+        store_meta(&ZarrSink::new(&uri, &options("none")).unwrap(), &meta, &block, &[1, 1]);
+        let source = crate::open(&uri).unwrap();
+        let brickwork_core::Kind::Source(reader) = source.kind() else { panic!() };
+        assert!(reader.granule_grid().is_none());
+        let region = Region::new(vec![AxisRange::stepped(590, 20, 2), AxisRange::new(10, 5)]);
+        let granules = reader.plan_read(&region).unwrap();
+        assert_eq!(granules.iter().map(|granule| granule.encoded_bytes).sum::<usize>(), 20 * 5 * 8);
+        assert_eq!(read(&*source, &region).unwrap().to_vec::<f64>(), block.slice(&region).to_vec::<f64>());
+    }
+
+    #[test]
+    fn arrays_go_into_groups_of_new_and_old_stores() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = uri(&directory, "x.zarr");
+        let block = sample(DType::U8, &[4]);
+        for name in ["a/b/t", "a/u"] {
+            let sink = ZarrSink::new(&format!("{root}#/{name}"), &SinkOptions::default()).unwrap();
+            store(&sink, &block, &[1]);
+            assert_eq!(read_all(&format!("{root}#/{name}")).to_vec::<u8>(), block.to_vec::<u8>());
+        }
+        assert_eq!(crate::describe(&root).unwrap().children, ["a/"]);
+        assert_eq!(crate::describe(&format!("{root}#a")).unwrap().children, ["b/", "u"]);
+        let error = crate::open(&format!("{root}#/a")).unwrap_err().to_string();
+        assert!(error.ends_with("\"a\" is a group, not an array; name an array in it after '#': it holds \"b/\", \"u\""));
+        let error = crate::open(&format!("{root}#/a/v")).unwrap_err().to_string();
+        assert!(error.ends_with("there is no \"v\" in it; it holds \"b/\", \"u\""), "{error}");
+        let sink = ZarrSink::new(&format!("{root}#/a/u/w"), &SinkOptions::default()).unwrap();
+        let error = sink.create(&Meta::whole(&[4], DType::U8)).unwrap_err().to_string();
+        assert!(error.contains("is an array; it cannot hold another one"), "{error}");
+    }
+
+    #[test]
+    fn nothing_is_left_of_an_abort_or_there_before_commit() {
+        let directory = tempfile::tempdir().unwrap();
+        let sink = ZarrSink::new(&uri(&directory, "x.zarr#/g/t"), &SinkOptions::default()).unwrap();
+        let meta = Meta::whole(&[4], DType::I64);
+        sink.create(&meta).unwrap();
+        let block = Block::from_vec(vec![1i64, 2, 3, 4], &[4]);
+        sink.write(&Region::full(&[4]), &block).unwrap();
+        assert!(crate::open(&uri(&directory, "x.zarr#/g/t")).is_err());
+        sink.abort();
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
+        store(&sink, &block, &[1]);
+        let error = sink.create(&meta).unwrap_err().to_string();
+        assert!(error.ends_with("exists already; allow overwriting it, or choose another name"), "{error}");
+    }
+
+    #[test]
+    fn damage_is_told_with_the_chunk() {
+        let directory = tempfile::tempdir().unwrap();
+        for (codec, expected) in [("none", "it has 10 bytes, and needs 16"), ("zstd", "damaged"), ("gzip", "damaged"), ("blosc", "damaged")] {
+            let uri = uri(&directory, "x.zarr");
+            let meta = Meta::new(&[4], DType::I64, ChunkGrid::regular(&[4], &[2]));
+            store_meta(&ZarrSink::new(&uri, &options(codec)).unwrap(), &meta, &sample(DType::I64, &[4]), &[1]);
+            fs::write(Path::new(&uri).join("c/1"), [0x5a; 10]).unwrap();
+            let source = crate::open(&uri).unwrap();
+            let error = read(&*source, &Region::full(&[4])).unwrap_err().to_string();
+            assert!(error.starts_with(&format!("{uri}: chunk [1]: ")) && error.contains(expected), "{error}");
+            // A chunk that is not there has the fill value.
+            fs::remove_file(Path::new(&uri).join("c/1")).unwrap();
+            assert_eq!(read(&*source, &Region::full(&[4])).unwrap().to_vec::<i64>()[2..], [0, 0]);
+            fs::write(Path::new(&uri).join("zarr.json"), "{\"zarr_format\": 3, \"node").unwrap();
+            assert!(crate::open(&uri).unwrap_err().to_string().contains("corrupt zarr.json: EOF while parsing"));
+        }
+        let error = crate::open(&uri(&directory, "none.zarr")).unwrap_err().to_string();
+        assert!(error.ends_with("none.zarr: there is no such file or directory"), "{error}");
+        fs::create_dir(directory.path().join("empty.zarr")).unwrap();
+        assert!(crate::open(&uri(&directory, "empty.zarr")).unwrap_err().to_string().contains("is not Zarr"));
+        fs::write(directory.path().join("file"), "").unwrap();
+        for name in ["file/x.zarr", "file/x.zarr#/t"] {
+            let sink = ZarrSink::new(&uri(&directory, name), &SinkOptions::default()).unwrap();
+            let error = sink.create(&Meta::whole(&[4], DType::U8)).unwrap_err().to_string();
+            assert!(error.contains("cannot"), "{error}");
+        }
+    }
+
+    #[test]
+    fn writes_that_cut_chunks_are_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let sink = ZarrSink::new(&uri(&directory, "x.zarr"), &SinkOptions::default()).unwrap();
+        sink.create(&Meta::new(&[4], DType::U8, ChunkGrid::regular(&[4], &[3]))).unwrap();
+        let error = sink.write(&Region::new(vec![AxisRange::new(0, 2)]), &sample(DType::U8, &[2])).unwrap_err();
+        assert!(error.to_string().contains("region [0:2] cuts chunk [0], which holds [0:3]"), "{error}");
+    }
+
+    #[test]
+    fn chunks_are_those_of_the_array_unless_huge_tiny_or_chosen() {
+        let chunk = |options: &SinkOptions, shape: &[usize], chunk: &[usize]| {
+            let meta = Meta::new(shape, DType::F64, ChunkGrid::regular(shape, chunk));
+            ZarrSink::new("x.zarr", options).unwrap().grid(&meta).unwrap().max_chunk()
+        };
+        let default = SinkOptions::default();
+        assert_eq!(chunk(&default, &[8000, 8000], &[1000, 1000]), [1000, 1000]);
+        assert_eq!(chunk(&default, &[50, 50], &[5, 5]), [5, 5]);
+        for own in [[20_000, 20_000], [2, 2]] {
+            let bytes = chunk(&default, &[20_000, 20_000], &own).iter().product::<usize>() * 8;
+            assert!((1 << 20..16 << 20).contains(&bytes), "{bytes}");
+        }
+        let chosen = SinkOptions { chunks: Some([10, 20].into()), ..SinkOptions::default() };
+        assert_eq!(chunk(&chosen, &[8000, 8000], &[1000, 1000]), [10, 20]);
+    }
+
+    #[test]
+    fn a_changed_array_is_noticed_and_descriptions_travel() {
+        let directory = tempfile::tempdir().unwrap();
+        let uri = uri(&directory, "x.zarr");
+        store(&ZarrSink::new(&uri, &options("zstd")).unwrap(), &sample(DType::F32, &[6]), &[1]);
+        let source = crate::open(&uri).unwrap();
+        let text = serde_json::to_string(&*source).unwrap();
+        assert!(text.contains("brickwork_io::ZarrSource"));
+        let travelled: Box<dyn brickwork_core::Operation> = serde_json::from_str(&text).unwrap();
+        assert_eq!(meta(&*travelled), meta(&*source));
+        assert_eq!(read(&*travelled, &Region::full(&[6])).unwrap().to_vec::<f32>().len(), 6);
+        store(&ZarrSink::new(&uri, &options("zstd")).unwrap(), &sample(DType::F32, &[60]), &[1]);
+        let error = read(&*travelled, &Region::full(&[6])).unwrap_err().to_string();
+        assert!(error.contains("has changed since it was opened"), "{error}");
     }
 }

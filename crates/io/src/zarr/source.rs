@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::adapter::Codecs;
 use super::hierarchy::{Node, children, find};
 use super::metadata::Layout;
-use crate::bytes::{ByteFix, fill_dense};
+use crate::bytes::{ByteFix, empty_granule, fill_dense};
 use crate::chunk_walk::touched_chunks;
 use crate::describe::Description;
 use crate::error::{IoError, Problem, Result};
@@ -49,7 +49,6 @@ struct OpenArray {
     directory: PathBuf,
     layout: Layout,
     codecs: Codecs,
-    attributes: Value,
 }
 
 /// Opens an array for reading: reads its metadata alone.
@@ -78,10 +77,9 @@ fn load(root: &Path, inner: &str) -> Result<(OpenArray, PathBuf), Problem> {
         _ => return Err(Problem::IsGroup { group: inner.to_owned(), children: children(&directory) }),
     };
     let layout = Layout::parse(&metadata, version)?;
-    let attributes = metadata["attributes"].clone();
     let codecs = Codecs::new(metadata, version, &layout.chunk)?;
     layout.check_size(codecs.dtype())?;
-    Ok((OpenArray { directory, layout, codecs, attributes }, file))
+    Ok((OpenArray { directory, layout, codecs }, file))
 }
 
 /// Chunk files looked at for a description; of more, the stored size is not told.
@@ -152,7 +150,7 @@ impl ZarrSource {
 
     fn try_plan(&self, region: &Region) -> Result<Vec<Granule>> {
         if region.is_empty() {
-            return Ok(Vec::new());
+            return Ok(vec![empty_granule(region)]);
         }
         let array = self.array()?;
         let item = self.dtype.itemsize();
@@ -288,6 +286,9 @@ struct ZarrRead<'a> {
 
 impl Pending for ZarrRead<'_> {
     fn finish(self: Box<Self>, into: ViewMut<'_>) -> brickwork_core::Result<()> {
+        if self.region.is_empty() {
+            return Ok(());
+        }
         fill_dense(into, |out| self.source.read(&self.region, out)).map_err(Into::into)
     }
 }

@@ -201,7 +201,10 @@ macro_rules! reciprocal_of_integers {
         })*
     };
 }
-reciprocal_of_integers!(i8, to_i32; i16, to_i32; i32, to_i32; i64, to_i64; u8, to_i32; u16, to_i32; u32, to_u32; u64, to_u64);
+reciprocal_of_integers!(
+    i8, to_i32; i16, to_i32; i32, to_i32; i64, to_i64;
+    u8, to_i32; u16, to_i32; u32, to_u32; u64, to_u64
+);
 
 macro_rules! reciprocal_of_floats {
     ($($t:ty),*) => {

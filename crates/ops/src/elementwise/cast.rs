@@ -166,10 +166,10 @@ fn widen(inputs: &[Tile<'_>], out: &mut TileMut<'_>, from: DType, to: DType) {
     match unsigned(to) {
         DType::U16 => with_loop!(from, [I8, U8], T => fast_unary!(inputs, out, T => u16, |a| a as u16)),
         DType::U32 => {
-            with_loop!(from, [I8, U8, I16, U16], T => fast_unary!(inputs, out, T => u32, |a| a as u32))
+            with_loop!(from, [I8, U8, I16, U16], T => fast_unary!(inputs, out, T => u32, |a| a as u32));
         }
         _ => {
-            with_loop!(from, [I8, U8, I16, U16, I32, U32], T => fast_unary!(inputs, out, T => u64, |a| a as u64))
+            with_loop!(from, [I8, U8, I16, U16, I32, U32], T => fast_unary!(inputs, out, T => u64, |a| a as u64));
         }
     }
 }

@@ -50,7 +50,10 @@ fn float_tested(dtype: DType) -> Result<Loop, &'static str> {
 
 /// A test of floats and of the parts of complex numbers; `$of_integers` is its answer for all integers and bools.
 macro_rules! float_test {
-    ($op:ident, $tag:tt, $numpy:tt, $loops:expr, $of_integers:expr, |$a:ident| $float:expr, |$z:ident| $complex:expr) => {
+    (
+        $op:ident, $tag:tt, $numpy:tt, $loops:expr, $of_integers:expr,
+        |$a:ident| $float:expr, |$z:ident| $complex:expr
+    ) => {
         function!($op, $tag, $numpy, 1, 1.0, $loops, |inputs, out| match inputs[0].dtype() {
             DType::F32 => fast_unary!(inputs, out, f32 => Bool8, |$a| ($float).into()),
             DType::F64 => fast_unary!(inputs, out, f64 => Bool8, |$a| ($float).into()),
@@ -61,8 +64,9 @@ macro_rules! float_test {
     };
 }
 
-float_test!(IsNan, "brickwork_ops::IsNan", "isnan", tested, false, |a| a != a, |z| (z.re != z.re)
-    | (z.im != z.im));
+float_test!(IsNan, "brickwork_ops::IsNan", "isnan", tested, false, |a| a.is_nan(), |z| {
+    z.re.is_nan() | z.im.is_nan()
+});
 float_test!(IsInf, "brickwork_ops::IsInf", "isinf", tested, false, |a| a.is_infinite(), |z| {
     z.re.is_infinite() | z.im.is_infinite()
 });
@@ -86,7 +90,8 @@ infinity_test!(IsNegInf, "brickwork_ops::IsNegInf", "isneginf", NEG_INFINITY);
 infinity_test!(IsPosInf, "brickwork_ops::IsPosInf", "isposinf", INFINITY);
 
 function!(Signbit, "brickwork_ops::Signbit", "signbit", 1, 1.0, float_tested, |inputs, out| {
-    with_loop!(inputs[0].dtype(), [F32, F64], T => fast_unary!(inputs, out, T => Bool8, |a| a.is_sign_negative().into()));
+    with_loop!(inputs[0].dtype(), [F32, F64], T =>
+        fast_unary!(inputs, out, T => Bool8, |a| a.is_sign_negative().into()));
 });
 
 unary_methods! {

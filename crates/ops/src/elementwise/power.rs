@@ -100,10 +100,10 @@ const NEGATIVE_EXPONENT: &str =
 /// negative exponent: a plain number is refused here, an element of an array when it is met.
 pub fn power(x: impl Into<Term>, y: impl Into<Term>) -> Result<Array> {
     let (x, y) = (x.into(), y.into());
-    if let (Term::Array(base), Term::Weak(exponent)) = (&x, &y) {
-        if let Some(simple) = simple_power(base, exponent)? {
-            return Ok(simple);
-        }
+    if let (Term::Array(base), Term::Weak(exponent)) = (&x, &y)
+        && let Some(simple) = simple_power(base, exponent)?
+    {
+        return Ok(simple);
     }
     let terms = [x, y];
     let dtype = Term::result_dtype("power", &terms)?;

@@ -109,9 +109,11 @@ unary_methods! {
     /// The inverse of [`Array::tanh`].
     arctanh, Arctanh, "as `self`; floats for integers: `float32` up to 16 bits, `float64` above";
     /// Degrees as radians.
-    deg2rad, Deg2rad, "as `self`; floats for integers: `float32` up to 16 bits, `float64` above; not for complex numbers";
+    deg2rad, Deg2rad,
+    "as `self`; floats for integers: `float32` up to 16 bits, `float64` above; not for complex numbers";
     /// Radians as degrees.
-    rad2deg, Rad2deg, "as `self`; floats for integers: `float32` up to 16 bits, `float64` above; not for complex numbers";
+    rad2deg, Rad2deg,
+    "as `self`; floats for integers: `float32` up to 16 bits, `float64` above; not for complex numbers";
     /// `sin(πx) / (πx)`, and 1 at 0.
     sinc, Sinc, "as `self`; `float64` for integers and bools";
 }

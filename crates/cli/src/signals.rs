@@ -1,0 +1,24 @@
+//! Ctrl-C: the first one asks the run to stop, the second one ends the process.
+
+use brickwork_sched::CancelToken;
+
+use crate::report::note;
+
+/// The exit code of a process that an interrupt ended.
+const INTERRUPTED: i32 = 130;
+
+/// A token that Ctrl-C cancels.
+pub fn cancel_on_interrupt() -> CancelToken {
+    let token = CancelToken::new();
+    let theirs = token.clone();
+    let handler = move || {
+        if theirs.is_cancelled() {
+            std::process::exit(INTERRUPTED);
+        }
+        theirs.cancel();
+        note("stopping; press Ctrl-C again to end at once");
+    };
+    // Without a handler Ctrl-C ends the process, which is good enough.
+    let _ = ctrlc::set_handler(handler);
+    token
+}

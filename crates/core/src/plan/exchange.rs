@@ -1,0 +1,130 @@
+//! Exchanges: an intermediate written by cells of one grid and read by cells of another.
+//!
+//! Where the cells of a stage lie across the granules of a source, every granule would be decoded by many tasks. Then
+//! a stage of its own decodes each granule once, and the cells read what it holds. So far an exchange is held in
+//! memory; where it does not fit, the plan is refused with figures.
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use super::graph::{Graph, Slot};
+use super::place::{Room, granule_elements, place};
+use super::probe::{Scope, touched};
+use super::stage::{PlanOptions, Stage, TargetKind};
+use super::stages::{Draft, DraftOutput, set_levels};
+use crate::error::{Error, Result};
+use crate::eval::Walks;
+use crate::operation::Kind;
+use crate::region::Region;
+
+/// Granules may be decoded this often without an exchange.
+const DECODES: f64 = 2.5;
+
+/// Without room for an exchange, decoding this often is still better than nothing.
+const DECODES_WITHOUT_ROOM: f64 = 8.0;
+
+/// The part of the budget that exchanges may take.
+const SHARE: usize = 2;
+
+/// Puts an exchange before every stage that would decode some source too often.
+pub(crate) fn with_exchanges(
+    graph: &Graph,
+    drafts: Vec<Draft>,
+    options: &PlanOptions,
+    walks: &Walks,
+) -> Result<Vec<Draft>> {
+    let mut result: Vec<Draft> = Vec::with_capacity(drafts.len());
+    for mut draft in drafts {
+        for (slot, region, decodes) in decoded_often(graph, &draft, options, walks)? {
+            let nbytes = region.size().saturating_mul(graph.meta(slot).dtype.itemsize());
+            if nbytes > options.memory / SHARE {
+                if decodes > DECODES_WITHOUT_ROOM {
+                    return Err(no_room(graph, &draft, slot, nbytes, decodes, options));
+                }
+                continue;
+            }
+            draft.scope.held.insert(slot);
+            draft.reads.push((slot, region.clone()));
+            result.push(Draft {
+                domain: region.clone(),
+                outputs: vec![DraftOutput { slot, is_fold: false, targets: vec![(slot, TargetKind::Held)], region }],
+                scope: Scope::default(),
+                repeated: FxHashMap::default(),
+                reads: Vec::new(),
+                sources: FxHashSet::from_iter([slot.node]),
+                level: 0,
+            });
+        }
+        result.push(draft);
+    }
+    set_levels(&mut result);
+    result.sort_by_key(|draft| draft.level);
+    Ok(result)
+}
+
+/// The sources that the cells of a stage would decode too often, what of them, and how often.
+fn decoded_often(
+    graph: &Graph,
+    draft: &Draft,
+    options: &PlanOptions,
+    walks: &Walks,
+) -> Result<Vec<(Slot, Region, f64)>> {
+    let whole = touched(graph, &draft.wants(graph, &draft.domain), &draft.scope)?;
+    let has_granules = |slot: &Slot| match graph.nodes[slot.node].op.kind() {
+        Kind::Source(source) => source.granule_grid(),
+        _ => None,
+    };
+    let mut regions: FxHashMap<Slot, Region> = FxHashMap::default();
+    for (slot, region) in &whole.reads {
+        if has_granules(slot).is_some() {
+            let hull = regions.entry(*slot).or_insert_with(|| region.clone());
+            *hull = hull.hull(region);
+        }
+    }
+    // Many sources side by side, as in a stack of files, are not read across their grain together.
+    if regions.is_empty() || regions.len() > 8 || draft.outputs.iter().any(|output| output.is_fold) {
+        return Ok(Vec::new());
+    }
+    let room = Room { options, bytes: options.memory };
+    let Ok(placed) = place(graph, draft, &room, &mut walks.clone()) else { return Ok(Vec::new()) };
+    let mut often = Vec::new();
+    for (slot, region) in regions {
+        let Some(grid) = has_granules(&slot) else { continue };
+        let once = granule_elements(&grid, &region).max(1);
+        let all = sampled(graph, draft, &placed.stage, slot, &grid)?;
+        let decodes = all / once as f64;
+        if decodes > DECODES {
+            often.push((slot, region, decodes));
+        }
+    }
+    often.sort_by_key(|(slot, _, _)| *slot);
+    Ok(often)
+}
+
+/// Elements of the granules of a source that all cells together decode, from a few of them.
+fn sampled(graph: &Graph, draft: &Draft, stage: &Stage, slot: Slot, grid: &crate::ChunkGrid) -> Result<f64> {
+    let tasks = stage.num_tasks();
+    let cells = [0, tasks / 3, tasks / 2, tasks.saturating_sub(1)];
+    let mut sum = 0.0;
+    for &cell in &cells {
+        let reached = touched(graph, &draft.wants(graph, &stage.cell(cell)), &draft.scope)?;
+        let of_slot = reached.reads.iter().filter(|(other, _)| *other == slot);
+        sum += of_slot.map(|(_, region)| granule_elements(grid, region) as f64).sum::<f64>();
+    }
+    Ok(sum / cells.len() as f64 * tasks as f64)
+}
+
+fn no_room(graph: &Graph, draft: &Draft, slot: Slot, nbytes: usize, decodes: f64, options: &PlanOptions) -> Error {
+    let op = graph.nodes[draft.outputs[0].slot.node].op.name();
+    let source = match graph.nodes[slot.node].op.kind() {
+        Kind::Source(source) => source.uri(),
+        _ => graph.nodes[slot.node].op.name(),
+    };
+    Error::MemoryTooSmall {
+        what: format!(
+            "{op} reads {source} across its chunks: every chunk would be decoded {decodes:.0} times; holding it instead"
+        ),
+        needed: nbytes * SHARE,
+        allowed: options.memory,
+        help: "allow more memory, or give the output chunks that lie like those of the source".into(),
+    }
+}
