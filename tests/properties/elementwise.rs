@@ -21,7 +21,15 @@ const EXACT: [Binary; 8] = [
     ("fmin", f64::min),
     ("copysign", f64::copysign),
     ("nextafter", |a, b| {
-        if a.is_nan() || b.is_nan() { f64::NAN } else if a < b { a.next_up() } else if a > b { a.next_down() } else { b }
+        if a.is_nan() || b.is_nan() {
+            f64::NAN
+        } else if a < b {
+            a.next_up()
+        } else if a > b {
+            a.next_down()
+        } else {
+            b
+        }
     }),
 ];
 

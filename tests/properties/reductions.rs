@@ -3,7 +3,8 @@
 use brickwork::{Array, Axes, DType};
 use brickwork_core::Bool8;
 use brickwork_testkit::{
-    arrangements, assert_array_close, check_operation, naive, noise, quarters, some_configurations, strategies,
+    arrangements, assert_array_close, check_operation, naive, noise, quarters, some_configurations,
+    strategies,
 };
 use ndarray::ArrayD;
 use proptest::prelude::*;

@@ -24,7 +24,11 @@ impl ByteFix {
             complex if complex.is_complex() => dtype.itemsize() / 2,
             _ => dtype.itemsize(),
         };
-        if unit == 1 || big_endian == cfg!(target_endian = "big") { ByteFix::None } else { ByteFix::Swap(unit) }
+        if unit == 1 || big_endian == cfg!(target_endian = "big") {
+            ByteFix::None
+        } else {
+            ByteFix::Swap(unit)
+        }
     }
 
     /// Does it to whole elements.
@@ -63,7 +67,10 @@ pub(crate) fn empty_granule(region: &Region) -> Granule {
 /// Bytes of an array, if a machine can count them.
 pub(crate) fn checked_nbytes(shape: &[usize], item: usize) -> Option<usize> {
     // Axes of length 0 are left out: the product of the others is used too.
-    let nbytes = shape.iter().filter(|&&len| len > 0).try_fold(item.max(1), |product, &len| product.checked_mul(len))?;
+    let nbytes = shape
+        .iter()
+        .filter(|&&len| len > 0)
+        .try_fold(item.max(1), |product, &len| product.checked_mul(len))?;
     isize::try_from(nbytes).ok()?;
     Some(if shape.contains(&0) { 0 } else { nbytes })
 }

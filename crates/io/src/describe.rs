@@ -30,7 +30,12 @@ pub struct Description {
 impl Description {
     /// A group of `children`.
     #[cfg(any(feature = "zarr", feature = "hdf5"))]
-    pub(crate) fn group(uri: &str, format: Format, attributes: Vec<(String, String)>, children: Vec<String>) -> Self {
+    pub(crate) fn group(
+        uri: &str,
+        format: Format,
+        attributes: Vec<(String, String)>,
+        children: Vec<String>,
+    ) -> Self {
         Description {
             uri: uri.to_owned(),
             format,

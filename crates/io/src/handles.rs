@@ -23,7 +23,8 @@ pub(crate) struct FileStamp {
 
 impl FileStamp {
     pub fn of(metadata: &Metadata) -> Self {
-        let nanoseconds = |duration: std::time::Duration| i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX);
+        let nanoseconds =
+            |duration: std::time::Duration| i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX);
         let modified = match metadata.modified().map(|time| time.duration_since(UNIX_EPOCH)) {
             Ok(Ok(since)) => nanoseconds(since),
             Ok(Err(before)) => -nanoseconds(before.duration()),
@@ -100,7 +101,8 @@ impl<V> HandleCache<V> {
         let mut guard = self.table.lock();
         let table = guard.get_or_insert_with(|| Table { clock: 0, entries: HashMap::new() });
         while table.entries.len() >= self.capacity && !table.entries.contains_key(path) {
-            let Some(oldest) = table.entries.iter().min_by_key(|(_, entry)| entry.used).map(|(path, _)| path.clone())
+            let Some(oldest) =
+                table.entries.iter().min_by_key(|(_, entry)| entry.used).map(|(path, _)| path.clone())
             else {
                 break;
             };

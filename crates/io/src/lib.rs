@@ -13,10 +13,14 @@
 
 #[cfg(any(feature = "npy", feature = "zarr", feature = "hdf5"))]
 mod bytes;
+#[cfg(any(feature = "zarr", feature = "hdf5-write"))]
+mod chunk_choice;
 #[cfg(any(feature = "zarr", feature = "hdf5"))]
 mod chunk_walk;
 mod describe;
 mod error;
+#[cfg(all(test, any(feature = "npy", feature = "zarr", feature = "hdf5")))]
+mod fixture_tests;
 #[cfg(any(feature = "npy", feature = "zarr", feature = "hdf5"))]
 mod handles;
 #[cfg(feature = "hdf5")]
@@ -28,7 +32,7 @@ mod open;
 mod part;
 #[cfg(any(feature = "npy", feature = "zarr", feature = "hdf5"))]
 mod strided_file;
-#[cfg(test)]
+#[cfg(all(test, any(feature = "npy", feature = "zarr", feature = "hdf5")))]
 mod test_support;
 mod uri;
 #[cfg(any(feature = "npy", feature = "zarr", feature = "hdf5-write"))]

@@ -53,8 +53,8 @@ pub struct SinkOptions {
     pub overwrite: bool,
     /// The chunks in the store; by default those of the array, if they are of a sensible size.
     pub chunks: Option<ChunkSpec>,
-    /// The codec: `none`, `zstd`, `zstd:5`, `gzip:4`, `blosc`. By default zarr-python's for Zarr (`zstd:0`), none for
-    /// HDF5.
+    /// The codec: for Zarr `none`, `zstd:5`, `gzip:4`, `blosc` and so on, by default zarr-python's (`zstd:0`); for
+    /// HDF5 `none`, `gzip:4`, `shuffle`, `shuffle+gzip:4`, by default none.
     pub codec: Option<String>,
     /// Attributes of the array: names and values, the values as JSON.
     pub attributes: Vec<(String, serde_json::Value)>,

@@ -40,7 +40,8 @@ impl Part {
                 return Err(Problem::Misuse { reason }.at(uri));
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let reason = format!("cannot be written: there is no directory {}; create it", directory.display());
+                let reason =
+                    format!("cannot be written: there is no directory {}; create it", directory.display());
                 return Err(Problem::Misuse { reason }.at(uri));
             }
             Err(error) => {
@@ -67,7 +68,8 @@ impl Part {
 
     /// Puts the part in the target's place.
     pub fn publish(mut self) -> Result<()> {
-        let failed = |error| Problem::os(format!("rename {} to it", self.path.display()), error).at(&self.uri);
+        let failed =
+            |error| Problem::os(format!("rename {} to it", self.path.display()), error).at(&self.uri);
         let target_is_directory = fs::symlink_metadata(&self.target).is_ok_and(|metadata| metadata.is_dir());
         if !self.overwrite && exists(&self.target) {
             return Err(Problem::Exists.at(&self.uri));

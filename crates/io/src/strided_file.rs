@@ -74,7 +74,8 @@ pub(crate) fn read_region_fortran(
         read_region(read, &file_shape, item, &file_region.compose(piece), &mut slab)?;
         let slab_strides: Vec<usize> = dense_strides(&piece.shape()).into_iter().rev().collect();
         let shape: Vec<usize> = piece.axes().iter().rev().map(|axis| axis.len).collect();
-        let offset: usize = piece.axes().iter().rev().zip(&out_strides).map(|(axis, stride)| axis.start * stride).sum();
+        let offset: usize =
+            piece.axes().iter().rev().zip(&out_strides).map(|(axis, stride)| axis.start * stride).sum();
         scatter(item, &shape, &slab, &slab_strides, &mut out[offset * item..], &out_strides);
         Ok(())
     })
@@ -220,11 +221,7 @@ fn pick(from: &[u8], line: Line, to: &mut [u8]) {
 }
 
 /// Names every line of a region of rising steps, in C order.
-fn for_each_line(
-    shape: &[usize],
-    region: &Region,
-    visit: &mut dyn FnMut(Line) -> Result<()>,
-) -> Result<()> {
+fn for_each_line(shape: &[usize], region: &Region, visit: &mut dyn FnMut(Line) -> Result<()>) -> Result<()> {
     if region.is_empty() {
         return Ok(());
     }
@@ -251,7 +248,8 @@ fn for_each_line(
     }
     let mut index = vec![0; axes.len()];
     loop {
-        let outer: usize = axes.iter().zip(&index).zip(&strides).map(|((axis, &i), stride)| axis.get(i) * stride).sum();
+        let outer: usize =
+            axes.iter().zip(&index).zip(&strides).map(|((axis, &i), stride)| axis.get(i) * stride).sum();
         visit(Line { start: outer + line.start, ..line })?;
         if !advance(&mut index, |axis| axes[axis].len) {
             return Ok(());
@@ -303,7 +301,14 @@ fn for_each_piece(
 }
 
 /// Copies elements between two layouts of the same shape; strides count elements.
-fn scatter(item: usize, shape: &[usize], from: &[u8], from_strides: &[usize], to: &mut [u8], to_strides: &[usize]) {
+fn scatter(
+    item: usize,
+    shape: &[usize],
+    from: &[u8],
+    from_strides: &[usize],
+    to: &mut [u8],
+    to_strides: &[usize],
+) {
     let Some((&len, outer)) = shape.split_last() else {
         to[..item].copy_from_slice(&from[..item]);
         return;
@@ -311,7 +316,8 @@ fn scatter(item: usize, shape: &[usize], from: &[u8], from_strides: &[usize], to
     let (from_step, to_step) = (from_strides[outer.len()], to_strides[outer.len()]);
     let mut index = vec![0; outer.len()];
     loop {
-        let at = |strides: &[usize]| -> usize { index.iter().zip(strides).map(|(i, stride)| i * stride).sum() };
+        let at =
+            |strides: &[usize]| -> usize { index.iter().zip(strides).map(|(i, stride)| i * stride).sum() };
         let (from, to) = (&from[at(from_strides) * item..], &mut to[at(to_strides) * item..]);
         macro_rules! items {
             ($n:literal) => {{
@@ -365,7 +371,10 @@ mod tests {
             all = all
                 .iter()
                 .flat_map(|region: &Vec<AxisRange>| {
-                    ranges.iter().map(|range| region.iter().copied().chain([*range]).collect()).collect::<Vec<_>>()
+                    ranges
+                        .iter()
+                        .map(|range| region.iter().copied().chain([*range]).collect())
+                        .collect::<Vec<_>>()
                 })
                 .collect();
         }
@@ -380,7 +389,8 @@ mod tests {
         }
         let mut index = vec![0; shape.len()];
         loop {
-            let at: usize = region.axes().iter().zip(&index).zip(strides).map(|((a, &i), s)| a.get(i) * s).sum();
+            let at: usize =
+                region.axes().iter().zip(&index).zip(strides).map(|((a, &i), s)| a.get(i) * s).sum();
             found.push(at as u16);
             if !advance(&mut index, |axis| region.axes()[axis].len) {
                 return found;
@@ -405,7 +415,8 @@ mod tests {
                 read_region(&mut read, &shape, 2, &region, bytemuck::cast_slice_mut(&mut out)).unwrap();
                 assert_eq!(out, expected(&shape, &region, &c_strides), "{shape:?} {region}");
                 let mut out = vec![0xffff_u16; region.size()];
-                read_region_fortran(&mut read, &shape, 2, &region, bytemuck::cast_slice_mut(&mut out)).unwrap();
+                read_region_fortran(&mut read, &shape, 2, &region, bytemuck::cast_slice_mut(&mut out))
+                    .unwrap();
                 assert_eq!(out, expected(&shape, &region, &f_strides), "fortran {shape:?} {region}");
             }
         }
@@ -470,7 +481,8 @@ mod tests {
     fn blocks_of_any_strides_are_written() {
         let shape = [6, 400];
         let block = Block::from_vec((0..1200i64).collect(), &[3, 400]);
-        let turned = block.slice(&Region::new(vec![AxisRange::stepped(2, 3, -1), AxisRange::stepped(0, 200, 2)]));
+        let turned =
+            block.slice(&Region::new(vec![AxisRange::stepped(2, 3, -1), AxisRange::stepped(0, 200, 2)]));
         let region = Region::new(vec![AxisRange::new(2, 3), AxisRange::new(100, 200)]);
         let mut file = vec![-1i64; 2400];
         let bytes: &mut [u8] = bytemuck::cast_slice_mut(&mut file);

@@ -27,7 +27,8 @@ pub(crate) fn store(sink: &dyn Sink, block: &Block, cells: &[usize]) {
 pub(crate) fn store_meta(sink: &dyn Sink, meta: &Meta, block: &Block, cells: &[usize]) {
     let grid = sink.grid(meta).unwrap();
     assert_eq!(sink.create(meta).unwrap(), grid);
-    let steps: Vec<usize> = grid.max_chunk().iter().zip(cells).map(|(&chunk, cells)| chunk.max(1) * cells).collect();
+    let steps: Vec<usize> =
+        grid.max_chunk().iter().zip(cells).map(|(&chunk, cells)| chunk.max(1) * cells).collect();
     let work = ChunkGrid::regular(block.shape(), &steps);
     for region in regions(&work) {
         if !region.is_empty() {
@@ -41,7 +42,9 @@ pub(crate) fn store_meta(sink: &dyn Sink, meta: &Meta, block: &Block, cells: &[u
 pub(crate) fn regions(grid: &ChunkGrid) -> Vec<Region> {
     let mut all: Vec<Vec<AxisRange>> = vec![Vec::new()];
     for axis in grid.axes() {
-        let ranges = (0..axis.num_chunks()).map(|k| axis.chunk_range(k)).map(|(start, len)| AxisRange::new(start, len));
+        let ranges = (0..axis.num_chunks())
+            .map(|k| axis.chunk_range(k))
+            .map(|(start, len)| AxisRange::new(start, len));
         let ranges: Vec<AxisRange> = ranges.collect();
         all = all
             .into_iter()
@@ -79,7 +82,8 @@ pub(crate) fn read(operation: &dyn Operation, region: &Region) -> Result<Block> 
         let decoded = decoded.freeze();
         let (mut place, mut from) = (Vec::new(), Vec::new());
         for (asked, given) in region.axes().iter().zip(granule.region.axes()) {
-            let hits: Vec<usize> = (0..asked.len).filter(|&i| given.position(asked.get(i)).is_some()).collect();
+            let hits: Vec<usize> =
+                (0..asked.len).filter(|&i| given.position(asked.get(i)).is_some()).collect();
             let first = given.position(asked.get(hits[0])).unwrap();
             let step = hits.get(1).map_or(1, |&i| given.position(asked.get(i)).unwrap() - first);
             place.push(AxisRange::new(hits[0], hits.len()));

@@ -68,7 +68,9 @@ impl Location {
         };
         let parts: Vec<&str> = inner.unwrap_or("").split('/').filter(|part| !part.is_empty()).collect();
         if parts.iter().any(|part| *part == "." || *part == "..") {
-            return fail(Problem::Uri { reason: "'.' and '..' mean nothing after '#'; name the array".into() });
+            return fail(Problem::Uri {
+                reason: "'.' and '..' mean nothing after '#'; name the array".into(),
+            });
         }
         if format == Format::Npy && !parts.is_empty() {
             let reason = "an .npy file holds one array; leave out '#' and what follows".into();

@@ -264,7 +264,7 @@ mod tests {
     fn selections_agree_with_loops() {
         // Dense ones are compressed, thin ones gathered.
         for every in [1, 2, 3, 40, 1000] {
-            let is_true = move |n: usize| (n * 7919) % every == 0;
+            let is_true = move |n: usize| (n * 7919).is_multiple_of(every);
             check_selection(&[20_000], 1, &is_true);
             check_selection(&[3, 5000], 2, &is_true);
             check_selection(&[30, 20, 10], 3, &is_true);
@@ -288,10 +288,10 @@ mod tests {
     fn parts_of_a_selection_are_parts_of_the_whole() {
         for every in [2, 3, 50] {
             for shape in [&[30_000][..], &[4, 9000], &[6, 30, 100]] {
-                let m = mask(shape, |n| (n / 3 * 7919) % every == 0);
+                let m = mask(shape, |n| (n / 3 * 7919).is_multiple_of(every));
                 check_part(&known(&iota(shape).select(&m).unwrap()));
             }
-            let m = mask(&[300], |n| n % every == 0);
+            let m = mask(&[300], |n| n.is_multiple_of(every));
             check_part(&known(&iota(&[300, 7]).select(&m).unwrap()));
         }
     }
@@ -305,7 +305,7 @@ mod tests {
     fn parts_read_only_what_they_need() {
         for every in [2, 100] {
             let x = default_rng(Some(1)).random(&[1_000_000], 10_000).unwrap();
-            let selected = known(&x.select(&mask(&[1_000_000], |n| n % every == 0)).unwrap());
+            let selected = known(&x.select(&mask(&[1_000_000], |n| n.is_multiple_of(every))).unwrap());
             assert_eq!(selected.shape(), [1_000_000 / every]);
             let context = LocalContext::new(1 << 20);
             let region = Region::new(vec![AxisRange::new(5000, 100)]);
@@ -319,14 +319,14 @@ mod tests {
     fn one_mask_selects_arrays_that_combine() {
         let m = mask(&[3, 4], |n| n % 2 == 1);
         let (x, y) = (iota(&[3, 4]), iota(&[3, 4]));
-        let sum = add(&x.select(&m).unwrap(), &y.select(&m).unwrap()).unwrap();
+        let sum = add(x.select(&m).unwrap(), y.select(&m).unwrap()).unwrap();
         assert_eq!(values::<i64>(&sum), [2, 6, 10, 14, 18, 22]);
         assert!(sum.selection().is_some());
     }
 
     #[test]
     fn what_needs_positions_waits_for_them() {
-        let m = mask(&[10_000], |n| n % 3 == 0);
+        let m = mask(&[10_000], |n| n.is_multiple_of(3));
         let selected = iota(&[10_000]).select(&m).unwrap();
         let sliced = selected.slice(crate::s![-1..0;-1000]).unwrap();
         assert_eq!(values::<i64>(&sliced), [9999, 6999, 3999, 999]);
@@ -337,11 +337,11 @@ mod tests {
 
     #[test]
     fn a_selection_is_selected_again() {
-        let (x, m) = (iota(&[4, 5]), mask(&[4, 5], |n| n % 2 == 0));
-        let again = mask(&[4, 5], |n| n % 3 == 0).select(&m).unwrap();
+        let (x, m) = (iota(&[4, 5]), mask(&[4, 5], |n| n.is_multiple_of(2)));
+        let again = mask(&[4, 5], |n| n.is_multiple_of(3)).select(&m).unwrap();
         assert_eq!(values::<i64>(&x.select(&m).unwrap().select(&again).unwrap()), [0, 6, 12, 18]);
         let rows = mask(&[4], |n| n > 1);
-        let inner = mask(&[4, 5], |n| n % 4 == 0).select(&rows).unwrap();
+        let inner = mask(&[4, 5], |n| n.is_multiple_of(4)).select(&rows).unwrap();
         assert_eq!(values::<i64>(&x.select(&rows).unwrap().select(&inner).unwrap()), [12, 16]);
     }
 

@@ -94,7 +94,7 @@ fn check_stores(scheduler: &dyn Scheduler) {
     let found = sink.published().expect("what is stored is published");
     assert_block_eq(&found, &Block::from_ndarray(expected.view()), "what is stored");
 
-    let sink = Arc::new(MemorySink::with_chunks([4usize, 5]).fails_at(2));
+    let sink = Arc::new(MemorySink::with_chunks([4usize, 5]).fails_at(0));
     let error = store(&source(&values), sink.clone(), scheduler).expect_err("a sink that fails");
     assert!(chain(&error).contains("no room left"), "the sink's error is told: {}", chain(&error));
     assert_eq!(

@@ -6,7 +6,9 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use brickwork_core::{ChunkGrid, ChunkSpec, DType, Granule, Kind, Meta, Operation, Pending, Region, Source, ViewMut};
+use brickwork_core::{
+    ChunkGrid, ChunkSpec, DType, Granule, Kind, Meta, Operation, Pending, Region, Source, ViewMut,
+};
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
@@ -65,7 +67,16 @@ pub(crate) fn open(location: &Location) -> Result<Hdf5Source> {
             .resolve(&shape, dtype)
             .map_err(|error| Problem::Misuse { reason: error.to_string() }.at(uri))?,
     };
-    Ok(Hdf5Source { uri: uri.clone(), path, inner: location.inner.clone(), stamp, shape, dtype, chunk, chunks })
+    Ok(Hdf5Source {
+        uri: uri.clone(),
+        path,
+        inner: location.inner.clone(),
+        stamp,
+        shape,
+        dtype,
+        chunk,
+        chunks,
+    })
 }
 
 /// Tells what is at a place in a file: a dataset or a group.
@@ -284,9 +295,12 @@ impl Hdf5Source {
         let dataset = self.dataset()?;
         let fail = |error| failed(&self.uri, error);
         match (&self.chunk, key) {
-            (Some(chunk), Some(number)) => self.read_chunk(&dataset, chunk, &chunk_at(&self.chunks, number), region, out),
+            (Some(chunk), Some(number)) => {
+                self.read_chunk(&dataset, chunk, &chunk_at(&self.chunks, number), region, out)
+            }
             _ => {
-                let mut read = |offset: usize, buffer: &mut [u8]| dataset.read_bytes(offset, buffer).map_err(fail);
+                let mut read =
+                    |offset: usize, buffer: &mut [u8]| dataset.read_bytes(offset, buffer).map_err(fail);
                 read_region(&mut read, &self.shape, self.dtype.itemsize(), region, out)
             }
         }

@@ -31,7 +31,10 @@ impl Header {
     /// How many bytes of the file have to be read for [`Header::parse`]; the first 12 suffice to tell.
     pub fn length(start: &[u8]) -> Result<usize, Problem> {
         let Some(rest) = start.strip_prefix(MAGIC) else {
-            return Err(Problem::corrupt(WHAT, "the file does not begin with \\x93NUMPY; it is not an .npy file"));
+            return Err(Problem::corrupt(
+                WHAT,
+                "the file does not begin with \\x93NUMPY; it is not an .npy file",
+            ));
         };
         let too_short = || Problem::Truncated { what: WHAT.into(), needed: 12, present: start.len() as u64 };
         let &[major, _minor, a, b, ref more @ ..] = rest else { return Err(too_short()) };
@@ -49,7 +52,10 @@ impl Header {
             }
         };
         if length > MAX_HEADER {
-            return Err(Problem::corrupt(WHAT, format!("it claims {length} bytes; at most {MAX_HEADER} make sense")));
+            return Err(Problem::corrupt(
+                WHAT,
+                format!("it claims {length} bytes; at most {MAX_HEADER} make sense"),
+            ));
         }
         Ok(prefix + length)
     }
@@ -193,7 +199,8 @@ fn named(descr: &str, code: &str) -> String {
 }
 
 fn refused(what: &str) -> Problem {
-    let help = "bool, integers, float32, float64, complex64 and complex128 can; convert it with numpy's astype";
+    let help =
+        "bool, integers, float32, float64, complex64 and complex128 can; convert it with numpy's astype";
     Problem::unreadable(what, help)
 }
 
@@ -231,7 +238,9 @@ impl<'a> Literal<'a> {
         if quote == '\'' {
             self.expect('\'')?;
         }
-        let Some((text, rest)) = self.rest.split_once(quote) else { return Err("a text in it has no end".into()) };
+        let Some((text, rest)) = self.rest.split_once(quote) else {
+            return Err("a text in it has no end".into());
+        };
         self.rest = rest;
         Ok(text)
     }
@@ -253,7 +262,9 @@ impl<'a> Literal<'a> {
         while !self.accept(')') {
             self.peek();
             let end = self.rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(self.rest.len());
-            let len = self.rest[..end].parse().map_err(|_| "the shape holds something else than lengths".to_owned())?;
+            let len = self.rest[..end]
+                .parse()
+                .map_err(|_| "the shape holds something else than lengths".to_owned())?;
             lens.push(len);
             if lens.len() > MAX_AXES {
                 return Err(format!("the shape has more than {MAX_AXES} axes"));
@@ -292,7 +303,8 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read() {
-        let stored = [DType::DateTime(TimeUnit::Nanosecond), DType::TimeDelta(TimeUnit::Day), DType::Bytes(7)];
+        let stored =
+            [DType::DateTime(TimeUnit::Nanosecond), DType::TimeDelta(TimeUnit::Day), DType::Bytes(7)];
         for dtype in DType::NUMERIC.into_iter().chain(stored) {
             for shape in [vec![], vec![5], vec![0, 3], vec![1; 40]] {
                 let bytes = encode(dtype, &shape);
@@ -307,7 +319,8 @@ mod tests {
     #[test]
     fn all_versions_and_ways_of_writing_are_read() {
         for version in [1, 2, 3] {
-            let found = parse(version, "{'shape': (3L, 4), 'fortran_order': True, 'descr': '>i2'}\n").unwrap();
+            let found =
+                parse(version, "{'shape': (3L, 4), 'fortran_order': True, 'descr': '>i2'}\n").unwrap();
             assert_eq!((found.dtype, found.big_endian, found.fortran), (DType::I16, true, true));
             assert_eq!(found.shape, [3, 4]);
         }
@@ -349,7 +362,12 @@ mod tests {
         }
         assert!(Header::length(b"\x93NUMPY").unwrap_err().to_string().starts_with("truncated"));
         assert!(Header::length(b"PK\x03\x04").unwrap_err().to_string().contains("not an .npy file"));
-        assert!(Header::length(b"\x93NUMPY\x04\x00\x00\x00\x00\x00").unwrap_err().to_string().contains("version 4"));
+        assert!(
+            Header::length(b"\x93NUMPY\x04\x00\x00\x00\x00\x00")
+                .unwrap_err()
+                .to_string()
+                .contains("version 4")
+        );
         let long = [MAGIC.as_slice(), &[2, 0, 255, 255, 255, 255]].concat();
         assert!(Header::length(&long).unwrap_err().to_string().contains("claims 4294967295 bytes"));
     }

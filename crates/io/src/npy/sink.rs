@@ -183,7 +183,8 @@ mod tests {
         let error = read(&*source, &Region::full(&[100])).unwrap_err().to_string();
         assert!(error.contains("has changed since it was opened (it had 928 bytes and has 500)"), "{error}");
         let error = crate::open(&uri).unwrap_err().to_string();
-        let expected = "truncated: an array of shape [100] and dtype int64 needs 928 bytes, and 500 bytes are there";
+        let expected =
+            "truncated: an array of shape [100] and dtype int64 needs 928 bytes, and 500 bytes are there";
         assert!(error.ends_with(expected), "{error}");
     }
 
@@ -193,7 +194,10 @@ mod tests {
         std::fs::write(directory.path().join("file"), "").unwrap();
         let sink = NpySink::new(&path(&directory, "file/x.npy"), false).unwrap();
         let error = sink.create(&Meta::whole(&[4], DType::I64)).unwrap_err().to_string();
-        assert!(error.contains("cannot be written") && error.contains("is a file, not a directory"), "{error}");
+        assert!(
+            error.contains("cannot be written") && error.contains("is a file, not a directory"),
+            "{error}"
+        );
         assert!(NpySink::new("x.zarr", false).unwrap_err().to_string().contains("is zarr, not npy"));
     }
 }

@@ -52,7 +52,8 @@ pub(crate) fn open(location: &Location) -> Result<NpySource> {
 pub(crate) fn describe(location: &Location) -> Result<Description> {
     let source = open(location)?;
     let header = &source.header;
-    let mut codecs: Vec<String> = vec![if header.fortran { "Fortran order".into() } else { "C order".into() }];
+    let mut codecs: Vec<String> =
+        vec![if header.fortran { "Fortran order".into() } else { "C order".into() }];
     if header.big_endian && header.dtype.itemsize() > 1 {
         codecs.push("big-endian".into());
     }
@@ -86,7 +87,11 @@ fn read_header(file: &File, stamp: FileStamp) -> Result<Header, Problem> {
     file.take(12).read_to_end(&mut bytes).map_err(failed)?;
     let length = Header::length(&bytes)?;
     if stamp.len < length as u64 {
-        return Err(Problem::Truncated { what: ".npy header".into(), needed: length as u64, present: stamp.len });
+        return Err(Problem::Truncated {
+            what: ".npy header".into(),
+            needed: length as u64,
+            present: stamp.len,
+        });
     }
     let rest = length.saturating_sub(bytes.len());
     file.take(rest as u64).read_to_end(&mut bytes).map_err(failed)?;

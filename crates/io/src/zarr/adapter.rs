@@ -10,8 +10,8 @@ use brickwork_core::{DType, TimeUnit};
 use serde_json::Value;
 use zarrs::array::data_type::{
     BoolDataType, Complex64DataType, Complex128DataType, Float32DataType, Float64DataType, Int8DataType,
-    Int16DataType, Int32DataType, Int64DataType, NumpyDateTime64DataType, NumpyTimeDelta64DataType, NumpyTimeUnit,
-    UInt8DataType, UInt16DataType, UInt32DataType, UInt64DataType,
+    Int16DataType, Int32DataType, Int64DataType, NumpyDateTime64DataType, NumpyTimeDelta64DataType,
+    NumpyTimeUnit, UInt8DataType, UInt16DataType, UInt32DataType, UInt64DataType,
 };
 use zarrs::array::{
     Array, ArrayBytes, ArrayMetadata, ArrayToBytesCodecTraits, CodecOptions, DataType as ZarrType,
@@ -45,7 +45,9 @@ impl Codecs {
         };
         let chunk: Option<Vec<NonZeroU64>> = chunk.iter().map(|&len| NonZeroU64::new(len as u64)).collect();
         let chunk = chunk.ok_or_else(|| Problem::corrupt("Zarr metadata", "a chunk has no elements"))?;
-        let array = guarded(|| Array::new_with_metadata(Arc::new(()), "/", metadata).map_err(|error| error.to_string()));
+        let array = guarded(|| {
+            Array::new_with_metadata(Arc::new(()), "/", metadata).map_err(|error| error.to_string())
+        });
         let array = array.map_err(|reason| {
             Problem::unreadable(format!("an array of data type {type_name}"), format!("zarrs says: {reason}"))
         })?;
@@ -92,7 +94,8 @@ impl Codecs {
             bytes.into_fixed().map(Cow::into_owned).map_err(|error| error.to_string())
         });
         let mut decoded = decoded?;
-        let needed = self.chunk.iter().map(|len| len.get() as usize).product::<usize>() * self.dtype.itemsize();
+        let needed =
+            self.chunk.iter().map(|len| len.get() as usize).product::<usize>() * self.dtype.itemsize();
         if decoded.len() != needed {
             return Err(format!("it decodes to {} bytes, and the chunk has {needed}", decoded.len()));
         }

@@ -107,7 +107,9 @@ pub(super) fn read_json(path: &Path) -> Result<Option<Value>, Problem> {
         Err(error) => return Err(Problem::os(format!("read {name}"), error)),
     };
     let mut bytes = Vec::new();
-    file.take(MAX_METADATA + 1).read_to_end(&mut bytes).map_err(|error| Problem::os(format!("read {name}"), error))?;
+    file.take(MAX_METADATA + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| Problem::os(format!("read {name}"), error))?;
     if bytes.len() as u64 > MAX_METADATA {
         return Err(Problem::corrupt(name, format!("it is longer than {MAX_METADATA} bytes")));
     }

@@ -80,7 +80,10 @@ impl Layout {
     ) -> Result<Self, Problem> {
         let (shape, chunk) = (lengths(shape, "shape")?, lengths(chunk, "chunk shape")?);
         if shape.len() != chunk.len() || chunk.contains(&0) {
-            return Err(Problem::corrupt(WHAT, format!("chunks of shape {chunk:?} in an array of shape {shape:?}")));
+            return Err(Problem::corrupt(
+                WHAT,
+                format!("chunks of shape {chunk:?} in an array of shape {shape:?}"),
+            ));
         }
         Ok(Layout { shape, chunk, raw_big_endian, codecs })
     }
@@ -94,7 +97,8 @@ impl Layout {
             }
         }
         // Numbers of chunks must fit too, and positions beyond the last chunk's end.
-        let counts: Vec<usize> = self.shape.iter().zip(&self.chunk).map(|(len, chunk)| len.div_ceil(*chunk)).collect();
+        let counts: Vec<usize> =
+            self.shape.iter().zip(&self.chunk).map(|(len, chunk)| len.div_ceil(*chunk)).collect();
         let padded: Option<Vec<usize>> =
             counts.iter().zip(&self.chunk).map(|(count, chunk)| count.checked_mul(*chunk)).collect();
         match padded.filter(|_| checked_nbytes(&counts, 1).is_some()) {
@@ -111,7 +115,8 @@ impl Layout {
 
 /// Reads a metadata file's JSON.
 pub(super) fn parse_json(bytes: &[u8], file: &str) -> Result<Value, Problem> {
-    let value: Value = serde_json::from_slice(bytes).map_err(|error| Problem::corrupt(file, error.to_string()))?;
+    let value: Value =
+        serde_json::from_slice(bytes).map_err(|error| Problem::corrupt(file, error.to_string()))?;
     if value.is_object() { Ok(value) } else { Err(Problem::corrupt(file, "it is not a JSON object")) }
 }
 
@@ -122,7 +127,11 @@ fn name_of(value: &Value) -> Option<&str> {
 fn codec_text(codec: &Value) -> String {
     let name = name_of(codec).unwrap_or("?");
     let configuration = &codec["configuration"];
-    match (configuration["level"].as_i64(), configuration["cname"].as_str(), configuration["chunk_shape"].as_array()) {
+    match (
+        configuration["level"].as_i64(),
+        configuration["cname"].as_str(),
+        configuration["chunk_shape"].as_array(),
+    ) {
         (Some(level), _, _) => format!("{name}({level})"),
         (_, Some(cname), _) => format!("{name}({cname})"),
         (_, _, Some(_)) => format!("{name}({})", configuration["chunk_shape"]),
@@ -131,9 +140,9 @@ fn codec_text(codec: &Value) -> String {
 }
 
 fn lengths(value: &Value, what: &str) -> Result<Vec<usize>, Problem> {
-    let list: Option<Vec<usize>> = value
-        .as_array()
-        .and_then(|list| list.iter().map(|len| len.as_u64().and_then(|len| usize::try_from(len).ok())).collect());
+    let list: Option<Vec<usize>> = value.as_array().and_then(|list| {
+        list.iter().map(|len| len.as_u64().and_then(|len| usize::try_from(len).ok())).collect()
+    });
     list.ok_or_else(|| Problem::corrupt(WHAT, format!("the {what} is not a list of lengths")))
 }
 
@@ -189,7 +198,9 @@ fn data_type(dtype: DType) -> Result<(Value, Value), Problem> {
 /// The compressor that a text names: `none`, or a name and perhaps a level.
 pub(super) fn compressor(text: &str, dtype: DType) -> Result<Option<Value>, Problem> {
     let wrong = || {
-        let reason = format!("codec {text:?} is not known; use none, zstd, zstd:0 … zstd:22, gzip:0 … gzip:9 or blosc");
+        let reason = format!(
+            "codec {text:?} is not known; use none, zstd, zstd:0 … zstd:22, gzip:0 … gzip:9 or blosc"
+        );
         Problem::Misuse { reason }
     };
     let (name, level) = match text.split_once(':') {
@@ -198,9 +209,9 @@ pub(super) fn compressor(text: &str, dtype: DType) -> Result<Option<Value>, Prob
     };
     match (name, level) {
         ("none", None) => Ok(None),
-        ("zstd", None | Some(0..=22)) => {
-            Ok(Some(json!({"name": "zstd", "configuration": {"level": level.unwrap_or(0), "checksum": false}})))
-        }
+        ("zstd", None | Some(0..=22)) => Ok(Some(
+            json!({"name": "zstd", "configuration": {"level": level.unwrap_or(0), "checksum": false}}),
+        )),
         ("gzip", None | Some(0..=9)) => {
             Ok(Some(json!({"name": "gzip", "configuration": {"level": level.unwrap_or(5)}})))
         }
@@ -225,7 +236,10 @@ mod tests {
             let meta = Meta::whole(&[5, 6], dtype);
             let metadata = array_json(&meta, &[2, 3], Some("none"), &[]).unwrap();
             let layout = Layout::parse(&metadata, 3).unwrap();
-            assert_eq!((layout.shape.as_slice(), layout.chunk.as_slice()), ([5, 6].as_slice(), [2, 3].as_slice()));
+            assert_eq!(
+                (layout.shape.as_slice(), layout.chunk.as_slice()),
+                ([5, 6].as_slice(), [2, 3].as_slice())
+            );
             assert_eq!(layout.raw_big_endian, Some(false));
         }
         let metadata = array_json(&Meta::whole(&[5], DType::F64), &[5], None, &[]).unwrap();
@@ -240,17 +254,28 @@ mod tests {
         let broken = |key: &str, value: Value| {
             let mut metadata = good.clone();
             metadata[key] = value;
-            Layout::parse(&metadata, 3).and_then(|layout| layout.check_size(DType::F64)).unwrap_err().to_string()
+            Layout::parse(&metadata, 3)
+                .and_then(|layout| layout.check_size(DType::F64))
+                .unwrap_err()
+                .to_string()
         };
         assert!(broken("shape", json!([-1])).contains("not a list of lengths"));
         assert!(broken("shape", json!("x")).contains("not a list of lengths"));
         assert!(broken("shape", json!([5, 5])).contains("chunks of shape [5] in an array of shape [5, 5]"));
         assert!(broken("shape", json!([u64::MAX])).contains("more bytes than a machine can count"));
-        assert!(broken("chunk_grid", json!({"name": "rectangular"})).contains("chunk grid \"rectangular\" cannot be read"));
+        assert!(
+            broken("chunk_grid", json!({"name": "rectangular"}))
+                .contains("chunk grid \"rectangular\" cannot be read")
+        );
         assert!(broken("chunk_grid", json!(null)).contains("no chunk grid"));
         let zero = json!({"name": "regular", "configuration": {"chunk_shape": [0]}});
         assert!(broken("chunk_grid", zero).contains("chunks of shape [0]"));
-        assert!(parse_json(b"{\"shape\": [1", "zarr.json").unwrap_err().to_string().contains("corrupt zarr.json: EOF"));
+        assert!(
+            parse_json(b"{\"shape\": [1", "zarr.json")
+                .unwrap_err()
+                .to_string()
+                .contains("corrupt zarr.json: EOF")
+        );
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use brickwork_core::{AxisRange, AxisSpec, Block, BlockMut, ChunkGrid, ChunkSpec, DType, Meta, Region, Sink};
+use brickwork_core::{AxisRange, Block, BlockMut, ChunkGrid, DType, Meta, Region, Sink};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 
@@ -13,20 +13,13 @@ use super::adapter::Codecs;
 use super::hierarchy::{Node, read_json, read_node};
 use super::metadata::{array_json, compressor};
 use crate::bytes::checked_nbytes;
+use crate::chunk_choice::store_chunk;
 use crate::chunk_walk::touched_chunks;
 use crate::error::{Problem, Result};
 use crate::open::SinkOptions;
 use crate::part::Part;
 use crate::uri::{Format, Location};
 use crate::write_checks::{check_write, not_created};
-
-/// Chunks of the array that are longer than this are not taken over: a reader decodes a chunk whole.
-const HUGE_CHUNK: usize = 64 << 20;
-/// Chunks shorter than this are not taken over if there are many: every chunk is a file.
-const TINY_CHUNK: usize = 64 << 10;
-const MANY_CHUNKS: usize = 1000;
-/// What is chosen instead, in bytes.
-const GOOD_CHUNK: usize = 8 << 20;
 
 /// Writes an array to a Zarr store in a local directory.
 ///
@@ -84,25 +77,6 @@ impl ZarrSink {
         Ok(ZarrSink { location, options: options.clone(), writing: Mutex::new(None) })
     }
 
-    /// The chunks that an array gets: equal ones.
-    fn chunk(&self, meta: &Meta) -> brickwork_core::Result<Vec<usize>> {
-        let chunk = match &self.options.chunks {
-            Some(spec) => spec.resolve(&meta.shape, meta.dtype)?.max_chunk(),
-            None => {
-                let own = meta.chunks.max_chunk();
-                let nbytes = own.iter().product::<usize>() * meta.dtype.itemsize();
-                let is_tiny = nbytes < TINY_CHUNK && meta.chunks.num_chunks() > MANY_CHUNKS;
-                if nbytes > HUGE_CHUNK || is_tiny {
-                    let spec = ChunkSpec::Every(AxisSpec::Bytes(GOOD_CHUNK));
-                    spec.resolve(&meta.shape, meta.dtype)?.max_chunk()
-                } else {
-                    own
-                }
-            }
-        };
-        Ok(chunk.into_iter().map(|len| len.max(1)).collect())
-    }
-
     fn try_create(&self, meta: &Meta, chunk: Vec<usize>) -> Result<()> {
         let uri = &self.location.uri;
         let fail = |problem: Problem| problem.at(uri);
@@ -110,7 +84,8 @@ impl ZarrSink {
             let reason = format!("shape {:?} has more bytes than a machine can count", meta.shape);
             return Err(fail(Problem::Misuse { reason }));
         }
-        let metadata = array_json(meta, &chunk, self.options.codec.as_deref(), &self.options.attributes).map_err(fail)?;
+        let metadata = array_json(meta, &chunk, self.options.codec.as_deref(), &self.options.attributes)
+            .map_err(fail)?;
         let codecs = Codecs::new(metadata.clone(), 3, &chunk).map_err(fail)?;
         let groups = self.make_groups()?;
         let target = match self.location.inner.as_str() {
@@ -146,7 +121,9 @@ impl ZarrSink {
             if directory.is_dir() {
                 let reason = match read_node(&directory).map_err(|problem| problem.at(uri))? {
                     Node::Array { .. } => "is an array; it cannot hold another one",
-                    Node::Group { version: 2, .. } => "is of Zarr version 2; write into a store of version 3, or a new one",
+                    Node::Group { version: 2, .. } => {
+                        "is of Zarr version 2; write into a store of version 3, or a new one"
+                    }
                     _ => continue,
                 };
                 let reason = format!("{} {reason}", directory.display());
@@ -155,10 +132,15 @@ impl ZarrSink {
             fs::create_dir(&directory).map_err(|error| {
                 let reason = match error.kind() {
                     io::ErrorKind::NotFound => "the directory above it does not exist; create it".to_owned(),
-                    io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => "there is a file in the way".to_owned(),
+                    io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => {
+                        "there is a file in the way".to_owned()
+                    }
                     _ => error.to_string(),
                 };
-                Problem::Misuse { reason: format!("cannot create directory {}: {reason}", directory.display()) }.at(uri)
+                Problem::Misuse {
+                    reason: format!("cannot create directory {}: {reason}", directory.display()),
+                }
+                .at(uri)
             })?;
             groups.made.push(directory);
         }
@@ -171,14 +153,22 @@ impl ZarrSink {
         check_write(&writing.meta, region, block).map_err(|problem| problem.at(uri))?;
         for touched in touched_chunks(&writing.grid, region) {
             if touched.wanted != touched.region {
-                let reason = format!("region {region} cuts chunk {:?}, which holds {}", touched.at, touched.region);
+                let reason =
+                    format!("region {region} cuts chunk {:?}, which holds {}", touched.at, touched.region);
                 return Err(Problem::Misuse { reason }.at(uri));
             }
-            let positions = touched.region.axes().iter().zip(region.axes()).map(|(chunk, region)| {
-                AxisRange::new(chunk.start - region.start, chunk.len)
-            });
+            let positions = touched
+                .region
+                .axes()
+                .iter()
+                .zip(region.axes())
+                .map(|(chunk, region)| AxisRange::new(chunk.start - region.start, chunk.len));
             let part = block.slice(&Region::new(positions.collect()));
-            let whole = if part.shape() == writing.chunk { part.to_dense(None) } else { padded(&part, &writing.chunk) };
+            let whole = if part.shape() == writing.chunk {
+                part.to_dense(None)
+            } else {
+                padded(&part, &writing.chunk)
+            };
             let elements = whole.as_bytes().unwrap_or_default();
             writing.store(&touched.at, elements).map_err(|problem| problem.at(uri))?;
         }
@@ -203,12 +193,14 @@ impl ZarrSink {
 impl Writing {
     fn store(&self, at: &[usize], elements: &[u8]) -> Result<(), Problem> {
         let broken = |reason: String| Problem::Chunk { chunk: at.to_vec(), reason };
-        let encoded = self.codecs.encode(elements).map_err(|error| broken(format!("cannot be encoded: {error}")))?;
+        let encoded =
+            self.codecs.encode(elements).map_err(|error| broken(format!("cannot be encoded: {error}")))?;
         let path = self.part.path().join(self.codecs.chunk_key(at));
         let mut result = fs::write(&path, &encoded);
         if result.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
             // The first chunk of its directory.
-            result = fs::create_dir_all(path.parent().unwrap_or(Path::new("."))).and_then(|()| fs::write(&path, &encoded));
+            result = fs::create_dir_all(path.parent().unwrap_or(Path::new(".")))
+                .and_then(|()| fs::write(&path, &encoded));
         }
         result.map_err(|error| broken(format!("cannot be written: {error}")))
     }
@@ -226,10 +218,12 @@ fn announce(directory: &Path) -> Result<(), Problem> {
     let file = directory.join("zarr.json");
     match read_json(&file)? {
         None => write_json(&file, &json!({"zarr_format": 3, "node_type": "group", "attributes": {}})),
-        Some(mut metadata) => match metadata.as_object_mut().and_then(|group| group.remove("consolidated_metadata")) {
-            Some(_) => write_json(&file, &metadata),
-            None => Ok(()),
-        },
+        Some(mut metadata) => {
+            match metadata.as_object_mut().and_then(|group| group.remove("consolidated_metadata")) {
+                Some(_) => write_json(&file, &metadata),
+                None => Ok(()),
+            }
+        }
     }
 }
 
@@ -248,12 +242,12 @@ impl Sink for ZarrSink {
     }
 
     fn create(&self, meta: &Meta) -> brickwork_core::Result<ChunkGrid> {
-        self.try_create(meta, self.chunk(meta)?)?;
+        self.try_create(meta, store_chunk(self.options.chunks.as_ref(), meta)?)?;
         self.grid(meta)
     }
 
     fn grid(&self, meta: &Meta) -> brickwork_core::Result<ChunkGrid> {
-        Ok(ChunkGrid::regular(&meta.shape, &self.chunk(meta)?))
+        Ok(ChunkGrid::regular(&meta.shape, &store_chunk(self.options.chunks.as_ref(), meta)?))
     }
 
     fn write(&self, region: &Region, block: &Block) -> brickwork_core::Result<()> {
@@ -295,7 +289,12 @@ mod tests {
                 let chunk: Vec<usize> = shape.iter().map(|len: &usize| (*len).clamp(1, 3)).collect();
                 let meta = Meta::new(&shape, dtype, ChunkGrid::regular(&shape, &chunk));
                 let codec = ["none", "zstd:0", "gzip:1", "blosc"][k % 4];
-                store_meta(&ZarrSink::new(&uri, &options(codec)).unwrap(), &meta, &block, &vec![2; shape.len()]);
+                store_meta(
+                    &ZarrSink::new(&uri, &options(codec)).unwrap(),
+                    &meta,
+                    &block,
+                    &vec![2; shape.len()],
+                );
                 let found = read_all(&uri);
                 assert_eq!(found.as_bytes(), block.as_bytes(), "{dtype} {shape:?} {codec}");
                 assert_eq!((found.dtype(), found.shape()), (dtype, shape.as_slice()));
@@ -349,7 +348,9 @@ mod tests {
         assert_eq!(crate::describe(&root).unwrap().children, ["a/"]);
         assert_eq!(crate::describe(&format!("{root}#a")).unwrap().children, ["b/", "u"]);
         let error = crate::open(&format!("{root}#/a")).unwrap_err().to_string();
-        assert!(error.ends_with("\"a\" is a group, not an array; name an array in it after '#': it holds \"b/\", \"u\""));
+        assert!(error.ends_with(
+            "\"a\" is a group, not an array; name an array in it after '#': it holds \"b/\", \"u\""
+        ));
         let error = crate::open(&format!("{root}#/a/v")).unwrap_err().to_string();
         assert!(error.ends_with("there is no \"v\" in it; it holds \"b/\", \"u\""), "{error}");
         let sink = ZarrSink::new(&format!("{root}#/a/u/w"), &SinkOptions::default()).unwrap();
@@ -376,10 +377,20 @@ mod tests {
     #[test]
     fn damage_is_told_with_the_chunk() {
         let directory = tempfile::tempdir().unwrap();
-        for (codec, expected) in [("none", "it has 10 bytes, and needs 16"), ("zstd", "damaged"), ("gzip", "damaged"), ("blosc", "damaged")] {
+        for (codec, expected) in [
+            ("none", "it has 10 bytes, and needs 16"),
+            ("zstd", "damaged"),
+            ("gzip", "damaged"),
+            ("blosc", "damaged"),
+        ] {
             let uri = uri(&directory, "x.zarr");
             let meta = Meta::new(&[4], DType::I64, ChunkGrid::regular(&[4], &[2]));
-            store_meta(&ZarrSink::new(&uri, &options(codec)).unwrap(), &meta, &sample(DType::I64, &[4]), &[1]);
+            store_meta(
+                &ZarrSink::new(&uri, &options(codec)).unwrap(),
+                &meta,
+                &sample(DType::I64, &[4]),
+                &[1],
+            );
             fs::write(Path::new(&uri).join("c/1"), [0x5a; 10]).unwrap();
             let source = crate::open(&uri).unwrap();
             let error = read(&*source, &Region::full(&[4])).unwrap_err().to_string();
@@ -388,7 +399,9 @@ mod tests {
             fs::remove_file(Path::new(&uri).join("c/1")).unwrap();
             assert_eq!(read(&*source, &Region::full(&[4])).unwrap().to_vec::<i64>()[2..], [0, 0]);
             fs::write(Path::new(&uri).join("zarr.json"), "{\"zarr_format\": 3, \"node").unwrap();
-            assert!(crate::open(&uri).unwrap_err().to_string().contains("corrupt zarr.json: EOF while parsing"));
+            assert!(
+                crate::open(&uri).unwrap_err().to_string().contains("corrupt zarr.json: EOF while parsing")
+            );
         }
         let error = crate::open(&uri(&directory, "none.zarr")).unwrap_err().to_string();
         assert!(error.ends_with("none.zarr: there is no such file or directory"), "{error}");
@@ -407,25 +420,9 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let sink = ZarrSink::new(&uri(&directory, "x.zarr"), &SinkOptions::default()).unwrap();
         sink.create(&Meta::new(&[4], DType::U8, ChunkGrid::regular(&[4], &[3]))).unwrap();
-        let error = sink.write(&Region::new(vec![AxisRange::new(0, 2)]), &sample(DType::U8, &[2])).unwrap_err();
+        let error =
+            sink.write(&Region::new(vec![AxisRange::new(0, 2)]), &sample(DType::U8, &[2])).unwrap_err();
         assert!(error.to_string().contains("region [0:2] cuts chunk [0], which holds [0:3]"), "{error}");
-    }
-
-    #[test]
-    fn chunks_are_those_of_the_array_unless_huge_tiny_or_chosen() {
-        let chunk = |options: &SinkOptions, shape: &[usize], chunk: &[usize]| {
-            let meta = Meta::new(shape, DType::F64, ChunkGrid::regular(shape, chunk));
-            ZarrSink::new("x.zarr", options).unwrap().grid(&meta).unwrap().max_chunk()
-        };
-        let default = SinkOptions::default();
-        assert_eq!(chunk(&default, &[8000, 8000], &[1000, 1000]), [1000, 1000]);
-        assert_eq!(chunk(&default, &[50, 50], &[5, 5]), [5, 5]);
-        for own in [[20_000, 20_000], [2, 2]] {
-            let bytes = chunk(&default, &[20_000, 20_000], &own).iter().product::<usize>() * 8;
-            assert!((1 << 20..16 << 20).contains(&bytes), "{bytes}");
-        }
-        let chosen = SinkOptions { chunks: Some([10, 20].into()), ..SinkOptions::default() };
-        assert_eq!(chunk(&chosen, &[8000, 8000], &[1000, 1000]), [10, 20]);
     }
 
     #[test]

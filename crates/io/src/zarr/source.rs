@@ -6,7 +6,9 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use brickwork_core::{AxisRange, ChunkGrid, DType, Granule, Kind, Meta, Operation, Pending, Region, Source, ViewMut};
+use brickwork_core::{
+    AxisRange, ChunkGrid, DType, Granule, Kind, Meta, Operation, Pending, Region, Source, ViewMut,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -106,7 +108,8 @@ pub(crate) fn describe(location: &Location) -> Result<Description> {
     let grid = ChunkGrid::regular(&layout.shape, &layout.chunk);
     let stored_bytes = codecs.as_ref().filter(|_| grid.num_chunks() <= MOST_CHUNKS_SUMMED).map(|codecs| {
         let all = touched_chunks(&grid, &Region::full(&layout.shape));
-        let size = |at: &[usize]| fs::metadata(directory.join(codecs.chunk_key(at))).map_or(0, |file| file.len());
+        let size =
+            |at: &[usize]| fs::metadata(directory.join(codecs.chunk_key(at))).map_or(0, |file| file.len());
         all.iter().map(|chunk| size(&chunk.at)).sum()
     });
     let dtype = codecs.as_ref().map(Codecs::dtype);
@@ -134,7 +137,9 @@ fn texts(attributes: &Value) -> Vec<(String, String)> {
 impl ZarrSource {
     fn array(&self) -> Result<Arc<OpenArray>> {
         let array = ARRAYS.get(&self.uri, &self.metadata_file, self.stamp, || {
-            load(Path::new(&self.root), &self.inner).map(|(array, _)| array).map_err(|problem| problem.at(&self.uri))
+            load(Path::new(&self.root), &self.inner)
+                .map(|(array, _)| array)
+                .map_err(|problem| problem.at(&self.uri))
         })?;
         let (shape, dtype) = (self.chunks.shape(), self.dtype);
         if array.layout.shape != shape || array.layout.chunk != self.chunk || array.codecs.dtype() != dtype {
@@ -159,7 +164,8 @@ impl ZarrSource {
         let granules = touched_chunks(&self.chunks, region).into_iter().map(|touched| {
             let path = array.directory.join(array.codecs.chunk_key(&touched.at));
             let stored = fs::metadata(path).map_or(0, |file| file.len()) as usize;
-            let region = if is_raw && whole >= READ_IN_PART { touched.wanted } else { touched.region.clone() };
+            let region =
+                if is_raw && whole >= READ_IN_PART { touched.wanted } else { touched.region.clone() };
             let decoded_bytes = region.size() * item;
             Granule {
                 key: (region == touched.region).then_some(touched.number),
@@ -201,7 +207,9 @@ impl ZarrSource {
         if let Some(fix) = array.layout.raw_fix(self.dtype) {
             let needed = self.chunk_nbytes() as u64;
             if stored != needed {
-                return Err(broken(format!("it has {stored} bytes, and needs {needed}; the file is damaged")));
+                return Err(broken(format!(
+                    "it has {stored} bytes, and needs {needed}; the file is damaged"
+                )));
             }
             return self.read_raw(&file, fix, &in_chunk, out, &unreadable);
         }

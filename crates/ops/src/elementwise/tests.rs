@@ -68,7 +68,7 @@ fn is_close(function: &str, dtype: DType, found: &[u8], expected: &[u8]) -> bool
     let (found, expected) = (parts(dtype, found), parts(dtype, expected));
     let epsilon = if dtype.real() == DType::F32 { f64::from(f32::EPSILON) } else { f64::EPSILON };
     // Complex numbers are as good as their larger part.
-    let near_zero = if function == "sinc" { 0.1 } else { 0.0 };
+    let near_zero: f64 = if function == "sinc" { 0.1 } else { 0.0 };
     let largest = expected.iter().fold(near_zero, |largest, part| largest.max(part.abs()));
     let factor = if dtype.is_complex() {
         tolerance(function, dtype).max(1.0) * 4.0

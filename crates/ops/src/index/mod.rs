@@ -147,10 +147,19 @@ macro_rules! s {
         $crate::s!(@items [$($done,)* $crate::index::Index::Ellipsis,] $($($rest)*)?)
     };
     (@items [$($done:expr,)*] $range:expr ; $step:expr $(, $($rest:tt)*)?) => {
-        $crate::s!(@items [$($done,)* $crate::index::Index::stepped($range, $step),] $($($rest)*)?)
+        $crate::s!(@items [$($done,)* {
+            #[allow(clippy::reversed_empty_ranges)]
+            let item = $crate::index::Index::stepped($range, $step);
+            item
+        },] $($($rest)*)?)
     };
     (@items [$($done:expr,)*] $item:expr $(, $($rest:tt)*)?) => {
-        $crate::s!(@items [$($done,)* $crate::index::Index::from($item),] $($($rest)*)?)
+        $crate::s!(@items [$($done,)* {
+            // Of negative bounds, clippy does not know that they count from the end.
+            #[allow(clippy::reversed_empty_ranges)]
+            let item = $crate::index::Index::from($item);
+            item
+        },] $($($rest)*)?)
     };
     ($($items:tt)*) => {
         ::std::vec::Vec::<$crate::index::Index>::from($crate::s!(@items [] $($items)*))
@@ -187,6 +196,7 @@ mod tests {
     }
 
     #[test]
+    #[allow(clippy::reversed_empty_ranges, reason = "they are not empty in NumPy's meaning")]
     fn inclusive_ends_stop_one_further_in_the_direction_of_the_step() {
         assert_eq!(Index::from(..=-1), Index::ALL);
         assert_eq!(Index::from(2..=-2), range(Some(2), Some(-1), 1));

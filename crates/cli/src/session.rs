@@ -1,0 +1,192 @@
+//! What `eval` and `plan` share: the expression, its arrays, the results, the scheduler.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use brickwork_core::plan::Request;
+use brickwork_core::{ChunkSpec, Lazy, parse_bytes};
+use brickwork_io::SinkOptions;
+use brickwork_ops::Array;
+use brickwork_sched::{CancelToken, Observer, Scheduler, Synchronous, Threads};
+
+use crate::args::{ProgramArgs, SchedulerName};
+use crate::inputs::{bind, split_binding};
+use crate::interpreter::{Interpreter, Value, to_array, to_chunks};
+use crate::language::NodeKind;
+use crate::report::{CommandResult, Failure, note, parsed};
+
+/// An expression that has been interpreted, and nothing computed yet.
+#[derive(Debug)]
+pub struct Session {
+    /// The results, in order.
+    pub results: Vec<Value>,
+    output_chunks: Option<ChunkSpec>,
+}
+
+impl Session {
+    /// Reads the expression, opens its arrays and interprets it.
+    ///
+    /// # Errors
+    /// If the command line or the expression is wrong, or an array cannot be opened.
+    pub fn new(args: &ProgramArgs) -> CommandResult<Session> {
+        let (source, bindings) = source_of(args)?;
+        let program = parsed(&source)?;
+        let (output_chunks, input_chunks) = split_chunks(&args.chunks)?;
+        if output_chunks.is_some() && args.output.is_empty() {
+            return Err(Failure::usage(
+                "--chunks without a name cuts the stored result, and nothing is stored\nhelp: give -o, or name an \
+                 input: --chunks x='(1000, 1000)'",
+            ));
+        }
+        let variables = bind(bindings, &input_chunks)?;
+        let mut interpreter = Interpreter::new(variables, args.seed);
+        let fault = |fault| Failure::fault(&source, &fault);
+        let value = interpreter.run(&program).map_err(fault)?;
+        let is_tuple = matches!(program[program.last().kind.value()].kind, NodeKind::Tuple(_));
+        if let Some(seed) = interpreter.drawn_seed().filter(|_| args.seed.is_none()) {
+            note(&format!("random numbers are drawn from seed {seed}; --seed {seed} gives the same again"));
+        }
+        let results = match &value {
+            Value::Tuple(items) if is_tuple || value.holds_array() => items.to_vec(),
+            Value::List(items) if value.holds_array() => items.to_vec(),
+            single => vec![single.clone()],
+        };
+        if results.is_empty() {
+            return Err(Failure::usage("the expression has no result: it is an empty tuple"));
+        }
+        let output_chunks = output_chunks
+            .map(|text| {
+                let value = chunks_value(&text)?;
+                to_chunks(&value, None).map_err(|fault| Failure::fault(&text, &fault))
+            })
+            .transpose()?;
+        Ok(Session { results, output_chunks })
+    }
+
+    /// The results as arrays to be written to the outputs.
+    ///
+    /// # Errors
+    /// If their numbers differ, a result is no array, or an output cannot be written to.
+    pub fn stores(&self, args: &ProgramArgs) -> CommandResult<Vec<Request>> {
+        let (outputs, results) = (args.output.len(), self.results.len());
+        if outputs != results {
+            let plural = if results == 1 { "" } else { "s" };
+            return Err(Failure::usage(format!(
+                "the expression has {results} result{plural}, and -o names {outputs}\nhelp: give -o once for each result"
+            )));
+        }
+        let mut requests = Vec::with_capacity(results);
+        for (place, (value, uri)) in self.results.iter().zip(&args.output).enumerate() {
+            if args.output[..place].contains(uri) {
+                return Err(Failure::usage(format!("two results go to the same output {uri}")));
+            }
+            let array = to_array(value).map_err(|fault| Failure::usage(format!("{uri}: {}", fault.message)))?;
+            if let Some(chunks) = &self.output_chunks {
+                chunks.resolve(array.shape(), array.dtype()).map_err(|error| Failure::usage(error.to_string()))?;
+            }
+            let options = SinkOptions {
+                overwrite: args.overwrite,
+                chunks: self.output_chunks.clone(),
+                ..SinkOptions::default()
+            };
+            let sink = brickwork_io::create(uri, &options)?;
+            requests.push(Request::Store(array.value().clone(), Arc::from(sink)));
+        }
+        Ok(requests)
+    }
+
+    /// The results that are arrays.
+    pub fn arrays(&self) -> impl Iterator<Item = &Array> {
+        self.results.iter().filter_map(|result| match result {
+            Value::Array(array) => Some(array),
+            _ => None,
+        })
+    }
+}
+
+/// The expression, and the words that bind names.
+fn source_of(args: &ProgramArgs) -> CommandResult<(String, &[String])> {
+    match (&args.file, args.words.as_slice()) {
+        (Some(path), bindings) => {
+            let source = std::fs::read_to_string(path).map_err(|error| {
+                Failure::usage(format!("cannot read the expression from {}: {error}", path.display()))
+            })?;
+            Ok((source, bindings))
+        }
+        (None, [first, rest @ ..]) => {
+            // `brickwork eval x=a.npy 'x + 1'` is a slip of the order that can be told.
+            if split_binding(first).is_some() && rest.iter().any(|word| split_binding(word).is_none()) {
+                return Err(Failure::usage(format!(
+                    "the expression comes first, and {first:?} binds a name\nhelp: brickwork eval EXPR NAME=URI…"
+                )));
+            }
+            Ok((first.clone(), rest))
+        }
+        (None, []) => Err(Failure::usage(
+            "there is no expression\nhelp: brickwork eval 'x.mean(axis=0)' x=data.npy, or -f FILE",
+        )),
+    }
+}
+
+/// The chunks of the results, and those of inputs by name.
+fn split_chunks(options: &[String]) -> CommandResult<(Option<String>, HashMap<String, String>)> {
+    let (mut output, mut inputs) = (None, HashMap::new());
+    for option in options {
+        let earlier = match split_binding(option) {
+            Some((name, text)) => inputs.insert(name.to_owned(), text.to_owned()),
+            None => output.replace(option.clone()),
+        };
+        if earlier.is_some() {
+            return Err(Failure::usage(format!("--chunks {option} is given twice")));
+        }
+    }
+    Ok((output, inputs))
+}
+
+/// The value of a `--chunks` text: `(1000, 1000)`, `500`, `auto`, `64MiB`.
+///
+/// # Errors
+/// If it is none of these.
+pub fn chunks_value(text: &str) -> CommandResult<Value> {
+    let is_size = text.starts_with(|c: char| c.is_ascii_digit()) && text.ends_with(|c: char| c.is_alphabetic());
+    if text == "auto" || is_size {
+        return Ok(Value::text(text));
+    }
+    let program = parsed(text)?;
+    Interpreter::new(HashMap::new(), None).run(&program).map_err(|fault| Failure::fault(text, &fault))
+}
+
+/// The scheduler that the options ask for.
+///
+/// # Errors
+/// If the memory is no size.
+pub fn scheduler(
+    args: &ProgramArgs,
+    cancel: CancelToken,
+    observer: Option<Arc<dyn Observer>>,
+) -> CommandResult<Box<dyn Scheduler>> {
+    let memory = match &args.memory {
+        None => None,
+        Some(text) => Some(parse_bytes(text).map_err(|error| Failure::usage(format!("--memory: {error}")))?),
+    };
+    if args.scheduler == SchedulerName::Synchronous && args.threads.is_some_and(|threads| threads > 1) {
+        return Err(Failure::usage("the synchronous scheduler runs one task at a time\nhelp: leave out --threads"));
+    }
+    let threads = args.threads.map_or_else(brickwork_sched::default_threads, usize::from);
+    macro_rules! configured {
+        ($scheduler:expr) => {{
+            let mut scheduler = $scheduler.cancelled_by(cancel);
+            if let Some(bytes) = memory {
+                scheduler = scheduler.memory(bytes);
+            }
+            if let Some(observer) = observer {
+                scheduler = scheduler.observer(observer);
+            }
+            Box::new(scheduler)
+        }};
+    }
+    Ok(match args.scheduler {
+        SchedulerName::Threads => configured!(Threads::new(threads)),
+        SchedulerName::Synchronous => configured!(Synchronous::new()),
+    })
+}

@@ -1,0 +1,263 @@
+//! Files that other programs wrote: NumPy, zarr-python and h5py.
+
+use brickwork_core::{AxisRange, Region};
+
+use crate::test_support::{meta, read};
+
+/// A file of `tests/fixtures`.
+fn fixture(name: &str) -> String {
+    format!("{}/tests/fixtures/{name}", env!("CARGO_MANIFEST_DIR"))
+}
+
+/// What is at a place, its elements as floats (complex numbers by their real part, truth values as 0 and 1), and the
+/// dtype's name. Regions are compared with the whole.
+fn values(name: &str) -> (String, Vec<usize>, Vec<f64>) {
+    let source = crate::open(&fixture(name)).unwrap();
+    let meta = meta(&*source);
+    let whole = read(&*source, &Region::full(&meta.shape)).unwrap();
+    let steps = |step: usize| {
+        let axes = meta.shape.iter().map(|&len| {
+            let start = usize::from(len > 2);
+            AxisRange::stepped(start, (len - start).div_ceil(step), step as isize)
+        });
+        Region::new(axes.collect())
+    };
+    for region in [steps(1), steps(2), steps(3)] {
+        let part = read(&*source, &region).unwrap();
+        let expected = whole.slice(&region).to_dense(None);
+        assert_eq!(part.as_bytes(), expected.as_bytes(), "{name} {region}");
+    }
+    let all =
+        crate::test_support::regions(&brickwork_core::ChunkGrid::regular(&meta.shape, &vec![1; meta.ndim()]));
+    let elements = all.iter().filter(|region| !region.is_empty()).map(|region| {
+        let index: Vec<usize> = region.axes().iter().map(|axis| axis.start).collect();
+        whole.scalar_at(&index).to_complex().re
+    });
+    (meta.dtype.name(), meta.shape.clone(), elements.collect())
+}
+
+fn refusal(name: &str) -> String {
+    let error = crate::open(&fixture(name)).unwrap_err().to_string();
+    error.rsplit_once(&format!("{name}: ")).map(|(_, reason)| reason.to_owned()).unwrap_or(error)
+}
+
+fn counting(len: usize) -> Vec<f64> {
+    (0..len).map(|i| i as f64).collect()
+}
+
+#[cfg(feature = "npy")]
+mod npy {
+    use super::*;
+    use brickwork_core::DType;
+
+    #[test]
+    fn every_dtype_order_and_version_is_read() {
+        for dtype in DType::NUMERIC {
+            let (name, shape, found) = values(&format!("npy/c_{dtype}.npy"));
+            assert_eq!((name, shape.as_slice()), (dtype.name(), [3, 4, 5].as_slice()));
+            let expected = counting(60);
+            let odd = |value: &f64| value % 2.0;
+            assert_eq!(
+                found,
+                if dtype == DType::Bool { expected.iter().map(odd).collect() } else { expected }
+            );
+        }
+        for (file, dtype) in [
+            ("fortran", "float64"),
+            ("fortran_big", "int16"),
+            ("big_complex", "complex64"),
+            ("version_2", "int32"),
+            ("version_3", "int32"),
+        ] {
+            assert_eq!(
+                values(&format!("npy/{file}.npy")),
+                (dtype.into(), vec![3, 4, 5], counting(60)),
+                "{file}"
+            );
+        }
+        assert_eq!(values("npy/scalar.npy"), ("float64".into(), vec![], vec![7.5]));
+        assert_eq!(values("npy/empty.npy"), ("uint16".into(), vec![0, 4], vec![]));
+        assert_eq!(values("npy/dates.npy").0, "datetime64[s]");
+        assert_eq!(values("npy/dates.npy").2, [1_577_836_800.0, i64::MIN as f64]);
+        let source = crate::open(&fixture("npy/texts.npy")).unwrap();
+        let texts = read(&*source, &Region::full(&[2])).unwrap();
+        assert_eq!(texts.as_bytes(), Some(b"ab\0c\0\0".as_slice()));
+        let imaginary = crate::test_support::read_all(&fixture("npy/big_complex.npy"));
+        assert_eq!(imaginary.to_vec::<brickwork_core::Complex<f32>>()[7].im, 14.0);
+    }
+
+    #[test]
+    fn what_is_not_read_is_named() {
+        assert!(
+            refusal("npy/float16.npy").starts_with("float16 (dtype \"<f2\") cannot be read; bool, integers")
+        );
+        assert!(refusal("npy/unicode.npy").starts_with("a text dtype"));
+        assert!(refusal("npy/record.npy").starts_with("a structured dtype cannot be read"));
+        assert_eq!(refusal("npy/none.npy"), "there is no such file or directory");
+        assert!(refusal("npy/README.npy").contains("no such file"));
+        assert!(refusal("npy").contains("cannot tell the format"));
+    }
+
+    #[test]
+    fn descriptions_need_no_elements() {
+        let description = crate::describe(&fixture("npy/fortran_big.npy")).unwrap();
+        assert_eq!((description.shape.unwrap(), description.dtype.unwrap()), (vec![3, 4, 5], "int16".into()));
+        assert_eq!(description.codecs, ["Fortran order", "big-endian"]);
+        assert_eq!(description.nbytes, Some(120));
+    }
+}
+
+#[cfg(feature = "zarr")]
+mod zarr {
+    use super::*;
+
+    #[test]
+    fn what_zarr_python_writes_is_read() {
+        for (name, dtype) in [
+            ("default", "float64"),
+            ("raw", "int32"),
+            ("raw_big", "int32"),
+            ("gzip", "uint16"),
+            ("blosc", "float32"),
+            ("crc", "int64"),
+            ("sharded", "float64"),
+            ("transposed", "int16"),
+            ("complex", "complex128"),
+            ("v2", "float64"),
+            ("v2_raw_big", "int16"),
+            ("v2_fortran", "int32"),
+        ] {
+            assert_eq!(
+                values(&format!("zarr/{name}.zarr")),
+                (dtype.into(), vec![7, 10], counting(70)),
+                "{name}"
+            );
+        }
+        let odd: Vec<f64> = counting(70).iter().map(|value| value % 2.0).collect();
+        assert_eq!(values("zarr/bool.zarr"), ("bool".into(), vec![7, 10], odd));
+        assert_eq!(values("zarr/scalar.zarr"), ("float64".into(), vec![], vec![7.5]));
+        assert_eq!(values("zarr/group.zarr#/deep/u").2, counting(4));
+    }
+
+    #[test]
+    fn absent_chunks_have_the_fill_value_and_cost_nothing() {
+        let mut expected = vec![-3.0; 70];
+        expected[0] = 5.0;
+        assert_eq!(values("zarr/fill.zarr").2, expected);
+        let source = crate::open(&fixture("zarr/fill.zarr")).unwrap();
+        let brickwork_core::Kind::Source(source) = source.kind() else { panic!() };
+        let granules = source.plan_read(&Region::full(&[7, 10])).unwrap();
+        let encoded: Vec<bool> = granules.iter().map(|granule| granule.encoded_bytes > 0).collect();
+        assert_eq!(encoded, [true, false, false, false]);
+        assert_eq!(granules[3].key, Some(3));
+        assert_eq!(granules[3].decoded_bytes, 3 * 4 * 4);
+    }
+
+    #[test]
+    fn what_is_not_read_is_named() {
+        assert!(
+            refusal("zarr/float16.zarr").starts_with("data type \"float16\" cannot be read; bool, integers")
+        );
+        assert!(refusal("zarr/text.zarr").contains("fixed_length_utf32"));
+        assert!(refusal("zarr/group.zarr").starts_with("the root is a group, not an array"));
+        assert_eq!(refusal("zarr/none.zarr"), "there is no such file or directory");
+    }
+
+    #[test]
+    fn descriptions_tell_codecs_attributes_and_children() {
+        let description = crate::describe(&fixture("zarr/default.zarr")).unwrap();
+        assert_eq!(description.chunks, Some(vec![4, 6]));
+        assert_eq!(description.codecs, ["bytes", "zstd(0)"]);
+        assert_eq!(description.attributes, [("levels".into(), "[1,2]".into()), ("units".into(), "K".into())]);
+        assert!(description.stored_bytes.unwrap() > 0);
+        let description = crate::describe(&fixture("zarr/v2.zarr")).unwrap();
+        assert_eq!(
+            (description.codecs, description.attributes),
+            (vec!["zlib".into()], vec![("units".into(), "K".into())])
+        );
+        assert_eq!(crate::describe(&fixture("zarr/group.zarr")).unwrap().children, ["deep/", "t"]);
+        assert_eq!(crate::describe(&fixture("zarr/float16.zarr")).unwrap().dtype.unwrap(), "float16");
+        assert_eq!(crate::describe(&fixture("zarr/sharded.zarr")).unwrap().codecs[1], "shard: bytes");
+    }
+}
+
+#[cfg(feature = "hdf5")]
+mod hdf5 {
+    use super::*;
+
+    /// Every dataset below a group, with its path.
+    fn datasets(uri: &str, group: &str, found: &mut Vec<String>) {
+        let Ok(description) = crate::describe(&format!("{uri}#{group}")) else { return };
+        for child in description.children {
+            match child.strip_suffix('/') {
+                Some(name) => datasets(uri, &format!("{group}/{name}"), found),
+                None => found.push(format!("{group}/{child}")),
+            }
+        }
+    }
+
+    #[test]
+    fn every_dataset_of_every_fixture_is_read_or_refused_by_name() {
+        let (mut read, mut refused) = (0, 0);
+        for entry in std::fs::read_dir(fixture("hdf5")).unwrap() {
+            let name = entry.unwrap().file_name().into_string().unwrap();
+            let mut found = Vec::new();
+            if name.ends_with(".h5") {
+                datasets(&fixture(&format!("hdf5/{name}")), "", &mut found);
+            }
+            for dataset in found {
+                let place = format!("hdf5/{name}#{dataset}");
+                match crate::open(&fixture(&place)) {
+                    Ok(_) => {
+                        values(&place);
+                        read += 1;
+                    }
+                    Err(error) => {
+                        let text = error.to_string();
+                        assert!(text.contains("cannot be read") || text.contains("link"), "{text}");
+                        refused += 1;
+                    }
+                }
+            }
+        }
+        assert!(read > 20 && refused > 2, "{read} read, {refused} refused");
+    }
+
+    #[test]
+    fn missing_and_damaged_files_are_told() {
+        assert_eq!(refusal("hdf5/none.h5"), "there is no such file or directory");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("x.h5");
+        let bytes = std::fs::read(fixture("hdf5/chunked.h5")).unwrap();
+        std::fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
+        let error = crate::open(path.to_str().unwrap()).unwrap_err().to_string();
+        assert!(error.contains("truncated"), "{error}");
+        std::fs::write(&path, "not hdf5").unwrap();
+        let error = crate::open(path.to_str().unwrap()).unwrap_err().to_string();
+        assert!(error.contains("not an HDF5 file"), "{error}");
+        let error = crate::open(&format!("hdf5:{}", directory.path().display())).unwrap_err().to_string();
+        assert!(error.ends_with("is a directory, not an HDF5 file"), "{error}");
+    }
+}
+
+#[test]
+fn thousands_of_arrays_are_opened_and_read_with_few_files_open() {
+    #[cfg(feature = "npy")]
+    {
+        let directory = tempfile::tempdir().unwrap();
+        let bytes = std::fs::read(fixture("npy/c_float64.npy")).unwrap();
+        let sources: Vec<_> = (0..2000)
+            .map(|i| {
+                let path = directory.path().join(format!("{i}.npy"));
+                std::fs::write(&path, &bytes).unwrap();
+                crate::open(path.to_str().unwrap()).unwrap()
+            })
+            .collect();
+        let region = Region::new(vec![AxisRange::at(1); 3]);
+        for source in &sources {
+            assert_eq!(read(&**source, &region).unwrap().item::<f64>(), 26.0);
+        }
+        let open = std::fs::read_dir("/proc/self/fd").map(Iterator::count).unwrap_or(0);
+        assert!(open < 400, "{open} files are open");
+    }
+}

@@ -1,0 +1,97 @@
+//! Elements in the HDF5 library's types: as h5py would write them.
+
+use brickwork_core::{Block, Bool8, Complex, DType, Region};
+use hdf5::types::{CompoundField, CompoundType, FloatSize, IntSize, TypeDescriptor};
+use hdf5::{Dataset, H5Type, Hyperslab, Selection, SliceOrIndex};
+
+use crate::error::Problem;
+
+/// A complex number; in the file a compound of `r` and `i`.
+#[derive(Debug, Clone, Copy)]
+#[repr(C)]
+struct Parts<F> {
+    re: F,
+    im: F,
+}
+
+// SAFETY: `repr(C)` puts the parts one after the other without padding, as the descriptor says.
+unsafe impl<F: H5Type> H5Type for Parts<F> {
+    fn type_descriptor() -> TypeDescriptor {
+        complex(F::type_descriptor())
+    }
+}
+
+fn complex(part: TypeDescriptor) -> TypeDescriptor {
+    let size = part.size();
+    TypeDescriptor::Compound(CompoundType {
+        fields: vec![CompoundField::new("r", part.clone(), 0, 0), CompoundField::new("i", part, size, 1)],
+        size: 2 * size,
+    })
+}
+
+/// The type that elements of a dtype have in a file.
+///
+/// # Errors
+/// If the dtype cannot be written.
+pub(super) fn file_type(dtype: DType) -> Result<TypeDescriptor, Problem> {
+    Ok(match dtype {
+        DType::Bool => TypeDescriptor::Boolean,
+        DType::I8 => TypeDescriptor::Integer(IntSize::U1),
+        DType::I16 => TypeDescriptor::Integer(IntSize::U2),
+        DType::I32 => TypeDescriptor::Integer(IntSize::U4),
+        DType::I64 => TypeDescriptor::Integer(IntSize::U8),
+        DType::U8 => TypeDescriptor::Unsigned(IntSize::U1),
+        DType::U16 => TypeDescriptor::Unsigned(IntSize::U2),
+        DType::U32 => TypeDescriptor::Unsigned(IntSize::U4),
+        DType::U64 => TypeDescriptor::Unsigned(IntSize::U8),
+        DType::F32 => TypeDescriptor::Float(FloatSize::U4),
+        DType::F64 => TypeDescriptor::Float(FloatSize::U8),
+        DType::C64 => complex(TypeDescriptor::Float(FloatSize::U4)),
+        DType::C128 => complex(TypeDescriptor::Float(FloatSize::U8)),
+        other => {
+            let help = "bool and numbers can; view dates as int64".into();
+            return Err(Problem::Unsupported {
+                what: format!("dtype {other}"),
+                done: "written to HDF5",
+                help,
+            });
+        }
+    })
+}
+
+/// Writes a dense block to a region of step 1 of a dataset of the same dtype.
+pub(super) fn write_block(dataset: &Dataset, region: &Region, block: &Block) -> hdf5::Result<()> {
+    let selection = || {
+        let axes = region.axes().iter();
+        let slices: Vec<SliceOrIndex> = axes
+            .map(|axis| SliceOrIndex::SliceCount { start: axis.start, step: 1, count: axis.len, block: 1 })
+            .collect();
+        Selection::from(Hyperslab::from(slices))
+    };
+    macro_rules! write {
+        ($view:expr) => {
+            if region.ndim() == 0 { dataset.write($view) } else { dataset.write_slice($view, selection()) }
+        };
+    }
+    macro_rules! view {
+        ($t:ty) => {
+            block.view::<$t>().ok_or("a dense block has no negative strides")?
+        };
+    }
+    match block.dtype() {
+        DType::Bool => write!(&view!(Bool8).map(|value| value.get())),
+        DType::I8 => write!(view!(i8)),
+        DType::I16 => write!(view!(i16)),
+        DType::I32 => write!(view!(i32)),
+        DType::I64 => write!(view!(i64)),
+        DType::U8 => write!(view!(u8)),
+        DType::U16 => write!(view!(u16)),
+        DType::U32 => write!(view!(u32)),
+        DType::U64 => write!(view!(u64)),
+        DType::F32 => write!(view!(f32)),
+        DType::F64 => write!(view!(f64)),
+        DType::C64 => write!(&view!(Complex<f32>).map(|value| Parts { re: value.re, im: value.im })),
+        DType::C128 => write!(&view!(Complex<f64>).map(|value| Parts { re: value.re, im: value.im })),
+        other => Err(format!("dtype {other} cannot be written").into()),
+    }
+}

@@ -1,0 +1,113 @@
+//! The same bits whatever the chunks, the memory, the threads, the scheduler, the grids: of sums that are not exact, of
+//! moments, of random numbers.
+
+use brickwork::random::default_rng;
+use brickwork::{Array, Axes, Result, greater};
+use brickwork_core::Block;
+use brickwork_testkit::{
+    Inputs, assert_array_eq_in, assert_same_everywhere, configurations, noise, some_configurations,
+    strategies,
+};
+use ndarray::ArrayD;
+use proptest::prelude::*;
+
+/// Asserts that an expression of one input has the same bits for every arrangement of the input, in every
+/// configuration.
+fn check(values: &ArrayD<f64>, build: impl Fn(&Array) -> Result<Array>) {
+    let plain = build(&Inputs::Memory.array(values)).unwrap();
+    let expected = assert_same_everywhere(&plain, &configurations());
+    for inputs in [Inputs::MemoryInChunks(3), Inputs::Chunks(4), Inputs::Chunks(5), Inputs::Elements(7)] {
+        let array = build(&inputs.array(values)).unwrap();
+        assert_array_eq_in(&array, &expected, &some_configurations(5, 9));
+    }
+}
+
+#[test]
+fn folds_whose_order_shows() {
+    // Longer than a few leaves of 1024 and of 16.
+    for (shape, axes) in [
+        (&[5000usize][..], &[0usize][..]),
+        (&[3, 2500], &[1]),
+        (&[75, 40], &[0]),
+        (&[40, 75], &[0, 1]),
+        (&[20, 9, 30], &[0, 2]),
+        (&[20, 30, 9], &[1]),
+    ] {
+        let values = noise(shape, 1);
+        let over = || Axes::of(axes.iter().copied());
+        check(&values, |x| x.sum(over()));
+        check(&values, |x| x.std(over()));
+        check(&values, |x| (x * 1.1 + 0.3).mean(over()));
+    }
+}
+
+#[test]
+fn folds_of_what_was_moved() {
+    let values = noise(&[60, 70], 2);
+    check(&values, |x| x.transpose(None)?.sum(0));
+    check(&values, |x| x.slice(brickwork::s![..;-2, 3..])?.mean(1));
+    check(&values, |x| x.reshape(&[-1])?.sum(()));
+    check(&values, |x| x.cumsum(Some(0), None)?.cumsum(Some(1), None));
+    check(&values, |x| x.matmul(&x.transpose(None)?));
+}
+
+#[test]
+fn folds_that_are_used_again() {
+    let values = noise(&[50, 60], 3);
+    check(&values, |x| Ok((x - x.mean(0)?) / x.std(0)?));
+    check(&values, |x| Ok((x - x.mean(Axes::of([1]).keepdims())?) / x.std(())?));
+    check(&values, |x| x.select(&greater(x, 0.1)?)?.mean(()));
+    check(&values, |x| Ok(x.select(&greater(x, 0.1)?)? * 3.3));
+}
+
+#[test]
+fn random_numbers_depend_on_seed_and_place_alone() {
+    let values = |chunks: [usize; 2], transposed: bool| {
+        let mut rng = default_rng(Some(7));
+        let uniform = rng.random(&[90, 70], chunks).unwrap();
+        let normal = rng.normal(10.0, 0.1, &[90, 70], chunks).unwrap();
+        let exponential = rng.exponential(2.0, &[90, 70], chunks).unwrap();
+        let whole = rng.integers(-5, 100, &[90, 70], chunks).unwrap();
+        let sum = &uniform + normal + exponential + whole;
+        if transposed { sum.transpose(None).unwrap().transpose(None).unwrap() } else { sum }
+    };
+    let expected = assert_same_everywhere(&values([90, 70], false), &configurations());
+    for chunks in [[1, 70], [13, 7], [90, 1]] {
+        assert_array_eq_in(&values(chunks, true), &expected, &some_configurations(3, chunks[0] as u64));
+    }
+    let part = values([10, 10], false).slice(brickwork::s![5..;3, ..;-4]).unwrap();
+    let axes =
+        vec![brickwork_core::AxisRange::stepped(5, 29, 3), brickwork_core::AxisRange::stepped(69, 18, -4)];
+    let expected: Block = expected.slice(&brickwork::Region::new(axes));
+    assert_array_eq_in(&part, &expected, &some_configurations(5, 1));
+}
+
+#[test]
+fn two_calls_draw_different_numbers() {
+    let mut rng = default_rng(Some(7));
+    let difference = rng.random(&[1000], 100).unwrap() - rng.random(&[1000], 100).unwrap();
+    let equal = assert_same_everywhere(
+        &brickwork::equal(difference, 0.0).unwrap().sum(()).unwrap(),
+        &configurations(),
+    );
+    assert_eq!(equal.item::<i64>(), 0);
+}
+
+proptest! {
+    #![proptest_config(strategies::config(24))]
+
+    #[test]
+    fn any_grid_gives_the_same_bits(rows in 1usize..80, columns in 1usize..80, cell in 1usize..3000, patch in 1usize..3000, tile in 1usize..300, choice: u64) {
+        let values = noise(&[rows, columns], choice);
+        let build = |x: &Array| -> Result<Array> { (x - x.mean(0)?).std(1)?.sum(()) };
+        let plain = build(&Inputs::Memory.array(&values)).unwrap();
+        let expected = assert_same_everywhere(&plain, &some_configurations(1, choice));
+        let forced = brickwork::Threads::new(2).forced(|options| {
+            options.forced_cell = Some(cell);
+            options.forced_patch = Some(patch);
+            options.forced_tile = Some(tile);
+        });
+        let configuration = brickwork_testkit::Configuration::new("a grid of chance", forced);
+        assert_array_eq_in(&build(&Inputs::Chunks(choice).array(&values)).unwrap(), &expected, &[configuration]);
+    }
+}

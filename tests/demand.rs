@@ -1,0 +1,215 @@
+//! Nothing outside the demand is read, shared work is done once, and the plan says beforehand what it will be.
+
+use std::sync::Arc;
+
+use brickwork::{Array, Scheduler, Synchronous, Threads, compute_all, greater, s};
+use brickwork_core::Block;
+use brickwork_core::eval::Counts;
+use brickwork_core::plan::Request;
+use brickwork_sched::{Compute, explain, store};
+use brickwork_testkit::{CountingSource, MemorySink, ReadLog, RefusingScheduler, noise, strategies};
+use proptest::prelude::*;
+
+fn by_chunk(shape: &[usize], chunk: usize) -> (Array, Arc<ReadLog>) {
+    let source = CountingSource::new(Block::from_ndarray(noise(shape, 1).view()), chunk).unwrap();
+    (source.array().unwrap(), source.log())
+}
+
+fn by_element(shape: &[usize]) -> (Array, Arc<ReadLog>) {
+    let source = CountingSource::new(Block::from_ndarray(noise(shape, 1).view()), 10).unwrap().by_element();
+    (source.array().unwrap(), source.log())
+}
+
+/// Runs a computation and returns what was counted.
+fn counts(arrays: &[Array], scheduler: &dyn Scheduler) -> Counts {
+    let requests: Vec<Request> =
+        arrays.iter().map(|array| Request::Collect(brickwork::Lazy::value(array).clone())).collect();
+    scheduler.run(&requests).unwrap().counts
+}
+
+#[test]
+fn slice_of_a_mean_reads_only_its_columns() {
+    let (x, log) = by_element(&[40, 300]);
+    let some = x.mean(0).unwrap().slice(s![..;100]).unwrap();
+    some.compute_with(&Threads::new(2)).unwrap();
+    assert_eq!(log.elements(), 40 * 3);
+    let times = log.times_read();
+    assert!((0..times.len()).all(|at| times[at] == usize::from(at % 300 % 100 == 0)));
+
+    let (x, log) = by_chunk(&[40, 300], 10);
+    let some = x.mean(0).unwrap().slice(s![..;100]).unwrap();
+    some.compute_with(&Threads::new(2)).unwrap();
+    assert_eq!(log.granules(), 4 * 3, "the chunks of three columns, each once");
+}
+
+#[test]
+fn generators_make_only_what_is_asked_for() {
+    let x = brickwork::random::default_rng(Some(1)).normal(10.0, 0.1, &[200, 200], [10, 10]).unwrap();
+    let some = x.mean(0).unwrap().slice(s![..;100]).unwrap();
+    assert_eq!(counts(&[some], &Synchronous::new()).elements_generated, 200 * 2);
+}
+
+#[test]
+fn two_means_of_one_array_read_it_once() {
+    let (x, log) = by_chunk(&[60, 70], 7);
+    for scheduler in [&Synchronous::new() as &dyn Scheduler, &Threads::new(2)] {
+        log.reset();
+        compute_all(&[x.mean(0).unwrap(), x.mean(1).unwrap()], scheduler).unwrap();
+        assert_eq!(log.granules(), 9 * 10);
+        assert!(log.times_read().iter().all(|&times| times == 1));
+    }
+}
+
+#[test]
+fn several_results_of_one_array_read_it_once() {
+    let (x, log) = by_chunk(&[60, 70], 10);
+    let results = [x.sum(()).unwrap(), x.mean(0).unwrap(), x.std(1).unwrap(), (&x + 1.0).max(()).unwrap()];
+    compute_all(&results, &Synchronous::new()).unwrap();
+    assert!(log.times_read().iter().all(|&times| times == 1), "{:?}", log);
+}
+
+#[test]
+fn the_mean_of_selected_elements_is_one_pass() {
+    let (x, log) = by_chunk(&[50, 40], 9);
+    let selected = x.select(&greater(&x, 0.0).unwrap()).unwrap();
+    selected.mean(()).unwrap().compute_with(&Threads::new(2)).unwrap();
+    assert_eq!(log.elements(), 50 * 40);
+    log.reset();
+    (selected * 2.0).sum(()).unwrap().compute_with(&Synchronous::new()).unwrap();
+    assert_eq!(log.elements(), 50 * 40);
+}
+
+#[test]
+fn a_standardised_strip_is_read_once() {
+    let (x, log) = by_chunk(&[50, 40], 10);
+    let y = (&x - x.mean(0).unwrap()) / x.std(0).unwrap();
+    y.compute_with(&Synchronous::new().memory(64 << 20)).unwrap();
+    assert_eq!(log.granules(), 5 * 4);
+}
+
+#[test]
+fn thirty_differences_take_about_thirty_kernels_a_patch() {
+    let x = Array::from_ndarray(noise(&[4000], 1).view()).unwrap();
+    let mut y = &x * 1.5;
+    for _ in 0..30 {
+        y = y.slice(s![1..]).unwrap() - y.slice(s![..-1]).unwrap();
+    }
+    for fuse in [true, false] {
+        let scheduler = Synchronous::new().forced(|options| {
+            options.fuse = fuse;
+            options.forced_patch = Some(1000);
+            options.forced_cell = Some(4000);
+        });
+        let counted = counts(&[y.clone()], &scheduler);
+        let patches = 4;
+        assert!(counted.kernels <= patches * 3 * 32, "{} kernels, fuse {fuse}", counted.kernels);
+        // Every patch of 1000 is computed with 30 more for the first difference, 29 for the second, …
+        assert!(counted.elements_computed <= 32 * (4000 + 30 * patches), "{counted:?}");
+    }
+}
+
+#[test]
+fn a_damaged_chunk_outside_the_demand_does_no_harm() {
+    let source =
+        CountingSource::new(Block::from_ndarray(noise(&[20, 20], 1).view()), 5).unwrap().fail_at(&[12, 12]);
+    let x = source.array().unwrap();
+    let beside = x.slice(s![..10, ..]).unwrap();
+    let around = brickwork::assemble::concatenate(&[beside, x.slice(s![15.., ..]).unwrap()], 0).unwrap();
+    around.transpose(None).unwrap().sum(0).unwrap().compute_with(&Threads::new(2)).unwrap();
+    x.take(vec![0, 19, 19, 3], 1).unwrap().compute_with(&Threads::new(2)).unwrap();
+    assert!(x.compute_with(&Synchronous::new()).is_err());
+}
+
+#[test]
+fn a_gather_reads_only_the_chunks_of_its_indices() {
+    let (x, log) = by_chunk(&[100, 30], 10);
+    x.take(vec![95, 3, 4, 3, -100], 0).unwrap().compute_with(&Synchronous::new()).unwrap();
+    assert_eq!(log.granules(), 2 * 3);
+    log.reset();
+    let lazy = Array::from_vec(vec![51i64, 58, 50], &[3]).unwrap();
+    x.take(&lazy, 0).unwrap().compute_with(&Synchronous::new()).unwrap();
+    assert_eq!(log.granules(), 3);
+    log.reset();
+    x.diagonal(0, [0, 1]).unwrap().compute_with(&Synchronous::new()).unwrap();
+    assert_eq!(log.granules(), 3);
+}
+
+#[test]
+fn building_and_planning_read_nothing() {
+    let (x, log) = by_chunk(&[30, 30], 5);
+    let selected = x.select(&greater(&x, 0.0).unwrap()).unwrap();
+    let arrays = [
+        (&x + x.transpose(None).unwrap()).sum(0).unwrap(),
+        x.cumsum(Some(0), None).unwrap(),
+        selected.clone(),
+        selected.slice(s![3..5]).unwrap(),
+        x.std(()).unwrap(),
+        x.topk(3, 0).unwrap(),
+        x.matmul(&x).unwrap(),
+    ];
+    let refusing = RefusingScheduler::new();
+    for array in &arrays {
+        let plan = explain(std::slice::from_ref(array), &refusing).unwrap();
+        assert!(plan.explain().contains("stage 0"), "{plan:?}");
+        let error = array.compute_with(&refusing).unwrap_err();
+        assert!(RefusingScheduler::is_refusal(&error), "{array:?}: {error}");
+        let sink = Arc::new(MemorySink::new());
+        assert!(store(array, sink.clone(), &refusing).is_err());
+        assert!(sink.published().is_none());
+    }
+    assert_eq!((log.elements(), log.granules()), (0, 0));
+}
+
+/// The figures of the plan against the counters of the run.
+fn check_figures(array: &Array, scheduler: &dyn Scheduler) {
+    let plan = explain(std::slice::from_ref(array), scheduler).unwrap();
+    if plan.late.is_some() {
+        return;
+    }
+    let counted = counts(std::slice::from_ref(array), scheduler);
+    let read: usize = plan.stages.iter().map(|stage| stage.figures.bytes_read).sum();
+    let generated: usize = plan.stages.iter().map(|stage| stage.figures.elements_generated).sum();
+    if plan.stages.iter().any(|stage| stage.figures.at_least) {
+        assert!(
+            counted.bytes_read >= read as u64,
+            "{array:?}: {} of {read} read\n{plan:?}",
+            counted.bytes_read
+        );
+    } else {
+        assert_eq!(counted.bytes_read, read as u64, "{array:?}: bytes read\n{plan:?}");
+        assert_eq!(counted.elements_generated, generated as u64, "{array:?}: elements generated\n{plan:?}");
+    }
+}
+
+proptest! {
+    #![proptest_config(strategies::config(32))]
+
+    #[test]
+    fn figures_of_the_plan_are_those_of_the_run(
+        (shape, items) in strategies::shape_and_items(3), chunk in 1usize..6, cell in 1usize..200, which in 0usize..6, elements: bool,
+    ) {
+        let source = CountingSource::new(Block::from_ndarray(noise(&shape, 1).view()), chunk).unwrap();
+        let source = if elements { source.by_element() } else { source };
+        let x = source.array().unwrap();
+        let y = x.slice(&items).unwrap();
+        let array = match which {
+            0 => y,
+            1 => y.sum(()).unwrap(),
+            2 if y.ndim() > 0 => y.mean(0).unwrap(),
+            3 => &y * 2.0 + 1.0,
+            4 if y.ndim() > 0 => y.cumsum(Some(0), None).unwrap(),
+            _ => brickwork::random::default_rng(Some(1)).random(&shape, chunk).unwrap().slice(&items).unwrap().sum(()).unwrap(),
+        };
+        check_figures(&array, &Synchronous::new());
+        check_figures(&array, &Synchronous::new().forced(|options| options.forced_cell = Some(cell)));
+    }
+
+    #[test]
+    fn a_slice_reads_its_elements_once_each((shape, items) in strategies::shape_and_items(3), cell in 1usize..50) {
+        let (x, log) = by_element(&shape);
+        let y = x.slice(&items).unwrap();
+        (&y + 1.0).compute_with(&Threads::new(2).forced(|options| options.forced_cell = Some(cell))).unwrap();
+        prop_assert_eq!(log.elements(), y.size());
+        prop_assert!(log.times_read().iter().all(|&times| times <= 1));
+    }
+}
