@@ -14,7 +14,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let requests: Vec<Request> =
         results.iter().map(|result| Request::Collect(result.value().clone())).collect();
     let outcome = Threads::default().run(&requests)?;
-    println!("{} bytes read, the file has {}", outcome.counts.elements_read * 8, std::fs::metadata(&file)?.len());
+    println!(
+        "{} bytes read, the file has {}",
+        outcome.counts.elements_read * 8,
+        std::fs::metadata(&file)?.len()
+    );
     assert_eq!(outcome.counts.elements_read, 800_000);
     std::fs::remove_dir_all(&folder)?;
     Ok(())

@@ -31,7 +31,8 @@ fn matching(pattern: &str) -> Result<Vec<String>> {
         Some((path, inner)) => (path, format!("#{inner}")),
         None => (pattern, String::new()),
     };
-    let paths = glob::glob(path).map_err(|error| Error::argument("open_many", format!("{pattern}: {error}")))?;
+    let paths =
+        glob::glob(path).map_err(|error| Error::argument("open_many", format!("{pattern}: {error}")))?;
     let mut found = Vec::new();
     for path in paths {
         let path = path.map_err(|error| Error::io(pattern, "a folder cannot be listed", error))?;
@@ -39,7 +40,8 @@ fn matching(pattern: &str) -> Result<Vec<String>> {
     }
     found.sort();
     if found.is_empty() {
-        let reason = format!("no file matches {path}; a pattern is a path with * and ?, and # before the dataset");
+        let reason =
+            format!("no file matches {path}; a pattern is a path with * and ?, and # before the dataset");
         return Err(Error::invalid_data(pattern, reason));
     }
     Ok(found)

@@ -19,12 +19,13 @@
 mod files;
 
 pub use brickwork_core::{
-    Block, ChunkGrid, ChunkSpec, Complex, DType, Error, Lazy, Meta, Operation, Region, Result, Scalar, Sink, Source,
-    TimeUnit, Weak, parse_bytes,
+    Block, ChunkGrid, ChunkSpec, Complex, DType, Error, Lazy, Meta, Operation, Region, Result, Scalar, Sink,
+    Source, TimeUnit, Weak, parse_bytes,
 };
 pub use brickwork_ops::*;
 pub use brickwork_sched::{
-    CancelToken, Compute, Event, Observer, Outcome, Scheduler, Synchronous, Threads, compute_all, explain, store_all,
+    CancelToken, Compute, Event, Observer, Outcome, Scheduler, Synchronous, Threads, compute_all, explain,
+    store_all,
 };
 pub use files::{Persist, create, open, open_many, store, store_with};
 

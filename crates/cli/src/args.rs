@@ -211,7 +211,18 @@ mod tests {
 
     #[test]
     fn options_may_stand_anywhere() {
-        let cli = Cli::try_parse_from(["brickwork", "eval", "x", "--memory", "1GB", "x=a.npy", "-o", "b.npy", "-o", "c.npy"]);
+        let cli = Cli::try_parse_from([
+            "brickwork",
+            "eval",
+            "x",
+            "--memory",
+            "1GB",
+            "x=a.npy",
+            "-o",
+            "b.npy",
+            "-o",
+            "c.npy",
+        ]);
         let Command::Eval(args) = cli.unwrap().command else { panic!("another command") };
         assert_eq!(args.program.words, ["x", "x=a.npy"]);
         assert_eq!(args.program.output, ["b.npy", "c.npy"]);

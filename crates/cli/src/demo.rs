@@ -99,9 +99,8 @@ fn write(
     let mut interpreter = Interpreter::new(numbers.collect::<HashMap<_, _>>(), Some(seed));
     let value = interpreter.run(&parsed(source)?).map_err(|fault| Failure::Other(fault.message))?;
     let array = to_array(&value).map_err(|fault| Failure::Other(fault.message))?;
-    let path = file.to_str().ok_or_else(|| {
-        Failure::Other(format!("the name {} is not Unicode", file.display()))
-    })?;
+    let path =
+        file.to_str().ok_or_else(|| Failure::Other(format!("the name {} is not Unicode", file.display())))?;
     if path.contains('#') {
         return Err(Failure::usage(format!("{path}: the path of a dataset cannot hold '#'")));
     }

@@ -64,7 +64,8 @@ fn run(requests: &[Request], scheduler: &dyn Scheduler, analyze: bool) -> Comman
 /// What a run took, a line for each figure.
 fn analysis(outcome: &Outcome, elapsed: Duration) -> String {
     let counts = &outcome.counts;
-    let bytes = |count: u64| format!("{} ({count})", format_bytes(usize::try_from(count).unwrap_or(usize::MAX)));
+    let bytes =
+        |count: u64| format!("{} ({count})", format_bytes(usize::try_from(count).unwrap_or(usize::MAX)));
     let mut lines = vec![
         ("seconds", format!("{:.3}", elapsed.as_secs_f64())),
         ("granules read", counts.granules_read.to_string()),
@@ -80,11 +81,17 @@ fn analysis(outcome: &Outcome, elapsed: Duration) -> String {
         lines.push(("peak resident memory", bytes(resident as u64)));
     }
     let width = lines.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
-    let lines: Vec<String> = lines.into_iter().map(|(name, value)| format!("{name:width$}  {value}")).collect();
+    let lines: Vec<String> =
+        lines.into_iter().map(|(name, value)| format!("{name:width$}  {value}")).collect();
     format!("measured\n{}", lines.join("\n"))
 }
 
-fn print_results(results: &[Value], shown: &[Option<Shown>], blocks: Vec<Block>, format: OutputFormat) -> CommandResult {
+fn print_results(
+    results: &[Value],
+    shown: &[Option<Shown>],
+    blocks: Vec<Block>,
+    format: OutputFormat,
+) -> CommandResult {
     let mut blocks = blocks.into_iter();
     for (result, shown) in results.iter().zip(shown) {
         let text = match (shown, format) {
@@ -97,7 +104,9 @@ fn print_results(results: &[Value], shown: &[Option<Shown>], blocks: Vec<Block>,
                 Value::Text(text) => text.to_string(),
                 Value::Function(_) | Value::Method(..) => {
                     let what = result.describe();
-                    return Err(Failure::usage(format!("the result is {what}\nhelp: call it: add parentheses")));
+                    return Err(Failure::usage(format!(
+                        "the result is {what}\nhelp: call it: add parentheses"
+                    )));
                 }
                 other => other.to_string(),
             },

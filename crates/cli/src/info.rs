@@ -48,13 +48,17 @@ fn text(description: &Description) -> String {
     lines.extend(description.nbytes.map(|bytes| ("bytes", exact(bytes))));
     let stored = description.stored_bytes.and_then(|bytes| usize::try_from(bytes).ok());
     lines.extend(stored.map(|bytes| ("stored", exact(bytes))));
-    let mut text = lines.iter().map(|(name, value)| format!("{name:8}{value}")).collect::<Vec<_>>().join("\n");
+    let mut text =
+        lines.iter().map(|(name, value)| format!("{name:8}{value}")).collect::<Vec<_>>().join("\n");
     let mut section = |name: &str, rows: Vec<String>| {
         if !rows.is_empty() {
             text.push_str(&format!("\n{name}\n  {}", rows.join("\n  ")));
         }
     };
-    section("attributes", description.attributes.iter().map(|(name, value)| format!("{name}: {value}")).collect());
+    section(
+        "attributes",
+        description.attributes.iter().map(|(name, value)| format!("{name}: {value}")).collect(),
+    );
     section("holds", description.children.clone());
     text
 }

@@ -68,20 +68,22 @@ fn expand(uri: &str) -> CommandResult<Option<Vec<String>>> {
         Some((place, inner)) => (place, format!("#{inner}")),
         None => (uri, String::new()),
     };
-    let prefix_length = ["npy:", "zarr:", "hdf5:"].into_iter().find(|prefix| place.starts_with(prefix)).map_or(0, str::len);
+    let prefix_length =
+        ["npy:", "zarr:", "hdf5:"].into_iter().find(|prefix| place.starts_with(prefix)).map_or(0, str::len);
     let (prefix, place) = place.split_at(prefix_length);
     let path = place.strip_prefix("file://").unwrap_or(place);
     let is_remote = path.contains("://");
     if is_remote || !path.contains(['*', '?', '[']) || Path::new(path).exists() {
         return Ok(None);
     }
-    let paths = glob::glob(path).map_err(|error| Failure::usage(format!("{uri}: the pattern is malformed: {error}")))?;
+    let paths = glob::glob(path)
+        .map_err(|error| Failure::usage(format!("{uri}: the pattern is malformed: {error}")))?;
     let mut uris = Vec::new();
     for entry in paths {
         let found = entry.map_err(|error| Failure::Other(format!("{uri}: {error}")))?;
-        let found = found.to_str().ok_or_else(|| {
-            Failure::Other(format!("{uri}: the name {} is not Unicode", found.display()))
-        })?;
+        let found = found
+            .to_str()
+            .ok_or_else(|| Failure::Other(format!("{uri}: the name {} is not Unicode", found.display())))?;
         uris.push(format!("{prefix}{found}{inner}"));
     }
     uris.sort();

@@ -89,12 +89,16 @@ fn elements(block: &Block) -> Vec<Json> {
         DType::U64 => all!(u64),
         DType::F32 => block.to_vec::<f32>().into_iter().map(single).collect(),
         DType::F64 => block.to_vec::<f64>().into_iter().map(float).collect(),
-        DType::C64 => {
-            block.to_vec::<Complex<f32>>().into_iter().map(|value| json!([single(value.re), single(value.im)])).collect()
-        }
-        DType::C128 => {
-            block.to_vec::<Complex<f64>>().into_iter().map(|value| json!([float(value.re), float(value.im)])).collect()
-        }
+        DType::C64 => block
+            .to_vec::<Complex<f32>>()
+            .into_iter()
+            .map(|value| json!([single(value.re), single(value.im)]))
+            .collect(),
+        DType::C128 => block
+            .to_vec::<Complex<f64>>()
+            .into_iter()
+            .map(|value| json!([float(value.re), float(value.im)]))
+            .collect(),
         // Refused before anything is computed.
         _ => Vec::new(),
     }

@@ -65,7 +65,9 @@ impl Progress {
             }
             None => {
                 let tasks: Vec<usize> = stages.iter().map(|stage| stage.0).collect();
-                note(&json!({"event": "plan_started", "stages": tasks, "tasks": plan.num_tasks()}).to_string());
+                note(
+                    &json!({"event": "plan_started", "stages": tasks, "tasks": plan.num_tasks()}).to_string(),
+                );
             }
         }
         *self.stages.lock().unwrap_or_else(PoisonError::into_inner) = stages;

@@ -12,7 +12,6 @@ use brickwork_sched::{CancelToken, Observer, Scheduler, Synchronous, Threads};
 use crate::args::{ProgramArgs, SchedulerName};
 use crate::inputs::{bind, split_binding};
 use crate::interpreter::{Interpreter, Value, to_array, to_chunks};
-use crate::language::NodeKind;
 use crate::report::{CommandResult, Failure, note, parsed};
 
 /// An expression that has been interpreted, and nothing computed yet.
@@ -42,7 +41,7 @@ impl Session {
         let mut interpreter = Interpreter::new(variables, args.seed);
         let fault = |fault| Failure::fault(&source, &fault);
         let value = interpreter.run(&program).map_err(fault)?;
-        let is_tuple = matches!(program[program.last().kind.value()].kind, NodeKind::Tuple(_));
+        let is_tuple = program.results() != [program.last().kind.value()];
         if let Some(seed) = interpreter.drawn_seed().filter(|_| args.seed.is_none()) {
             note(&format!("random numbers are drawn from seed {seed}; --seed {seed} gives the same again"));
         }
@@ -80,9 +79,12 @@ impl Session {
             if args.output[..place].contains(uri) {
                 return Err(Failure::usage(format!("two results go to the same output {uri}")));
             }
-            let array = to_array(value).map_err(|fault| Failure::usage(format!("{uri}: {}", fault.message)))?;
+            let array =
+                to_array(value).map_err(|fault| Failure::usage(format!("{uri}: {}", fault.message)))?;
             if let Some(chunks) = &self.output_chunks {
-                chunks.resolve(array.shape(), array.dtype()).map_err(|error| Failure::usage(error.to_string()))?;
+                chunks
+                    .resolve(array.shape(), array.dtype())
+                    .map_err(|error| Failure::usage(error.to_string()))?;
             }
             let options = SinkOptions {
                 overwrite: args.overwrite,
@@ -148,7 +150,8 @@ fn split_chunks(options: &[String]) -> CommandResult<(Option<String>, HashMap<St
 /// # Errors
 /// If it is none of these.
 pub fn chunks_value(text: &str) -> CommandResult<Value> {
-    let is_size = text.starts_with(|c: char| c.is_ascii_digit()) && text.ends_with(|c: char| c.is_alphabetic());
+    let is_size =
+        text.starts_with(|c: char| c.is_ascii_digit()) && text.ends_with(|c: char| c.is_alphabetic());
     if text == "auto" || is_size {
         return Ok(Value::text(text));
     }
@@ -170,7 +173,9 @@ pub fn scheduler(
         Some(text) => Some(parse_bytes(text).map_err(|error| Failure::usage(format!("--memory: {error}")))?),
     };
     if args.scheduler == SchedulerName::Synchronous && args.threads.is_some_and(|threads| threads > 1) {
-        return Err(Failure::usage("the synchronous scheduler runs one task at a time\nhelp: leave out --threads"));
+        return Err(Failure::usage(
+            "the synchronous scheduler runs one task at a time\nhelp: leave out --threads",
+        ));
     }
     let threads = args.threads.map_or_else(brickwork_sched::default_threads, usize::from);
     macro_rules! configured {

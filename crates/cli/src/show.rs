@@ -29,7 +29,9 @@ impl Shown {
     pub fn new(array: &Array, whole: bool) -> CommandResult<Shown> {
         if !array.dtype().is_numeric() {
             let dtype = array.dtype();
-            return Err(Failure::usage(format!("arrays of dtype {dtype} are not printed\nhelp: store them with -o")));
+            return Err(Failure::usage(format!(
+                "arrays of dtype {dtype} are not printed\nhelp: store them with -o"
+            )));
         }
         let shape = array.shape();
         let full = || vec![(array.clone(), Region::full(shape))];
@@ -60,7 +62,8 @@ impl Shown {
                 .into_iter()
                 .flat_map(|(items, ranges)| {
                     runs.iter().map(move |&(start, stop, to)| {
-                        let item = Index::Range { start: Some(start as isize), stop: Some(stop as isize), step: 1 };
+                        let item =
+                            Index::Range { start: Some(start as isize), stop: Some(stop as isize), step: 1 };
                         let range = AxisRange::new(to, stop - start);
                         ([items.as_slice(), &[item]].concat(), [ranges.as_slice(), &[range]].concat())
                     })

@@ -78,7 +78,16 @@ mod npy {
         assert_eq!(values("npy/scalar.npy"), ("float64".into(), vec![], vec![7.5]));
         assert_eq!(values("npy/empty.npy"), ("uint16".into(), vec![0, 4], vec![]));
         assert_eq!(values("npy/dates.npy").0, "datetime64[s]");
-        assert_eq!(values("npy/dates.npy").2, [1_577_836_800.0, i64::MIN as f64]);
+        let dates = crate::test_support::read_all(&fixture("npy/dates.npy"));
+        let counts: Vec<i64> = dates
+            .as_bytes()
+            .unwrap()
+            .as_chunks::<8>()
+            .0
+            .iter()
+            .map(|&bytes| i64::from_ne_bytes(bytes))
+            .collect();
+        assert_eq!(counts, [1_577_836_800, i64::MIN]);
         let source = crate::open(&fixture("npy/texts.npy")).unwrap();
         let texts = read(&*source, &Region::full(&[2])).unwrap();
         assert_eq!(texts.as_bytes(), Some(b"ab\0c\0\0".as_slice()));
@@ -149,8 +158,9 @@ mod zarr {
         let granules = source.plan_read(&Region::full(&[7, 10])).unwrap();
         let encoded: Vec<bool> = granules.iter().map(|granule| granule.encoded_bytes > 0).collect();
         assert_eq!(encoded, [true, false, false, false]);
-        assert_eq!(granules[3].key, Some(3));
-        assert_eq!(granules[3].decoded_bytes, 3 * 4 * 4);
+        assert_eq!((granules[0].key, granules[0].decoded_bytes), (Some(0), 4 * 6 * 4));
+        let one = source.plan_read(&Region::new(vec![AxisRange::at(6), AxisRange::at(9)])).unwrap();
+        assert_eq!((one[0].key, one[0].decoded_bytes, one[0].encoded_bytes), (None, 4, 0));
     }
 
     #[test]
@@ -168,7 +178,7 @@ mod zarr {
         let description = crate::describe(&fixture("zarr/default.zarr")).unwrap();
         assert_eq!(description.chunks, Some(vec![4, 6]));
         assert_eq!(description.codecs, ["bytes", "zstd(0)"]);
-        assert_eq!(description.attributes, [("levels".into(), "[1,2]".into()), ("units".into(), "K".into())]);
+        assert_eq!(description.attributes, [("units".into(), "K".into()), ("levels".into(), "[1,2]".into())]);
         assert!(description.stored_bytes.unwrap() > 0);
         let description = crate::describe(&fixture("zarr/v2.zarr")).unwrap();
         assert_eq!(
@@ -208,13 +218,22 @@ mod hdf5 {
             for dataset in found {
                 let place = format!("hdf5/{name}#{dataset}");
                 match crate::open(&fixture(&place)) {
-                    Ok(_) => {
-                        values(&place);
+                    Ok(source) => {
+                        // One of them claims more elements than any memory holds; a corner of it is read.
+                        let shape = meta(&*source).shape;
+                        if meta(&*source).nbytes() > 1 << 26 {
+                            let corner =
+                                Region::new(shape.iter().map(|&len| AxisRange::at(len - 1)).collect());
+                            crate::test_support::read(&*source, &corner).unwrap();
+                        } else {
+                            values(&place);
+                        }
                         read += 1;
                     }
                     Err(error) => {
                         let text = error.to_string();
-                        assert!(text.contains("cannot be read") || text.contains("link"), "{text}");
+                        let named = ["cannot be read", "link", "not a dataset", "not an array"];
+                        assert!(named.iter().any(|words| text.contains(words)), "{text}");
                         refused += 1;
                     }
                 }

@@ -58,6 +58,8 @@ pub struct SinkOptions {
     pub codec: Option<String>,
     /// Attributes of the array: names and values, the values as JSON.
     pub attributes: Vec<(String, serde_json::Value)>,
+    /// A name for every axis, for Zarr; xarray opens no Zarr array without.
+    pub dimension_names: Option<Vec<String>>,
 }
 
 /// Makes a sink that writes an array to a URI. Touches nothing before [`Sink::create`].

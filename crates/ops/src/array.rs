@@ -170,7 +170,8 @@ pub fn broadcast_meta(op: &str, inputs: &[Meta], dtype: DType) -> Result<Meta> {
             let from_end = shape.len() - axis;
             let chunks = inputs.iter().filter(|input| input.ndim() >= from_end).find_map(|input| {
                 let chunks = &input.chunks.axes()[input.ndim() - from_end];
-                (chunks.len() == shape[axis] && (chunks.len() != 1 || input.size() > 0)).then(|| chunks.clone())
+                (chunks.len() == shape[axis] && (chunks.len() != 1 || input.size() > 0))
+                    .then(|| chunks.clone())
             });
             chunks.unwrap_or_else(|| AxisChunks::regular(shape[axis], shape[axis]))
         })
@@ -183,7 +184,11 @@ fn outputs(node: &Arc<Node>) -> impl Iterator<Item = Value> + '_ {
 }
 
 /// An elementwise operation on selected elements: once as it reads, and once on what was there before the selection.
-fn selected_elementwise(op: &Arc<dyn Operation>, inputs: &[&Array], values: Vec<Value>) -> Result<Vec<Array>> {
+fn selected_elementwise(
+    op: &Arc<dyn Operation>,
+    inputs: &[&Array],
+    values: Vec<Value>,
+) -> Result<Vec<Array>> {
     let Some(first) = inputs.iter().find_map(|input| input.selection()) else {
         return deferred(op.clone(), values);
     };
@@ -196,7 +201,8 @@ fn selected_elementwise(op: &Arc<dyn Operation>, inputs: &[&Array], values: Vec<
             return deferred(op.clone(), values);
         }
     }
-    let unknown = inputs.iter().find(|input| input.selection.is_some()).map(|input| input.meta().unknown.clone());
+    let unknown =
+        inputs.iter().find(|input| input.selection.is_some()).map(|input| input.meta().unknown.clone());
     let unknown = unknown.unwrap_or_default();
     let input_metas: Vec<Meta> = values.iter().map(|value| value.meta().clone()).collect();
     let metas = op.infer(&input_metas)?;
@@ -204,7 +210,9 @@ fn selected_elementwise(op: &Arc<dyn Operation>, inputs: &[&Array], values: Vec<
     let node = Node::with_metas(op.clone(), values, metas)?;
     let dense: Vec<Value> = inputs
         .iter()
-        .map(|input| input.selection().map_or_else(|| input.value.clone(), |selection| selection.dense.clone()))
+        .map(|input| {
+            input.selection().map_or_else(|| input.value.clone(), |selection| selection.dense.clone())
+        })
         .collect();
     let dense = Node::shared(op.clone(), dense)?;
     Ok(outputs(&node)

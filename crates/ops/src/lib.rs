@@ -20,10 +20,11 @@ pub mod prelude;
 
 pub use array::Array;
 pub use elementwise::{
-    TableEntry, add, arctan2, bitwise_and, bitwise_or, bitwise_xor, clip, copysign, divide, divmod, equal, fabs, float_power,
-    floor_divide, fmax, fmin, fmod, gcd, greater, greater_equal, heaviside, hypot, isclose, lcm, left_shift, less,
-    less_equal, logaddexp, logaddexp2, logical_and, logical_or, logical_xor, maximum, minimum, multiply, nextafter,
-    not_equal, power, remainder, right_shift, subtract, table, true_divide, where_,
+    TableEntry, add, arctan2, bitwise_and, bitwise_or, bitwise_xor, clip, copysign, divide, divmod, equal,
+    fabs, float_power, floor_divide, fmax, fmin, fmod, gcd, greater, greater_equal, heaviside, hypot,
+    isclose, lcm, left_shift, less, less_equal, logaddexp, logaddexp2, logical_and, logical_or, logical_xor,
+    maximum, minimum, multiply, nextafter, not_equal, power, remainder, right_shift, subtract, table,
+    true_divide, where_,
 };
 pub use index::Index;
 pub use reduce::Axes;

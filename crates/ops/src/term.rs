@@ -33,7 +33,9 @@ impl Term {
                         })?,
                     });
                 }
-                Term::Weak(value) if weak.is_none_or(|seen| seen.kind() < value.kind()) => weak = Some(*value),
+                Term::Weak(value) if weak.is_none_or(|seen| seen.kind() < value.kind()) => {
+                    weak = Some(*value)
+                }
                 Term::Weak(_) => {}
             }
         }
@@ -54,7 +56,10 @@ impl Term {
             Term::Array(array) => array.astype(dtype),
             Term::Weak(value) => {
                 let scalar = value.to_scalar(dtype).ok_or_else(|| {
-                    Error::argument(op, format!("the number {value} does not fit {dtype}; cast the array first"))
+                    Error::argument(
+                        op,
+                        format!("the number {value} does not fit {dtype}; cast the array first"),
+                    )
                 })?;
                 crate::constant::constant(&[], scalar)
             }

@@ -39,7 +39,9 @@ pub const ROWS: &[Row] = &[
     function("atleast_1d", "a", |call| built(call.array("a")?.atleast_1d())),
     function("atleast_2d", "a", |call| built(call.array("a")?.atleast_2d())),
     function("atleast_3d", "a", |call| built(call.array("a")?.atleast_3d())),
-    function("flip", "a, axis=None", |call| built(call.array("a")?.flip(call.optional_ints("axis")?.as_deref()))),
+    function("flip", "a, axis=None", |call| {
+        built(call.array("a")?.flip(call.optional_ints("axis")?.as_deref()))
+    }),
     function("flipud", "a", |call| built(call.array("a")?.flipud())),
     function("fliplr", "a", |call| built(call.array("a")?.fliplr())),
     function("rot90", "a, k=1, axes=None", |call| {
@@ -97,7 +99,8 @@ pub const ROWS: &[Row] = &[
     function("tile", "A, reps", |call| built(call.array("A")?.tile(&call.shape("reps")?))),
     // choosing
     method("take", "a, indices, axis=None", |call| {
-        let (value, span) = call.given("indices").ok_or_else(|| Fault::new("take needs the argument indices"))?;
+        let (value, span) =
+            call.given("indices").ok_or_else(|| Fault::new("take needs the argument indices"))?;
         let indices = index_array(value).map_err(|fault| fault.at(*span))?;
         built(call.array("a")?.take(indices, call.optional_int("axis")?))
     }),
@@ -136,9 +139,7 @@ pub const ROWS: &[Row] = &[
     function("matmul", "x1, x2", |call| built(call.array("x1")?.matmul(&call.array("x2")?))),
     method("dot", "a, b", |call| built(call.array("a")?.dot(&call.array("b")?))),
     function("outer", "a, b", |call| built(call.array("a")?.ravel()?.outer(&call.array("b")?.ravel()?))),
-    function("vdot", "a, b", |call| {
-        built(call.array("a")?.conj()?.ravel()?.dot(&call.array("b")?.ravel()?))
-    }),
+    function("vdot", "a, b", |call| built(call.array("a")?.conj()?.ravel()?.dot(&call.array("b")?.ravel()?))),
     // about arrays
     function("shape", "a", |call| Value::int_tuple(call.array("a")?.shape())),
     function("ndim", "a", |call| Ok(Value::int(call.array("a")?.ndim() as i128))),

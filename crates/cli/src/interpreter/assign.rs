@@ -3,7 +3,9 @@
 use brickwork_core::{DType, Weak};
 use brickwork_ops::assemble::{IndexArray, concatenate};
 use brickwork_ops::create::arange;
-use brickwork_ops::{Array, Index, Term, bitwise_and, equal, floor_divide, greater_equal, less, remainder, subtract, where_};
+use brickwork_ops::{
+    Array, Index, Term, bitwise_and, equal, floor_divide, greater_equal, less, remainder, subtract, where_,
+};
 
 use super::convert::{fits_kind, from_weak, to_array};
 use super::fault::{Fault, Outcome};
@@ -33,7 +35,9 @@ pub fn replaced(array: &Array, index: &Value, value: &Value) -> Outcome<Array> {
             Item::Basic(Index::At(at)) => {
                 let length = array.shape()[axis] as isize;
                 if *at < -length || *at >= length {
-                    return Err(Fault::new(format!("index {at} is out of range for axis {axis} with length {length}")));
+                    return Err(Fault::new(format!(
+                        "index {at} is out of range for axis {axis} with length {length}"
+                    )));
                 }
                 let at = at.rem_euclid(length);
                 SliceBounds { start: Some(at), stop: Some(at + 1), step: 1 }
@@ -73,7 +77,9 @@ fn masked(array: &Array, mask: &Array, value: &Array) -> Outcome<Array> {
     let differs = (0..mask.ndim()).find(|&axis| mask.shape()[axis] != array.shape()[axis]);
     if let Some(axis) = differs {
         let (masks, arrays) = (mask.shape(), array.shape());
-        return Err(Fault::new(format!("the mask has shape {masks:?}, the array {arrays:?}; they differ on axis {axis}")));
+        return Err(Fault::new(format!(
+            "the mask has shape {masks:?}, the array {arrays:?}; they differ on axis {axis}"
+        )));
     }
     if value.ndim() > array.ndim() - mask.ndim() && value.size() != 1 || !value.is_known() {
         return Err(Fault::new("what replaces the elements of a mask must be one number, or one for each")
@@ -92,17 +98,21 @@ fn masked(array: &Array, mask: &Array, value: &Array) -> Outcome<Array> {
 /// The value broadcast to the region, with an axis of length 1 where an integer chose, and turned round where the
 /// step is negative.
 fn fitted(value: &Array, places: &[Places], is_dropped: &[bool]) -> Outcome<Array> {
-    let kept: Vec<usize> =
-        places.iter().zip(is_dropped).filter(|(_, dropped)| !**dropped).map(|(places, _)| places.len).collect();
+    let kept: Vec<usize> = places
+        .iter()
+        .zip(is_dropped)
+        .filter(|(_, dropped)| !**dropped)
+        .map(|(places, _)| places.len)
+        .collect();
     let mut value = value.clone();
     // As NumPy, axes of length 1 in front do not count.
     while value.ndim() > kept.len() && value.shape()[0] == 1 {
         value = value.slice([Index::At(0)])?;
     }
     let shape = value.shape().to_vec();
-    let mut value = value
-        .broadcast_to(&kept)
-        .map_err(|_| Fault::new(format!("a value of shape {shape:?} does not fit the region of shape {kept:?}")))?;
+    let mut value = value.broadcast_to(&kept).map_err(|_| {
+        Fault::new(format!("a value of shape {shape:?} does not fit the region of shape {kept:?}"))
+    })?;
     let dropped: Vec<isize> =
         (0..is_dropped.len()).filter(|&axis| is_dropped[axis]).map(|axis| axis as isize).collect();
     if !dropped.is_empty() {
@@ -147,7 +157,8 @@ fn replaced_from(array: &Array, value: &Array, places: &[Places], axis: usize) -
     let offset = subtract(&place, number(start))?;
     let is_inside = bitwise_and(greater_equal(&place, number(start))?, less(&place, number(end))?)?;
     let mask = bitwise_and(is_inside, equal(remainder(&offset, number(step))?, number(0))?)?;
-    let nearest = brickwork_ops::clip(floor_divide(offset, number(step))?, Some(number(0)), Some(number(len - 1)))?;
+    let nearest =
+        brickwork_ops::clip(floor_divide(offset, number(step))?, Some(number(0)), Some(number(len - 1)))?;
     let mut mask_shape = vec![1isize; array.ndim()];
     mask_shape[axis] = -1;
     let spread = inner.take(IndexArray::Lazy(nearest), axis as isize)?;

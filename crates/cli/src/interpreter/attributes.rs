@@ -15,14 +15,50 @@ const MOST_CHUNKS_LISTED: usize = 100_000;
 
 /// The attributes of arrays that are no methods.
 const ARRAY_ATTRIBUTES: [&str; 13] = [
-    "T", "shape", "ndim", "size", "dtype", "real", "imag", "nbytes", "itemsize", "chunks", "chunksize", "numblocks",
+    "T",
+    "shape",
+    "ndim",
+    "size",
+    "dtype",
+    "real",
+    "imag",
+    "nbytes",
+    "itemsize",
+    "chunks",
+    "chunksize",
+    "numblocks",
     "npartitions",
 ];
 
 const DTYPES: [&str; 28] = [
-    "bool_", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float32", "float64",
-    "complex64", "complex128", "intp", "uintp", "int_", "uint", "single", "double", "csingle", "cdouble", "byte",
-    "ubyte", "short", "ushort", "intc", "uintc", "longlong",
+    "bool_",
+    "int8",
+    "int16",
+    "int32",
+    "int64",
+    "uint8",
+    "uint16",
+    "uint32",
+    "uint64",
+    "float32",
+    "float64",
+    "complex64",
+    "complex128",
+    "intp",
+    "uintp",
+    "int_",
+    "uint",
+    "single",
+    "double",
+    "csingle",
+    "cdouble",
+    "byte",
+    "ubyte",
+    "short",
+    "ushort",
+    "intc",
+    "uintc",
+    "longlong",
 ];
 
 /// A name that the user has not bound: a module, a function, a dtype or a constant.
@@ -76,16 +112,24 @@ pub fn attribute(base: &Value, name: &str) -> Outcome<Value> {
     match base {
         Value::Array(array) => array_attribute(base, array, name),
         Value::Module(Module::Numpy) => numpy(name)
-            .or_else(|| DType::parse(name).filter(|_| ["bool", "int", "float", "complex"].contains(&name)).map(Value::DType))
-            .or_else(|| functions::builtin(name).filter(|_| ["abs", "round", "pow"].contains(&name)).map(Value::Function))
+            .or_else(|| {
+                DType::parse(name)
+                    .filter(|_| ["bool", "int", "float", "complex"].contains(&name))
+                    .map(Value::DType)
+            })
+            .or_else(|| {
+                functions::builtin(name)
+                    .filter(|_| ["abs", "round", "pow"].contains(&name))
+                    .map(Value::Function)
+            })
             .ok_or_else(|| unknown("np", name, numpy_names())),
         Value::Module(Module::Dask) => match name {
             "array" => Ok(Value::Module(Module::Numpy)),
             _ => Err(unknown("dask", name, ["array"].into_iter())),
         },
-        Value::Module(Module::Random) => {
-            functions::random(name).map(Value::Function).ok_or_else(|| unknown("random", name, functions::random_names()))
-        }
+        Value::Module(Module::Random) => functions::random(name)
+            .map(Value::Function)
+            .ok_or_else(|| unknown("random", name, functions::random_names())),
         Value::Generator(_) => match functions::random(name) {
             Some(function) => Ok(Value::Method(Rc::new(base.clone()), function)),
             None => Err(unknown("a random generator", name, functions::random_names())),
@@ -95,13 +139,16 @@ pub fn attribute(base: &Value, name: &str) -> Outcome<Value> {
             "name" => Ok(Value::text(dtype.name())),
             _ => Err(unknown("a dtype", name, ["itemsize", "name"].into_iter())),
         },
-        Value::Scalar(number) => match (name, number) {
-            ("real", Weak::Complex(value)) => Ok(Value::Scalar(Weak::Float(value.re))),
-            ("imag", Weak::Complex(value)) => Ok(Value::Scalar(Weak::Float(value.im))),
-            ("real", other) => Ok(Value::Scalar(*other)),
-            ("imag", _) => Ok(Value::int(0)),
-            _ => Err(Fault::new(format!("a plain number has no {name}")).help("array(number) makes it an array")),
-        },
+        Value::Scalar(number) => {
+            match (name, number) {
+                ("real", Weak::Complex(value)) => Ok(Value::Scalar(Weak::Float(value.re))),
+                ("imag", Weak::Complex(value)) => Ok(Value::Scalar(Weak::Float(value.im))),
+                ("real", other) => Ok(Value::Scalar(*other)),
+                ("imag", _) => Ok(Value::int(0)),
+                _ => Err(Fault::new(format!("a plain number has no {name}"))
+                    .help("array(number) makes it an array")),
+            }
+        }
         Value::List(_) | Value::Tuple(_) => {
             let fault = Fault::new(format!("{} has no {name}", base.describe()));
             Err(fault.help("stack(…) or concatenate(…) make a list of arrays one array"))
@@ -122,8 +169,10 @@ fn array_attribute(base: &Value, array: &Array, name: &str) -> Outcome<Value> {
         "npartitions" => Value::int(array.chunks().num_chunks() as i128),
         "chunksize" => Value::int_tuple(&array.chunks().max_chunk())?,
         "shape" | "size" | "nbytes" | "chunks" if !array.is_known() => {
-            return Err(Fault::new(format!("the {name} of a boolean selection is not known before it is computed"))
-                .help("count the elements: mask.sum()"));
+            return Err(Fault::new(format!(
+                "the {name} of a boolean selection is not known before it is computed"
+            ))
+            .help("count the elements: mask.sum()"));
         }
         "shape" => Value::int_tuple(array.shape())?,
         "size" => Value::int(array.size() as i128),
@@ -131,7 +180,8 @@ fn array_attribute(base: &Value, array: &Array, name: &str) -> Outcome<Value> {
         "chunks" => {
             let count: usize = array.chunks().axes().iter().map(|axis| axis.num_chunks()).sum();
             if count > MOST_CHUNKS_LISTED {
-                return Err(Fault::new(format!("{count} chunk lengths are too many to list")).help("x.numblocks, x.chunksize"));
+                return Err(Fault::new(format!("{count} chunk lengths are too many to list"))
+                    .help("x.numblocks, x.chunksize"));
             }
             let axes = array.chunks().axes().iter().map(|axis| Value::int_tuple(&axis.chunk_lengths()));
             Value::Tuple(Items::new(axes.collect::<Outcome<_>>()?)?)
@@ -141,7 +191,8 @@ fn array_attribute(base: &Value, array: &Array, name: &str) -> Outcome<Value> {
 }
 
 fn array_method(base: &Value, name: &str) -> Outcome<Value> {
-    let methods = || functions::numpy_names().filter(|name| functions::numpy(name).is_some_and(|f| f.is_method()));
+    let methods =
+        || functions::numpy_names().filter(|name| functions::numpy(name).is_some_and(|f| f.is_method()));
     match functions::numpy(name) {
         Some(function) if function.is_method() => Ok(Value::Method(Rc::new(base.clone()), function)),
         Some(Function::Row(_) | Function::Elementwise(_)) => {
@@ -169,6 +220,12 @@ mod tests {
         assert_eq!(attribute(&array, "sqrt").unwrap_err().help.unwrap(), "write sqrt(x)");
         assert_eq!(attribute(&array, "shpae").unwrap_err().help.unwrap(), "did you mean shape?");
         assert!(attribute(&Value::Module(Module::Numpy), "abs").is_ok());
-        assert!(attribute(&Value::Module(Module::Random), "normall").unwrap_err().help.unwrap().contains("normal"));
+        assert!(
+            attribute(&Value::Module(Module::Random), "normall")
+                .unwrap_err()
+                .help
+                .unwrap()
+                .contains("normal")
+        );
     }
 }

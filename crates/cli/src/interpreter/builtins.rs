@@ -28,8 +28,16 @@ pub struct Builtin {
 pub static BUILTINS: &[Builtin] = &[
     Builtin { name: "len", call: len, help: "len takes an array or a list" },
     Builtin { name: "range", call: range, help: "range(stop) or range(start, stop, step) of integers" },
-    Builtin { name: "list", call: |passed| listed(passed, Value::List), help: "list takes a list, tuple or array" },
-    Builtin { name: "tuple", call: |passed| listed(passed, Value::Tuple), help: "tuple takes a list, tuple or array" },
+    Builtin {
+        name: "list",
+        call: |passed| listed(passed, Value::List),
+        help: "list takes a list, tuple or array",
+    },
+    Builtin {
+        name: "tuple",
+        call: |passed| listed(passed, Value::Tuple),
+        help: "tuple takes a list, tuple or array",
+    },
     Builtin { name: "int", call: int, help: "on arrays, write x.astype(int)" },
     Builtin { name: "float", call: float, help: "on arrays, write x.astype(float)" },
     Builtin { name: "complex", call: complex, help: "on arrays, write x.astype(complex)" },
@@ -38,10 +46,26 @@ pub static BUILTINS: &[Builtin] = &[
     Builtin { name: "pow", call: pow, help: "pow takes two numbers or arrays" },
     Builtin { name: "round", call: round, help: "round takes a number or an array" },
     Builtin { name: "sum", call: sum, help: "sum takes a list or an array" },
-    Builtin { name: "min", call: |passed| extreme(passed, CompareOperator::Less), help: "for arrays element by element, write minimum(a, b)" },
-    Builtin { name: "max", call: |passed| extreme(passed, CompareOperator::Greater), help: "for arrays element by element, write maximum(a, b)" },
-    Builtin { name: "any", call: |passed| Ok(all_or_any(passed, true)), help: "any takes a list or an array" },
-    Builtin { name: "all", call: |passed| Ok(all_or_any(passed, false)), help: "all takes a list or an array" },
+    Builtin {
+        name: "min",
+        call: |passed| extreme(passed, CompareOperator::Less),
+        help: "for arrays element by element, write minimum(a, b)",
+    },
+    Builtin {
+        name: "max",
+        call: |passed| extreme(passed, CompareOperator::Greater),
+        help: "for arrays element by element, write maximum(a, b)",
+    },
+    Builtin {
+        name: "any",
+        call: |passed| Ok(all_or_any(passed, true)),
+        help: "any takes a list or an array",
+    },
+    Builtin {
+        name: "all",
+        call: |passed| Ok(all_or_any(passed, false)),
+        help: "all takes a list or an array",
+    },
 ];
 
 /// The arguments, if there are so many and none has a keyword.
@@ -57,8 +81,10 @@ fn len(passed: &[Passed]) -> Outcome<Option<Value>> {
     let length = match plain::<1>(passed) {
         Some([Value::Array(array)]) => match array.shape().first() {
             Some(_) if !array.is_known() => {
-                return Err(Fault::new("the length of a boolean selection is not known before it is computed")
-                    .help("count the elements: mask.sum()"));
+                return Err(Fault::new(
+                    "the length of a boolean selection is not known before it is computed",
+                )
+                .help("count the elements: mask.sum()"));
             }
             Some(length) => *length,
             None => return Err(Fault::new("an array without axes has no length")),
@@ -82,7 +108,9 @@ fn range(passed: &[Passed]) -> Outcome<Option<Value>> {
     let distance = if step > 0 { stop as i128 - start as i128 } else { start as i128 - stop as i128 };
     let length = (distance.max(0) as u128).div_ceil(step.unsigned_abs() as u128);
     if length > LONGEST_RANGE as u128 {
-        return Err(Fault::new(format!("a range of {length} numbers is too long for a list")).help("use arange"));
+        return Err(
+            Fault::new(format!("a range of {length} numbers is too long for a list")).help("use arange")
+        );
     }
     let values = (0..length as i128).map(|place| Value::int(start as i128 + place * step as i128));
     Ok(Some(Value::List(Items::new(values.collect())?)))
@@ -200,7 +228,9 @@ fn extreme(passed: &[Passed], better: CompareOperator) -> Outcome<Option<Value>>
         return Ok(None);
     }
     let mut values = values.into_iter();
-    let Some(mut best) = values.next() else { return Err(Fault::new("an empty list has neither min nor max")) };
+    let Some(mut best) = values.next() else {
+        return Err(Fault::new("an empty list has neither min nor max"));
+    };
     for value in values {
         if let Value::Scalar(Weak::Bool(true)) = compare(better, &value, &best)? {
             best = value;

@@ -82,12 +82,18 @@ impl Call {
                 Some((name, name_span)) => {
                     let known = parameters.iter().find(|p| p.name == name && !p.is_variadic);
                     // The parameter with a star may be named too: `x.reshape(shape=(2, 3))`.
-                    if let (None, Some(variadic)) = (known, parameters.iter().find(|p| p.is_variadic && p.name == name)) {
+                    if let (None, Some(variadic)) =
+                        (known, parameters.iter().find(|p| p.is_variadic && p.name == name))
+                    {
                         let _ = variadic;
                         rest.push((value, span));
                         continue;
                     }
-                    known.ok_or_else(|| unexpected_keyword(function, &usage(), name, &parameters).at(*name_span))?.name
+                    known
+                        .ok_or_else(|| {
+                            unexpected_keyword(function, &usage(), name, &parameters).at(*name_span)
+                        })?
+                        .name
                 }
                 None => match positional.as_slice().first() {
                     Some(parameter) if parameter.is_variadic => {
@@ -162,11 +168,18 @@ impl Call {
 
     /// A message that an argument is not what it should be.
     pub fn wrong(&self, name: &str, expected: &str, given: &(Value, Span)) -> Fault {
-        Fault::new(format!("{}: {name} must be {expected}, not {}", self.function, given.0.describe())).at(given.1)
+        Fault::new(format!("{}: {name} must be {expected}, not {}", self.function, given.0.describe()))
+            .at(given.1)
     }
 
     /// Reads an argument that has a default.
-    fn read<T>(&self, name: &str, expected: &str, default: T, read: impl Fn(&Value) -> Option<T>) -> Outcome<T> {
+    fn read<T>(
+        &self,
+        name: &str,
+        expected: &str,
+        default: T,
+        read: impl Fn(&Value) -> Option<T>,
+    ) -> Outcome<T> {
         match self.given(name) {
             None => Ok(default),
             Some(given) => read(&given.0).ok_or_else(|| self.wrong(name, expected, given)),
@@ -261,7 +274,8 @@ impl Call {
     /// A shape: an integer or a tuple of integers, none negative.
     pub fn shape(&self, name: &str) -> Outcome<Vec<usize>> {
         let given = self.required(name)?;
-        shape_of(&given.0).ok_or_else(|| self.wrong(name, "an integer or a tuple of integers of at least 0", given))
+        shape_of(&given.0)
+            .ok_or_else(|| self.wrong(name, "an integer or a tuple of integers of at least 0", given))
     }
 
     /// How the result is to be cut, automatically if that is not said.
@@ -353,13 +367,17 @@ mod tests {
 
     #[test]
     fn wrong_calls_say_what_would_be_right() {
-        let fault = |arguments: &[(Option<&str>, i32)]| bind("a, axis=None, *, ddof=0", arguments).unwrap_err();
+        let fault =
+            |arguments: &[(Option<&str>, i32)]| bind("a, axis=None, *, ddof=0", arguments).unwrap_err();
         assert_eq!(fault(&[]).message, "f needs the argument a");
         assert_eq!(fault(&[]).help.unwrap(), "f(a, axis=None, *, ddof=0)");
         assert_eq!(fault(&[(None, 1), (Some("axes"), 0)]).message, "f has no argument axes");
         assert!(fault(&[(None, 1), (Some("axes"), 0)]).help.unwrap().starts_with("did you mean axis?"));
         assert_eq!(fault(&[(None, 1), (Some("a"), 0)]).message, "f got a twice");
-        assert_eq!(fault(&[(None, 1), (None, 2), (None, 3)]).message, "f takes at most 2 arguments without a keyword");
+        assert_eq!(
+            fault(&[(None, 1), (None, 2), (None, 3)]).message,
+            "f takes at most 2 arguments without a keyword"
+        );
         assert!(fault(&[(None, 1), (Some("out"), 0)]).message.contains("takes no out"));
         let call = bind("a, axis=None", &[(None, 1), (None, -2)]).unwrap();
         assert!(call.count("axis", 0).unwrap_err().message.contains("axis must be an integer of at least 0"));

@@ -115,7 +115,8 @@ fn flatten(value: &Value, shape: &[usize], numbers: &mut Vec<Weak>) -> Outcome<(
             items.iter().try_for_each(|item| flatten(item, rest, numbers))
         }
         (Value::List(_) | Value::Tuple(_) | Value::Scalar(_), _) => {
-            Err(Fault::new("the lists in a list differ in length or depth").help("an array has rows of equal length"))
+            Err(Fault::new("the lists in a list differ in length or depth")
+                .help("an array has rows of equal length"))
         }
         (other, _) => Err(Fault::new(format!("a list of numbers holds {}", other.describe()))),
     }
@@ -188,7 +189,9 @@ pub fn to_chunks(value: &Value, own: Option<&Array>) -> Outcome<ChunkSpec> {
         }
         Value::Dict(entries) => {
             let Some(array) = own else {
-                return Err(Fault::new("chunks by axis need an array").help("give a tuple, one length for each axis"));
+                return Err(
+                    Fault::new("chunks by axis need an array").help("give a tuple, one length for each axis")
+                );
             };
             let mut axes: Vec<AxisSpec> = array
                 .chunks()
@@ -201,7 +204,10 @@ pub fn to_chunks(value: &Value, own: Option<&Array>) -> Outcome<ChunkSpec> {
                 .collect();
             for entry in entries.chunks(2) {
                 let Some(axis) = as_isize(&entry[0]) else {
-                    return Err(Fault::new(format!("the axis of chunks must be an integer, not {}", entry[0])));
+                    return Err(Fault::new(format!(
+                        "the axis of chunks must be an integer, not {}",
+                        entry[0]
+                    )));
                 };
                 axes[array.resolve_axis("rechunk", axis)?] = axis_chunks(&entry[1])?;
             }
@@ -223,7 +229,9 @@ fn axis_chunks(value: &Value) -> Outcome<AxisSpec> {
             .map(|item| as_int(item).and_then(|length| usize::try_from(length).ok()))
             .collect::<Option<Vec<usize>>>()
             .map(AxisSpec::Lengths)
-            .ok_or_else(|| Fault::new("the chunk lengths of an axis must be integers, none of them negative")),
+            .ok_or_else(|| {
+                Fault::new("the chunk lengths of an axis must be integers, none of them negative")
+            }),
         other => Err(Fault::new(format!("{} says nothing about chunks", other.describe()))
             .help("use a length, a tuple of lengths, -1 for a whole axis, 'auto' or a size such as '64MiB'")),
     }

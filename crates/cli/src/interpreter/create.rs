@@ -1,7 +1,9 @@
 //! Functions that make arrays of nothing but their arguments.
 
 use brickwork_core::{DType, Weak};
-use brickwork_ops::create::{arange_with, eye_with, full_with, linspace_with, ones_with, tri_with, zeros_with};
+use brickwork_ops::create::{
+    arange_with, eye_with, full_with, linspace_with, ones_with, tri_with, zeros_with,
+};
 use brickwork_ops::{Array, Term};
 
 use super::call::{Call, shape_of};
@@ -34,7 +36,14 @@ pub const ROWS: &[Row] = &[
     function("linspace", "start, stop, num=50, endpoint=True, dtype=None, chunks='auto'", |call| {
         let (start, stop) = (call.float("start", 0.0)?, call.float("stop", 0.0)?);
         let (num, endpoint) = (call.count("num", 50)?, call.flag("endpoint", true)?);
-        Ok(Value::Array(linspace_with(start, stop, num, endpoint, call.dtype("dtype")?, call.chunks("chunks")?)?))
+        Ok(Value::Array(linspace_with(
+            start,
+            stop,
+            num,
+            endpoint,
+            call.dtype("dtype")?,
+            call.chunks("chunks")?,
+        )?))
     }),
     function("eye", "N, M=None, k=0, dtype=None, chunks='auto'", |call| banded(call, eye_with)),
     function("identity", "N, dtype=None, chunks='auto'", |call| banded(call, eye_with)),
@@ -93,8 +102,9 @@ fn rechunked_like(call: &Call, result: Array, array: &Array) -> Outcome<Array> {
     if let Some((value, span)) = call.given("chunks") {
         return Ok(result.rechunk(to_chunks(value, Some(&result)).map_err(|fault| fault.at(*span))?)?);
     }
-    Ok(result)
-        .and_then(|result| if result.shape() == array.shape() { same_chunks(&result, array) } else { Ok(result) })
+    Ok(result).and_then(|result| {
+        if result.shape() == array.shape() { same_chunks(&result, array) } else { Ok(result) }
+    })
 }
 
 fn same_chunks(result: &Array, array: &Array) -> Outcome<Array> {
@@ -123,7 +133,9 @@ fn arange(call: &Call) -> Outcome<Value> {
     let (start, stop) = match (number("start")?, number("stop")?) {
         (Some(stop), None) => (Weak::Int(0), stop),
         (Some(start), Some(stop)) => (start, stop),
-        (None, _) => return Err(Fault::new("arange needs where to stop").help("arange(10) or arange(2, 10, 0.5)")),
+        (None, _) => {
+            return Err(Fault::new("arange needs where to stop").help("arange(10) or arange(2, 10, 0.5)"));
+        }
     };
     let step = number("step")?.unwrap_or(Weak::Int(1));
     Ok(Value::Array(arange_with(start, stop, step, call.dtype("dtype")?, call.chunks("chunks")?)?))

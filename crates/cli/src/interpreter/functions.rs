@@ -126,7 +126,8 @@ impl Function {
                 };
                 let call = Call::bind(entry.name, signature, passed, generator.clone())?;
                 let names = if entry.arity == 1 { ["x", "", ""] } else { ["x1", "x2", "x3"] };
-                let terms = names[..entry.arity].iter().map(|name| call.term(name)).collect::<Outcome<Vec<_>>>()?;
+                let terms =
+                    names[..entry.arity].iter().map(|name| call.term(name)).collect::<Outcome<Vec<_>>>()?;
                 Ok(Value::Array(entry.call(&terms)?))
             }
             Function::Builtin(builtin) => {
@@ -137,7 +138,8 @@ impl Function {
                     Some(function) => function.call(passed, generator),
                     None => {
                         let given = passed.first().map_or("nothing".into(), |passed| passed.value.describe());
-                        Err(Fault::new(format!("{} is not defined for {given}", builtin.name)).help(builtin.help))
+                        Err(Fault::new(format!("{} is not defined for {given}", builtin.name))
+                            .help(builtin.help))
                     }
                 }
             }

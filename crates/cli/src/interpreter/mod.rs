@@ -27,8 +27,8 @@ pub use fault::{Fault, Outcome};
 pub use value::{Generator, Items, Module, SliceBounds, Value};
 
 use crate::language::{
-    Argument, BinaryOperator, CompareOperator, NodeId, NodeKind, Program, Span, Statement, StatementKind, Target,
-    nearest_name,
+    Argument, BinaryOperator, CompareOperator, NodeId, NodeKind, Program, Span, Statement, StatementKind,
+    Target, nearest_name,
 };
 use convert::{as_int, as_isize};
 
@@ -176,7 +176,8 @@ impl Interpreter {
     fn unknown_name(&self, name: &str) -> Fault {
         let mut bound: Vec<&str> = self.variables.keys().map(String::as_str).collect();
         bound.sort_unstable();
-        let near = nearest_name(name, bound.iter().copied().chain(attributes::global_names()));
+        let globals: Vec<&str> = attributes::global_names().collect();
+        let near = nearest_name(name, bound.iter().chain(&globals).copied());
         let listed = match bound.len() {
             0 => format!("no name is bound; bind one to an array: {name}=FILE"),
             count if count > NAMES_LISTED => format!("bound are {}, …", bound[..NAMES_LISTED].join(", ")),
@@ -211,15 +212,17 @@ impl Interpreter {
                 operators::binary(*operator, values.get(*left), values.get(*right))?
             }
             NodeKind::Compare { first, rest } => comparison(values, *first, rest)?,
-            NodeKind::Conditional { condition, chosen, otherwise } => match scalar::truth(values.get(*condition)) {
-                Some(true) => values.get(*chosen).clone(),
-                Some(false) => values.get(*otherwise).clone(),
-                None => {
-                    return Err(Fault::new("if needs one truth value, and an array has many")
-                        .help("write where(condition, a, b)")
-                        .at(program[*condition].span));
+            NodeKind::Conditional { condition, chosen, otherwise } => {
+                match scalar::truth(values.get(*condition)) {
+                    Some(true) => values.get(*chosen).clone(),
+                    Some(false) => values.get(*otherwise).clone(),
+                    None => {
+                        return Err(Fault::new("if needs one truth value, and an array has many")
+                            .help("write where(condition, a, b)")
+                            .at(program[*condition].span));
+                    }
                 }
-            },
+            }
             NodeKind::Attribute { base, name, name_span } => {
                 attributes::attribute(values.get(*base), name).map_err(|fault| fault.at(*name_span))?
             }
@@ -231,7 +234,13 @@ impl Interpreter {
         })
     }
 
-    fn call(&self, program: &Program, function: NodeId, arguments: &[Argument], values: &Values) -> Outcome<Value> {
+    fn call(
+        &self,
+        program: &Program,
+        function: NodeId,
+        arguments: &[Argument],
+        values: &Values,
+    ) -> Outcome<Value> {
         let mut passed: Vec<Passed> = arguments
             .iter()
             .map(|argument| Passed {
@@ -304,8 +313,12 @@ fn in_place(old: &Value, new: Value) -> Outcome<Value> {
         return Ok(new);
     }
     if !array.dtype().can_cast_same_kind(old.dtype()) {
-        return Err(Fault::new(format!("the result has dtype {}, the variable {}", array.dtype(), old.dtype()))
-            .help("write x = x + y to bind an array of another dtype"));
+        return Err(Fault::new(format!(
+            "the result has dtype {}, the variable {}",
+            array.dtype(),
+            old.dtype()
+        ))
+        .help("write x = x + y to bind an array of another dtype"));
     }
     Ok(Value::Array(array.astype(old.dtype())?))
 }
@@ -318,8 +331,10 @@ fn comparison(values: &Values, first: NodeId, rest: &[(CompareOperator, NodeId)]
         result = operators::compare(operator, left, right)?;
         match scalar::truth(&result) {
             None if rest.len() > 1 => {
-                return Err(Fault::new("a chain of comparisons needs truth values, and arrays have many of them")
-                    .help("write (a < b) & (b < c)"));
+                return Err(Fault::new(
+                    "a chain of comparisons needs truth values, and arrays have many of them",
+                )
+                .help("write (a < b) & (b < c)"));
             }
             Some(false) => return Ok(result),
             _ => left = right,
@@ -328,7 +343,12 @@ fn comparison(values: &Values, first: NodeId, rest: &[(CompareOperator, NodeId)]
     Ok(result)
 }
 
-fn slice(values: &Values, start: Option<NodeId>, stop: Option<NodeId>, step: Option<NodeId>) -> Outcome<Value> {
+fn slice(
+    values: &Values,
+    start: Option<NodeId>,
+    stop: Option<NodeId>,
+    step: Option<NodeId>,
+) -> Outcome<Value> {
     let bound = |id: Option<NodeId>| -> Outcome<Option<isize>> {
         match id.map(|id| values.get(id)) {
             None | Some(Value::None) => Ok(None),
@@ -336,13 +356,18 @@ fn slice(values: &Values, start: Option<NodeId>, stop: Option<NodeId>, step: Opt
                 (Some(bound), _) => Ok(Some(bound)),
                 // Beyond every axis.
                 (None, Some(bound)) => Ok(Some(if bound < 0 { isize::MIN } else { isize::MAX })),
-                _ => Err(Fault::new(format!("the bounds of a slice must be integers, not {}", value.describe()))),
+                _ => Err(Fault::new(format!(
+                    "the bounds of a slice must be integers, not {}",
+                    value.describe()
+                ))),
             },
         }
     };
     let step = bound(step)?.unwrap_or(1);
     if step == 0 {
-        return Err(Fault::new("a slice cannot have step 0").help("use a step of at least 1, or a negative one"));
+        return Err(
+            Fault::new("a slice cannot have step 0").help("use a step of at least 1, or a negative one")
+        );
     }
     Ok(Value::Slice(SliceBounds { start: bound(start)?, stop: bound(stop)?, step }))
 }

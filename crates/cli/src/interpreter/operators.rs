@@ -33,8 +33,9 @@ pub fn unary(operator: UnaryOperator, operand: &Value) -> Outcome<Value> {
 }
 
 fn no_single_truth(operator: &str, instead: &str) -> Fault {
-    Fault::new(format!("{operator} needs one truth value, and an array has many"))
-        .help(format!("element by element, write {instead}; for one answer, x.any() or x.all() give an array too"))
+    Fault::new(format!("{operator} needs one truth value, and an array has many")).help(format!(
+        "element by element, write {instead}; for one answer, x.any() or x.all() give an array too"
+    ))
 }
 
 /// The function of NumPy behind an operator.
@@ -70,11 +71,15 @@ pub fn binary(operator: BinaryOperator, left: &Value, right: &Value) -> Outcome<
         return Ok(if truth == (operator == BinaryOperator::Or) { left.clone() } else { right.clone() });
     }
     match (left, right) {
-        (Value::Scalar(left), Value::Scalar(right)) => scalar::binary(operator, *left, *right).map(Value::Scalar),
-        _ if matches!(left, Value::Array(_)) || matches!(right, Value::Array(_)) => match function_of(operator) {
-            Some(name) => elementwise(name, &[left, right]),
-            None => Ok(Value::Array(to_array(left)?.matmul(&to_array(right)?)?)),
-        },
+        (Value::Scalar(left), Value::Scalar(right)) => {
+            scalar::binary(operator, *left, *right).map(Value::Scalar)
+        }
+        _ if matches!(left, Value::Array(_)) || matches!(right, Value::Array(_)) => {
+            match function_of(operator) {
+                Some(name) => elementwise(name, &[left, right]),
+                None => Ok(Value::Array(to_array(left)?.matmul(&to_array(right)?)?)),
+            }
+        }
         _ => sequences(operator, left, right).unwrap_or_else(|| {
             let (left, right) = (left.describe(), right.describe());
             Err(Fault::new(format!("{operator} is not defined for {left} and {right}")))
@@ -93,10 +98,17 @@ fn sequences(operator: BinaryOperator, left: &Value, right: &Value) -> Option<Ou
         Items::new(items.iter().cycle().take(items.len() * count).cloned().collect())
     };
     match (operator, left, right) {
-        (BinaryOperator::Add, Value::List(left), Value::List(right)) => Some(joined(left, right).map(Value::List)),
-        (BinaryOperator::Add, Value::Tuple(left), Value::Tuple(right)) => Some(joined(left, right).map(Value::Tuple)),
-        (BinaryOperator::Add, Value::Text(left), Value::Text(right)) => Some(Ok(Value::text(format!("{left}{right}")))),
-        (BinaryOperator::Multiply, Value::List(items), count) | (BinaryOperator::Multiply, count, Value::List(items)) => {
+        (BinaryOperator::Add, Value::List(left), Value::List(right)) => {
+            Some(joined(left, right).map(Value::List))
+        }
+        (BinaryOperator::Add, Value::Tuple(left), Value::Tuple(right)) => {
+            Some(joined(left, right).map(Value::Tuple))
+        }
+        (BinaryOperator::Add, Value::Text(left), Value::Text(right)) => {
+            Some(Ok(Value::text(format!("{left}{right}"))))
+        }
+        (BinaryOperator::Multiply, Value::List(items), count)
+        | (BinaryOperator::Multiply, count, Value::List(items)) => {
             Some(repeated(items, as_int(count)?).map(Value::List))
         }
         (BinaryOperator::Multiply, Value::Tuple(items), count)
@@ -120,15 +132,23 @@ pub fn compare(operator: CompareOperator, left: &Value, right: &Value) -> Outcom
                 (Value::None, Value::None) | (Value::Ellipsis, Value::Ellipsis) => true,
                 (Value::Scalar(Weak::Bool(left)), Value::Scalar(Weak::Bool(right))) => left == right,
                 (Value::None, _) | (_, Value::None) => false,
-                _ => return Err(Fault::new("is asks for None, True or False").help("write == to compare values")),
+                _ => {
+                    return Err(
+                        Fault::new("is asks for None, True or False").help("write == to compare values")
+                    );
+                }
             };
             return answer(same == (operator == Op::Is));
         }
         Op::In | Op::NotIn => {
             let (Value::List(items) | Value::Tuple(items)) = right else {
-                return Err(Fault::new(format!("{operator} asks for a list on its right, not {}", right.describe())));
+                return Err(Fault::new(format!(
+                    "{operator} asks for a list on its right, not {}",
+                    right.describe()
+                )));
             };
-            let found = items.iter().map(|item| equal(left, item)).collect::<Outcome<Vec<bool>>>()?.contains(&true);
+            let found =
+                items.iter().map(|item| equal(left, item)).collect::<Outcome<Vec<bool>>>()?.contains(&true);
             return answer(found == (operator == Op::In));
         }
         _ => {}
@@ -171,7 +191,9 @@ fn equal(left: &Value, right: &Value) -> Outcome<bool> {
         (Value::Array(_), _) | (_, Value::Array(_)) => {
             return Err(Fault::new("a list that holds arrays cannot be compared"));
         }
-        (Value::Scalar(left), Value::Scalar(right)) => scalar::compare(CompareOperator::Equal, *left, *right)?,
+        (Value::Scalar(left), Value::Scalar(right)) => {
+            scalar::compare(CompareOperator::Equal, *left, *right)?
+        }
         (Value::Text(left), Value::Text(right)) => left == right,
         (Value::None, Value::None) | (Value::Ellipsis, Value::Ellipsis) => true,
         (Value::List(left), Value::List(right)) | (Value::Tuple(left), Value::Tuple(right)) => {

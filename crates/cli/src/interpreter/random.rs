@@ -18,10 +18,16 @@ pub const ROWS: &[Row] = &[
     function("random", UNIT, |call| draw(call, Distribution::Uniform { low: 0.0, high: 1.0 })),
     function("random_sample", UNIT, |call| draw(call, Distribution::Uniform { low: 0.0, high: 1.0 })),
     function("uniform", "low=0.0, high=1.0, size=None, dtype=None, chunks='auto'", |call| {
-        draw(call, Distribution::Uniform { low: parameter(call, "low", 0.0)?, high: parameter(call, "high", 1.0)? })
+        draw(
+            call,
+            Distribution::Uniform { low: parameter(call, "low", 0.0)?, high: parameter(call, "high", 1.0)? },
+        )
     }),
     function("normal", "loc=0.0, scale=1.0, size=None, dtype=None, chunks='auto'", |call| {
-        draw(call, Distribution::Normal { loc: parameter(call, "loc", 0.0)?, scale: parameter(call, "scale", 1.0)? })
+        draw(
+            call,
+            Distribution::Normal { loc: parameter(call, "loc", 0.0)?, scale: parameter(call, "scale", 1.0)? },
+        )
     }),
     function("standard_normal", UNIT, |call| draw(call, Distribution::Normal { loc: 0.0, scale: 1.0 })),
     function("exponential", "scale=1.0, size=None, dtype=None, chunks='auto'", |call| {

@@ -83,7 +83,9 @@ fn average(call: &Call) -> Outcome<Value> {
         };
         if weights.ndim() != 1 || weights.shape()[0] != array.shape()[axis] {
             let (found, wanted) = (weights.shape(), array.shape()[axis]);
-            return Err(Fault::new(format!("average: the weights have shape {found:?}; axis {axis} needs [{wanted}]")));
+            return Err(Fault::new(format!(
+                "average: the weights have shape {found:?}; axis {axis} needs [{wanted}]"
+            )));
         }
         let mut shape = vec![1isize; array.ndim()];
         shape[axis] = -1;

@@ -205,7 +205,9 @@ pub fn compare(operator: CompareOperator, left: Weak, right: Weak) -> Outcome<bo
             return match operator {
                 Op::Equal | Op::Is => Ok(equal),
                 Op::NotEqual | Op::IsNot => Ok(!equal),
-                _ => Err(Fault::new("complex numbers have no order").help("compare abs(…) or the real parts")),
+                _ => {
+                    Err(Fault::new("complex numbers have no order").help("compare abs(…) or the real parts"))
+                }
             };
         }
         WeakKind::Float => float(left).partial_cmp(&float(right)),
@@ -228,12 +230,15 @@ mod tests {
     use BinaryOperator as Op;
 
     fn int(operator: Op, left: i128, right: i128) -> String {
-        binary(operator, Weak::Int(left), Weak::Int(right)).map_or_else(|fault| fault.message, |value| value.to_string())
+        binary(operator, Weak::Int(left), Weak::Int(right))
+            .map_or_else(|fault| fault.message, |value| value.to_string())
     }
 
     #[test]
     fn integers_divide_as_in_python() {
-        for (left, right, quotient, remainder) in [(7, 2, "3", "1"), (-7, 2, "-4", "1"), (7, -2, "-4", "-1"), (-7, -2, "3", "-1")] {
+        for (left, right, quotient, remainder) in
+            [(7, 2, "3", "1"), (-7, 2, "-4", "1"), (7, -2, "-4", "-1"), (-7, -2, "3", "-1")]
+        {
             assert_eq!(int(Op::FloorDivide, left, right), quotient);
             assert_eq!(int(Op::Remainder, left, right), remainder);
         }

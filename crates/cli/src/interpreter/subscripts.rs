@@ -108,7 +108,8 @@ pub fn resolve(bounds: SliceBounds, length: usize) -> Places {
 /// If there is something else in the list.
 pub fn index_array(value: &Value) -> Outcome<IndexArray> {
     let wrong = |what: String| {
-        Fault::new(format!("an index must be of integers, not {what}")).help("round and cast it: x.astype(int)")
+        Fault::new(format!("an index must be of integers, not {what}"))
+            .help("round and cast it: x.astype(int)")
     };
     match value {
         Value::Scalar(Weak::Int(index)) => match i64::try_from(*index) {
@@ -122,7 +123,11 @@ pub fn index_array(value: &Value) -> Outcome<IndexArray> {
                 return Ok(values.into());
             }
             let array = to_array(value)?;
-            if array.dtype().is_integer() { Ok(array.into()) } else { Err(wrong(format!("dtype {}", array.dtype()))) }
+            if array.dtype().is_integer() {
+                Ok(array.into())
+            } else {
+                Err(wrong(format!("dtype {}", array.dtype())))
+            }
         }
         other => Err(wrong(other.describe())),
     }
@@ -208,7 +213,9 @@ fn item(value: &Value) -> Outcome<Item> {
         }
         Value::Array(array) if array.dtype() == DType::Bool => {
             if array.ndim() == 0 {
-                return Err(Fault::new("a mask without axes chooses no elements").help("use where(mask, x, y)"));
+                return Err(
+                    Fault::new("a mask without axes chooses no elements").help("use where(mask, x, y)")
+                );
             }
             Item::Mask(array.clone())
         }
@@ -281,7 +288,8 @@ fn masked(array: &Array, items: &[Item]) -> Outcome<Array> {
     let Item::Mask(mask) = &items[place] else {
         return Err(Fault::new("there is no mask"));
     };
-    let integers: Vec<usize> = (0..items.len()).filter(|&k| matches!(items[k], Item::Basic(Index::At(_)))).collect();
+    let integers: Vec<usize> =
+        (0..items.len()).filter(|&k| matches!(items[k], Item::Basic(Index::At(_)))).collect();
     // NumPy puts the chosen elements first if an integer stands apart from the mask.
     let together = integers.iter().all(|&k| {
         let between = &items[k.min(place)..=k.max(place)];
@@ -291,7 +299,8 @@ fn masked(array: &Array, items: &[Item]) -> Outcome<Array> {
     let sliced = array.slice(basic_part(items, true))?;
     let axes: Vec<isize> = (axis..axis + mask.ndim()).map(|axis| axis as isize).collect();
     let front: Vec<isize> = (0..mask.ndim() as isize).collect();
-    let selected = if axis == 0 { sliced.select(mask)? } else { sliced.moveaxis(&axes, &front)?.select(mask)? };
+    let selected =
+        if axis == 0 { sliced.select(mask)? } else { sliced.moveaxis(&axes, &front)?.select(mask)? };
     Ok(if axis == 0 || !together { selected } else { selected.moveaxis(&[0], &[axis as isize])? })
 }
 

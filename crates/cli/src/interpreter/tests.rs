@@ -13,7 +13,8 @@ fn interpreter() -> Interpreter {
     let x = Array::from_vec((0..12).map(f64::from).collect(), &[3, 4]).unwrap();
     let i = Array::from_vec((0..12).collect::<Vec<i64>>(), &[3, 4]).unwrap();
     let v = Array::from_vec(vec![3i64, 1, 2], &[3]).unwrap();
-    let variables = [("x", x), ("i", i), ("v", v)].map(|(name, array)| (name.to_owned(), Value::Array(array)));
+    let variables =
+        [("x", x), ("i", i), ("v", v)].map(|(name, array)| (name.to_owned(), Value::Array(array)));
     Interpreter::new(HashMap::from(variables), Some(1))
 }
 
@@ -33,7 +34,8 @@ fn block(source: &str) -> Block {
 /// A shape and values as floats.
 fn check(source: &str, shape: &[usize], expected: &[f64]) {
     let array = to_array(&value(source)).unwrap();
-    let block = evaluate(array.astype(DType::F64).unwrap().value()).unwrap_or_else(|error| panic!("{source}: {error}"));
+    let block = evaluate(array.astype(DType::F64).unwrap().value())
+        .unwrap_or_else(|error| panic!("{source}: {error}"));
     assert_eq!((block.shape(), block.to_vec::<f64>().as_slice()), (shape, expected), "{source}");
 }
 
@@ -61,8 +63,14 @@ fn plain_numbers_are_pythons() {
     check("'a' if 1 else 'b', 0 or 5, 0 and 5", "('a', 5, 0)");
     check("x.shape, x.ndim, x.size, x.dtype, len(x), x.T.shape", "((3, 4), 2, 12, float64, 3, (4, 3))");
     check("x.shape == (3, 4), x.shape[0] * 2, x.dtype == 'float64'", "(True, 6, True)");
-    check("min(3, 1, 2), max([1, 5]), abs(-3), sum([1, 2]), round(2.5), int(2.9), float(1)", "(1, 5, 3, 3, 2, 2, 1.0)");
-    check("[1, 2] + [3], (1,) * 2, list(range(3)), [5, 6, 7][::-1], {'a': 1}['a']", "([1, 2, 3], (1, 1), [0, 1, 2], [7, 6, 5], 1)");
+    check(
+        "min(3, 1, 2), max([1, 5]), abs(-3), sum([1, 2]), round(2.5), int(2.9), float(1)",
+        "(1, 5, 3, 3, 2, 2, 1.0)",
+    );
+    check(
+        "[1, 2] + [3], (1,) * 2, list(range(3)), [5, 6, 7][::-1], {'a': 1}['a']",
+        "([1, 2, 3], (1, 1), [0, 1, 2], [7, 6, 5], 1)",
+    );
     check("import numpy as m\nm.pi > 3, np.newaxis", "(True, None)");
 }
 
@@ -134,7 +142,11 @@ fn elements_are_replaced_in_a_new_array() {
     check("v[::-1] = [1, 2, 3]; v", &[3], &[3.0, 2.0, 1.0]);
     check("z = zeros(7); z[1::2] = [1, 2, 3]; z", &[7], &[0.0, 1.0, 0.0, 2.0, 0.0, 3.0, 0.0]);
     check("z = zeros(7); z[5::-2] = [1, 2, 3]; z", &[7], &[0.0, 3.0, 0.0, 2.0, 0.0, 1.0, 0.0]);
-    check("z = zeros((2, 5)); z[1, ::3] = 4; z", &[2, 5], &[0.0, 0.0, 0.0, 0.0, 0.0, 4.0, 0.0, 0.0, 4.0, 0.0]);
+    check(
+        "z = zeros((2, 5)); z[1, ::3] = 4; z",
+        &[2, 5],
+        &[0.0, 0.0, 0.0, 0.0, 0.0, 4.0, 0.0, 0.0, 4.0, 0.0],
+    );
     check("z = zeros((2, 2)); z[:, 1] = [1, 2]; z", &[2, 2], &[0.0, 1.0, 0.0, 2.0]);
     check("z = ones((2, 2)); z[[True, False]] = [5, 6]; z", &[2, 2], &[5.0, 6.0, 1.0, 1.0]);
     check("v[0] = 2.9; v", &[3], &[2.0, 1.0, 2.0]);
@@ -146,11 +158,18 @@ fn elements_are_replaced_in_a_new_array() {
 
 #[test]
 fn random_numbers_follow_the_seed() {
-    let same = |left: &str, right: &str| assert_eq!(block(left).to_vec::<f64>(), block(right).to_vec::<f64>());
+    let same =
+        |left: &str, right: &str| assert_eq!(block(left).to_vec::<f64>(), block(right).to_vec::<f64>());
     same("random.normal(size=5)", "np.random.normal(size=(5,), chunks=2)");
     same("random.seed(3); random.random(4)", "da.random.default_rng(3).random(4)");
-    same("random.RandomState(3).uniform(2, 3, 4)", "default = random.default_rng(seed=3); default.uniform(2, 3, size=4)");
-    assert_ne!(block("random.random(4)").to_vec::<f64>(), block("random.random(4); random.random(4)").to_vec::<f64>());
+    same(
+        "random.RandomState(3).uniform(2, 3, 4)",
+        "default = random.default_rng(seed=3); default.uniform(2, 3, size=4)",
+    );
+    assert_ne!(
+        block("random.random(4)").to_vec::<f64>(),
+        block("random.random(4); random.random(4)").to_vec::<f64>()
+    );
     assert_eq!(block("random.integers(5, size=(2, 3))").shape(), [2, 3]);
     assert_eq!(block("random.rand(2, 3)").shape(), [2, 3]);
     assert_eq!(block("random.normal(size=3, dtype='float32')").dtype(), DType::F32);

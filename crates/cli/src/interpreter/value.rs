@@ -196,7 +196,9 @@ impl Value {
     /// What it is, for messages: `an array of shape [3]`, `the number 2.5`.
     pub fn describe(&self) -> String {
         match self {
-            Value::Array(array) => format!("an array of shape {:?} and dtype {}", array.shape(), array.dtype()),
+            Value::Array(array) => {
+                format!("an array of shape {:?} and dtype {}", array.shape(), array.dtype())
+            }
             Value::Scalar(number) => format!("the number {}", scalar_text(*number)),
             Value::Text(text) => format!("the string {text:?}"),
             Value::None => "None".into(),

@@ -13,6 +13,6 @@ mod syntax;
 pub use diagnostic::{SyntaxError, nearest_name, render};
 pub use parser::parse;
 pub use syntax::{
-    Argument, BinaryOperator, CompareOperator, Import, Node, NodeId, NodeKind, Program, Span, Statement,
-    StatementKind, Target, UnaryOperator,
+    Argument, BinaryOperator, CompareOperator, NodeId, NodeKind, Program, Span, Statement, StatementKind,
+    Target, UnaryOperator,
 };

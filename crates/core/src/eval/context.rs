@@ -99,7 +99,11 @@ enum Entry {
 impl GranuleCache {
     /// A cache of this many bytes.
     pub fn new(capacity: usize) -> Self {
-        GranuleCache { state: Mutex::default(), arrived: Condvar::new(), capacity: AtomicUsize::new(capacity) }
+        GranuleCache {
+            state: Mutex::default(),
+            arrived: Condvar::new(),
+            capacity: AtomicUsize::new(capacity),
+        }
     }
 
     /// Allows it this many bytes from now on.

@@ -184,6 +184,39 @@ fn bounded_guess(shape: &[usize], size: usize) -> Region {
     Region::new(axes)
 }
 
+/// Whether a request is served together with those of a group. Nothing outside the demand is read from a store, so
+/// there the hull must hold no more than both; what is computed may be computed over twice as much.
+fn joins(graph: &Graph, node: usize, hull: &Region, largest: usize, region: &Region, size: usize) -> bool {
+    let Kind::Source(source) = graph.nodes[node].op.kind() else {
+        return hull.hull(region).size() <= HULL_FACTOR * largest.max(size);
+    };
+    let joint = hull.hull(region);
+    if hull.contains(region) || region.contains(hull) {
+        return joint.size() <= HULL_FACTOR * largest.max(size);
+    }
+    let differing: Vec<usize> = (0..joint.ndim()).filter(|&k| hull.axes()[k] != region.axes()[k]).collect();
+    if let [axis] = differing.as_slice() {
+        let (a, b) = (hull.axes()[*axis], region.axes()[*axis]);
+        return joint.axes()[*axis].len <= a.len + b.len;
+    }
+    let granules = |region: &Region| {
+        source.granule_grid().map(|grid| {
+            let chunks = grid.axes().iter().zip(region.axes()).map(|(chunks, range)| {
+                let (low, high) = range.bounds();
+                (chunks.chunk_of(low), chunks.chunk_of(high.max(low + 1) - 1))
+            });
+            chunks.collect::<Vec<_>>()
+        })
+    };
+    match granules(&joint) {
+        // No granule that the larger of both would not have touched.
+        Some(touched) => {
+            Some(&touched) == granules(hull).as_ref() || Some(&touched) == granules(region).as_ref()
+        }
+        None => false,
+    }
+}
+
 /// Groups the requests for a node: one instance for those whose hull is not much larger than the largest of them.
 fn instances_of(graph: &Graph, node: usize, requests: Vec<Request>) -> Vec<(usize, Region, Vec<Asker>)> {
     struct Group {
@@ -205,8 +238,11 @@ fn instances_of(graph: &Graph, node: usize, requests: Vec<Request>) -> Vec<(usiz
         let near = groups.len().saturating_sub(8);
         let found = (near..groups.len()).rev().find(|&i| {
             let group = &groups[i];
+            let hull = group.hull.hull(&request.region).size();
+            // Nor more elements than both have on their own: what nobody asked for is not read.
             group.output == request.output
-                && group.hull.hull(&request.region).size() <= HULL_FACTOR * group.largest.max(size)
+                && hull <= HULL_FACTOR * group.largest.max(size)
+                && hull <= group.hull.size() + size
         });
         let number = match found {
             Some(i) => {

@@ -52,7 +52,8 @@ fn local_values(
     held: &HeldMap,
     context: &dyn Context,
 ) -> Result<HeldMap> {
-    let stage = &plan.stages[stage];
+    let number = stage;
+    let stage = &plan.stages[number];
     let mut local = HeldMap::default();
     if stage.local.is_empty() {
         return Ok(local);
@@ -65,7 +66,7 @@ fn local_values(
             StageOutput::Folded { .. } => None,
         })
         .collect();
-    for (slot, region) in plan.hulls(&wants, &stage.local)? {
+    for (slot, region) in plan.hulls(&wants, number)? {
         let evaluator = Evaluator { graph: &plan.graph, walks: &plan.walks, context, held, local: &local };
         let block =
             evaluator.evaluate(&[(slot, region.clone())])?.swap_remove(0).to_dense(Some(context.pool()));
@@ -259,13 +260,14 @@ impl<'a> CellBlock<'a> {
 }
 
 impl Plan {
-    /// The hulls of what a cell needs of values that the task computes beforehand, in the order of `slots`.
-    fn hulls(&self, wants: &[(Slot, Region)], slots: &[Slot]) -> Result<Vec<(Slot, Region)>> {
+    /// The hulls of what a cell needs of values that the task computes beforehand, in their order.
+    fn hulls(&self, wants: &[(Slot, Region)], stage: usize) -> Result<Vec<(Slot, Region)>> {
+        let slots = &self.stages[stage].local;
         let mut wants = wants.to_vec();
         let mut hulls: Vec<(Slot, Option<Region>)> = slots.iter().map(|slot| (*slot, None)).collect();
         // From the last to the first: what a fold needs of a source shows only when the fold's region is known.
         loop {
-            for (slot, region) in self.local_demand(&wants, slots)? {
+            for (slot, region) in self.local_demand(&wants, stage)? {
                 if let Some((_, hull)) = hulls.iter_mut().find(|(other, _)| *other == slot) {
                     *hull = Some(match hull.take() {
                         Some(known) => known.hull(&region),
@@ -301,19 +303,18 @@ impl Plan {
         Ok(hulls.into_iter().filter_map(|(slot, hull)| hull.map(|hull| (slot, hull))).collect())
     }
 
-    fn local_demand(&self, wants: &[(Slot, Region)], slots: &[Slot]) -> Result<Vec<(Slot, Region)>> {
+    fn local_demand(&self, wants: &[(Slot, Region)], stage: usize) -> Result<Vec<(Slot, Region)>> {
         let nowhere = Region::new(Vec::new());
-        let held = |slot: Slot| (slots.contains(&slot) || self.is_held(slot)).then_some(&nowhere);
+        let slots = &self.stages[stage].local;
+        let held = |slot: Slot| (slots.contains(&slot) || self.is_read_by(slot, stage)).then_some(&nowhere);
         let demand = super::demand(&self.graph, wants, &held, None)?;
         let instances = demand.instances.into_iter();
         Ok(instances.filter(|i| slots.contains(&i.slot)).map(|i| (i.slot, i.region)).collect())
     }
 
-    fn is_held(&self, slot: Slot) -> bool {
+    /// Whether a stage finds a value held by another.
+    fn is_read_by(&self, slot: Slot, stage: usize) -> bool {
         self.given.contains_key(&slot)
-            || self
-                .targets
-                .iter()
-                .any(|target| target.slot == slot && !matches!(target.kind, TargetKind::Store(..)))
+            || self.targets.iter().any(|target| target.slot == slot && target.readers.contains(&stage))
     }
 }

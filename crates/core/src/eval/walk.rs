@@ -25,23 +25,26 @@ pub struct AxisCuts {
 }
 
 impl AxisCuts {
-    /// Domain indices in `low..high` at which a new granule begins.
-    fn edges(&self, low: usize, high: usize, at_least: usize) -> Vec<usize> {
+    /// Domain indices in `low..high` at which a new granule begins, at least so far apart: tiny granules run together,
+    /// at no cost for each.
+    fn edges(&self, low: usize, high: usize, apart: usize) -> Vec<usize> {
         let mut edges = Vec::new();
         let mut last = low;
-        let mut position = low;
-        while position < high {
-            let chunk =
-                self.chunks.chunk_of((self.start + self.step * position).min(self.chunks.len().max(1) - 1));
-            let (start, len) = self.chunks.chunk_range(chunk);
-            let next = (start + len).saturating_sub(self.start).div_ceil(self.step).max(position + 1);
-            if next < high && next - last >= at_least {
-                edges.push(next);
-                last = next;
+        loop {
+            let earliest = last + apart.max(1);
+            if earliest >= high {
+                return edges;
             }
-            position = next;
+            // The granule that holds the element before `earliest` ends at the next edge.
+            let before = (self.start + self.step * (earliest - 1)).min(self.chunks.len().max(1) - 1);
+            let (start, len) = self.chunks.chunk_range(self.chunks.chunk_of(before));
+            let edge = (start + len).saturating_sub(self.start).div_ceil(self.step).max(earliest);
+            if edge >= high {
+                return edges;
+            }
+            edges.push(edge);
+            last = edge;
         }
-        edges
     }
 }
 

@@ -46,7 +46,12 @@ pub(crate) fn with_exchanges(
             draft.reads.push((slot, region.clone()));
             result.push(Draft {
                 domain: region.clone(),
-                outputs: vec![DraftOutput { slot, is_fold: false, targets: vec![(slot, TargetKind::Held)], region }],
+                outputs: vec![DraftOutput {
+                    slot,
+                    is_fold: false,
+                    targets: vec![(slot, TargetKind::Held)],
+                    region,
+                }],
                 scope: Scope::default(),
                 repeated: FxHashMap::default(),
                 reads: Vec::new(),
@@ -69,6 +74,11 @@ fn decoded_often(
     walks: &Walks,
 ) -> Result<Vec<(Slot, Region, f64)>> {
     let whole = touched(graph, &draft.wants(graph, &draft.domain), &draft.scope)?;
+    // What an index array or a mask will read is a guess until its values are there: nothing to hold beforehand.
+    let is_indirect = |node: &usize| matches!(graph.nodes[*node].op.kind(), Kind::Assemble(assemble) if assemble.is_indirect());
+    if whole.ops.iter().any(is_indirect) {
+        return Ok(Vec::new());
+    }
     let has_granules = |slot: &Slot| match graph.nodes[slot.node].op.kind() {
         Kind::Source(source) => source.granule_grid(),
         _ => None,
@@ -113,7 +123,14 @@ fn sampled(graph: &Graph, draft: &Draft, stage: &Stage, slot: Slot, grid: &crate
     Ok(sum / cells.len() as f64 * tasks as f64)
 }
 
-fn no_room(graph: &Graph, draft: &Draft, slot: Slot, nbytes: usize, decodes: f64, options: &PlanOptions) -> Error {
+fn no_room(
+    graph: &Graph,
+    draft: &Draft,
+    slot: Slot,
+    nbytes: usize,
+    decodes: f64,
+    options: &PlanOptions,
+) -> Error {
     let op = graph.nodes[draft.outputs[0].slot.node].op.name();
     let source = match graph.nodes[slot.node].op.kind() {
         Kind::Source(source) => source.uri(),

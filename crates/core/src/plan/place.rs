@@ -113,7 +113,12 @@ fn too_small(graph: &Graph, draft: &Draft, stage: &Stage, room: &Room<'_>) -> Er
     if held > 0 {
         help += &format!(", beside {} held for other stages", crate::chunks::format_bytes(held));
     }
-    help += "; allow more memory, or give the sources and the output smaller chunks";
+    help += match stage.walk.cuts.iter().flatten().any(|cuts| cuts.whole) {
+        true => {
+            "; a function in it is called for whole chunks: rechunk first, or use map_elements, or allow more memory"
+        }
+        false => "; allow more memory, or give the sources and the output smaller chunks",
+    };
     Error::MemoryTooSmall {
         what: format!("{op} over {}", draft.domain),
         needed: held + stage.figures.task_bytes,

@@ -17,7 +17,7 @@ use super::format::{
     Problem as FormatProblem,
 };
 use crate::bytes::{empty_granule, fill_dense};
-use crate::chunk_walk::{chunk_at, touched_chunks};
+use crate::chunk_walk::{TouchedChunk, chunk_at, touched_chunks};
 use crate::describe::Description;
 use crate::error::{IoError, Problem, Result};
 use crate::handles::{FileStamp, HandleCache};
@@ -276,16 +276,21 @@ impl Hdf5Source {
         };
         let index = dataset.chunk_index().map_err(|error| failed(&self.uri, error))?;
         let whole: usize = dataset.chunk_nbytes().unwrap_or_default();
-        let granule = |touched: crate::chunk_walk::TouchedChunk| {
-            let decoded_bytes = touched.region.size() * item;
-            let encoded_bytes = index.get(&touched.at).map_or(0, |location| location.nbytes);
+        let granule = |touched: TouchedChunk| {
+            let Some(location) = index.get(&touched.at) else {
+                // Nothing to decode: the fill value stands where it is wanted, however long the chunk.
+                return Granule {
+                    decoded_bytes: touched.wanted.size() * item,
+                    ..empty_granule(&touched.wanted)
+                };
+            };
             let beside = if touched.region.shape() == *chunk { 0 } else { whole };
             Granule {
                 key: Some(touched.number),
+                encoded_bytes: location.nbytes,
+                decoded_bytes: touched.region.size() * item,
+                scratch_bytes: dataset.decode_scratch_nbytes() + beside,
                 region: touched.region,
-                encoded_bytes,
-                decoded_bytes,
-                scratch_bytes: if encoded_bytes == 0 { 0 } else { dataset.decode_scratch_nbytes() + beside },
             }
         };
         Ok(touched_chunks(&self.chunks, region).into_iter().map(granule).collect())
@@ -298,7 +303,11 @@ impl Hdf5Source {
             (Some(chunk), Some(number)) => {
                 self.read_chunk(&dataset, chunk, &chunk_at(&self.chunks, number), region, out)
             }
-            _ => {
+            (Some(_), None) => {
+                dataset.fill_with_default(out);
+                Ok(())
+            }
+            (None, _) => {
                 let mut read =
                     |offset: usize, buffer: &mut [u8]| dataset.read_bytes(offset, buffer).map_err(fail);
                 read_region(&mut read, &self.shape, self.dtype.itemsize(), region, out)

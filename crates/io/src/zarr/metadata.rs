@@ -152,14 +152,19 @@ pub(super) fn array_json(
     chunk: &[usize],
     codec: Option<&str>,
     attributes: &[(String, Value)],
+    dimension_names: Option<&[String]>,
 ) -> Result<Value, Problem> {
+    if let Some(names) = dimension_names.filter(|names| names.len() != meta.ndim()) {
+        let reason = format!("{} names for {} axes; give every axis a name", names.len(), meta.ndim());
+        return Err(Problem::Misuse { reason });
+    }
     let (data_type, fill_value) = data_type(meta.dtype)?;
     let mut codecs = vec![match meta.dtype.itemsize() {
         1 => json!({"name": "bytes"}),
         _ => json!({"name": "bytes", "configuration": {"endian": "little"}}),
     }];
     codecs.extend(compressor(codec.unwrap_or("zstd:0"), meta.dtype)?);
-    Ok(json!({
+    let mut metadata = json!({
         "zarr_format": 3,
         "node_type": "array",
         "shape": meta.shape,
@@ -170,7 +175,11 @@ pub(super) fn array_json(
         "codecs": codecs,
         "attributes": attributes.iter().cloned().collect::<Map<String, Value>>(),
         "storage_transformers": [],
-    }))
+    });
+    if let Some(names) = dimension_names {
+        metadata["dimension_names"] = json!(names);
+    }
+    Ok(metadata)
 }
 
 /// A dtype's name in Zarr, and its zero.
@@ -234,7 +243,7 @@ mod tests {
     fn what_is_written_is_understood() {
         for dtype in DType::NUMERIC {
             let meta = Meta::whole(&[5, 6], dtype);
-            let metadata = array_json(&meta, &[2, 3], Some("none"), &[]).unwrap();
+            let metadata = array_json(&meta, &[2, 3], Some("none"), &[], None).unwrap();
             let layout = Layout::parse(&metadata, 3).unwrap();
             assert_eq!(
                 (layout.shape.as_slice(), layout.chunk.as_slice()),
@@ -242,7 +251,7 @@ mod tests {
             );
             assert_eq!(layout.raw_big_endian, Some(false));
         }
-        let metadata = array_json(&Meta::whole(&[5], DType::F64), &[5], None, &[]).unwrap();
+        let metadata = array_json(&Meta::whole(&[5], DType::F64), &[5], None, &[], None).unwrap();
         let layout = Layout::parse(&metadata, 3).unwrap();
         assert_eq!(layout.codecs, ["bytes", "zstd(0)"]);
         assert_eq!(layout.raw_big_endian, None);
@@ -250,7 +259,7 @@ mod tests {
 
     #[test]
     fn metadata_that_make_no_sense_are_errors() {
-        let good = array_json(&Meta::whole(&[5], DType::F64), &[5], None, &[]).unwrap();
+        let good = array_json(&Meta::whole(&[5], DType::F64), &[5], None, &[], None).unwrap();
         let broken = |key: &str, value: Value| {
             let mut metadata = good.clone();
             metadata[key] = value;

@@ -84,8 +84,9 @@ impl ZarrSink {
             let reason = format!("shape {:?} has more bytes than a machine can count", meta.shape);
             return Err(fail(Problem::Misuse { reason }));
         }
-        let metadata = array_json(meta, &chunk, self.options.codec.as_deref(), &self.options.attributes)
-            .map_err(fail)?;
+        let SinkOptions { codec, attributes, dimension_names, .. } = &self.options;
+        let metadata = array_json(meta, &chunk, codec.as_deref(), attributes, dimension_names.as_deref());
+        let metadata = metadata.map_err(fail)?;
         let codecs = Codecs::new(metadata.clone(), 3, &chunk).map_err(fail)?;
         let groups = self.make_groups()?;
         let target = match self.location.inner.as_str() {
@@ -413,6 +414,21 @@ mod tests {
             let error = sink.create(&Meta::whole(&[4], DType::U8)).unwrap_err().to_string();
             assert!(error.contains("cannot"), "{error}");
         }
+    }
+
+    #[test]
+    fn axes_have_names_if_they_are_given() {
+        let directory = tempfile::tempdir().unwrap();
+        let uri = uri(&directory, "x.zarr");
+        let named = |names: &[&str]| SinkOptions {
+            dimension_names: Some(names.iter().map(|name| name.to_string()).collect()),
+            ..SinkOptions::default()
+        };
+        let error = ZarrSink::new(&uri, &named(&["x", "y"])).unwrap().create(&Meta::whole(&[4], DType::U8));
+        assert!(error.unwrap_err().to_string().ends_with("2 names for 1 axes; give every axis a name"));
+        store(&ZarrSink::new(&uri, &named(&["x"])).unwrap(), &sample(DType::U8, &[4]), &[1]);
+        let metadata = read_json(&Path::new(&uri).join("zarr.json")).unwrap().unwrap();
+        assert_eq!(metadata["dimension_names"], json!(["x"]));
     }
 
     #[test]

@@ -164,8 +164,9 @@ impl ZarrSource {
         let granules = touched_chunks(&self.chunks, region).into_iter().map(|touched| {
             let path = array.directory.join(array.codecs.chunk_key(&touched.at));
             let stored = fs::metadata(path).map_or(0, |file| file.len()) as usize;
-            let region =
-                if is_raw && whole >= READ_IN_PART { touched.wanted } else { touched.region.clone() };
+            // Where nothing is stored, the fill value stands where it is wanted, however long the chunk.
+            let in_part = stored == 0 || is_raw && whole >= READ_IN_PART;
+            let region = if in_part { touched.wanted } else { touched.region.clone() };
             let decoded_bytes = region.size() * item;
             Granule {
                 key: (region == touched.region).then_some(touched.number),

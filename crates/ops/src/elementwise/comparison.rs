@@ -67,8 +67,10 @@ macro_rules! comparison {
         $(#[$doc:meta])* $function:ident, $op:ident, $tag:tt,
         |$inputs:ident, $out:ident, $dtype:ident| $kernel:expr, |$a:ident, $b:ident| $wide:expr
     ) => {
-        #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+        #[derive(Debug, Clone, Copy, Serialize)]
         struct $op;
+
+        super::function::deserialize_without_fields!($op);
 
         impl Function for $op {
             const NAME: &'static str = stringify!($function);

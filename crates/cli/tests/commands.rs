@@ -1,0 +1,222 @@
+//! The built binary on files in a temporary directory: what it prints, what it stores, and how it ends.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use tempfile::TempDir;
+
+/// Runs the command in a directory.
+fn brickwork(directory: &Path, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_brickwork"));
+    command.current_dir(directory).args(arguments).output().expect("the binary was built for this test")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).expect("output is Unicode")
+}
+
+/// Runs a command that must succeed; its standard output.
+fn succeed(directory: &Path, arguments: &[&str]) -> String {
+    let output = brickwork(directory, arguments);
+    assert!(output.status.success(), "{arguments:?}: {}", text(&output.stderr));
+    text(&output.stdout).trim_end().to_owned()
+}
+
+/// Runs a command that must fail; its standard error.
+fn fail(directory: &Path, code: i32, arguments: &[&str]) -> String {
+    let output = brickwork(directory, arguments);
+    let message = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {message}{}", text(&output.stdout));
+    assert!(message.starts_with("error: "), "{arguments:?}: {message}");
+    assert!(!message.contains("panicked"), "{arguments:?}: {message}");
+    message
+}
+
+/// A directory with `x.npy`, the float64 numbers 0 to 11 in three rows, and three days of weather.
+fn prepared() -> TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    succeed(directory.path(), &["eval", "arange(12.0).reshape(3, 4)", "-o", "x.npy"]);
+    succeed(directory.path(), &["demo", "weather", ".", "--grid", "30", "40", "--days", "3"]);
+    directory
+}
+
+#[test]
+fn results_print_as_numpy_prints_them() {
+    let directory = prepared();
+    let eval = |arguments: &[&str]| succeed(directory.path(), &[&["eval"], arguments].concat());
+    assert_eq!(eval(&["arange(10)[::-2] ** 2"]), "[81 49 25  9  1]");
+    assert_eq!(eval(&["x.sum(), x.mean(axis=0)", "x=x.npy"]), "66.0\n[4. 5. 6. 7.]");
+    assert_eq!(eval(&["np.array([[1.5, nan], [-inf, 2]])"]), "[[ 1.5  nan]\n [-inf  2. ]]");
+    assert_eq!(eval(&["x.shape, x.dtype", "x=x.npy"]), "(3, 4)\nfloat64");
+    assert_eq!(eval(&["x[x > 8]", "x=x.npy"]), "[ 9. 10. 11.]");
+    assert_eq!(eval(&["arange(2000)"]), "[   0    1    2 ... 1997 1998 1999]");
+    assert_eq!(
+        eval(&["x[0, :2]", "x=x.npy", "--format", "json"]),
+        r#"{"dtype":"float64","shape":[2],"values":[0.0,1.0]}"#
+    );
+    assert_eq!(eval(&["x.max()", "x=x.npy", "--scheduler", "synchronous"]), "11.0");
+}
+
+#[test]
+fn a_summary_computes_only_what_it_shows() {
+    let directory = tempfile::tempdir().unwrap();
+    let arguments =
+        ["eval", "random.random((100000, 100000), chunks=(1000, 1000))", "--seed", "1", "--analyze"];
+    let output = brickwork(directory.path(), &arguments);
+    assert!(output.status.success());
+    let measured = text(&output.stderr);
+    let line = measured.lines().find(|line| line.starts_with("elements generated")).unwrap();
+    let generated: u64 = line.split_whitespace().last().unwrap().parse().unwrap();
+    assert!(generated < 1_000_000, "{line}");
+    assert_eq!(text(&output.stdout).lines().count(), 7);
+}
+
+#[test]
+fn results_are_stored_and_read_again() {
+    let directory = prepared();
+    let run = |arguments: &[&str]| succeed(directory.path(), arguments);
+    let t = "t=weather-big/*.hdf5#/t2m";
+    assert_eq!(run(&["eval", "stack(t).mean(axis=0)", t, "-o", "mean.zarr", "--chunks", "(10, 20)"]), "");
+    let info = run(&["info", "mean.zarr"]);
+    for line in ["format  zarr", "shape   (30, 40)", "dtype   float32", "chunks  (10, 20) (6 of them)"] {
+        assert!(info.contains(line), "{info}");
+    }
+    assert_eq!(run(&["eval", "abs(m - stack(t).mean(axis=0)).max()", "m=mean.zarr", t]), "0.0");
+    assert_eq!(run(&["eval", "len(t), stack(t).shape", t]), "3\n(3, 30, 40)");
+    run(&["eval", "x.min(axis=0), x.max(axis=0)", "x=x.npy", "-o", "low.npy", "-o", "high.h5#/high"]);
+    assert_eq!(run(&["eval", "high - low", "low=low.npy", "high=high.h5#/high"]), "[8. 8. 8. 8.]");
+    run(&["eval", "x + 1", "x=x.npy", "-o", "low.npy", "--overwrite"]);
+    assert_eq!(run(&["eval", "low.sum()", "low=low.npy", "--chunks", "low=(1, 2)"]), "78.0");
+}
+
+#[test]
+fn a_file_holds_a_program() {
+    let directory = prepared();
+    let program = "# squares of distances\ndiff = c[:, None, :] - c[None, :, :]\nr2 = (diff * diff).sum(-1)\nr2.max()\n";
+    std::fs::write(directory.path().join("p.py"), program).unwrap();
+    assert_eq!(succeed(directory.path(), &["eval", "-f", "p.py", "c=x.npy"]), "256.0");
+}
+
+#[test]
+fn plans_and_infos_are_printed() {
+    let directory = prepared();
+    let plan = succeed(
+        directory.path(),
+        &["plan", "(x - x.mean(axis=0)) / x.std(axis=0)", "x=x.npy", "--memory", "64MB"],
+    );
+    assert!(plan.contains("stage") && plan.contains("tasks"), "{plan}");
+    let plan = succeed(directory.path(), &["plan", "x + 1", "x=x.npy", "-o", "y.zarr"]);
+    assert!(plan.contains("stage") && !directory.path().join("y.zarr").exists());
+    let info = succeed(directory.path(), &["info", "weather-big/2014-01-02.hdf5"]);
+    assert!(info.contains("group") && info.contains("t2m"), "{info}");
+    let info = succeed(directory.path(), &["info", "weather-big/2014-01-02.hdf5#/t2m", "--format", "json"]);
+    assert!(info.contains(r#""chunks":[30,40]"#) && info.contains(r#""dtype":"float32""#), "{info}");
+}
+
+#[test]
+fn demos_write_what_they_say() {
+    let directory = tempfile::tempdir().unwrap();
+    let told = succeed(
+        directory.path(),
+        &["demo", "weather", "d", "--grid", "20", "30", "--days", "2", "--gzip", "1"],
+    );
+    assert!(told.contains("wrote 2 files") && told.contains("2014-01-02.hdf5"), "{told}");
+    let stats = succeed(
+        directory.path(),
+        &[
+            "eval",
+            "t[0].min() > 200, t[1].max() < 330, abs(t[0] * 64 % 1).max()",
+            "t=d/weather-big/*.hdf5#/t2m",
+        ],
+    );
+    assert_eq!(stats, "True\nTrue\n0.0");
+    let told = succeed(directory.path(), &["demo", "random", "d", "--size", "100000"]);
+    assert!(told.contains("100000 float32"), "{told}");
+    let mean =
+        succeed(directory.path(), &["eval", "abs(x.mean() - 1) < 0.02, x.shape", "x=d/random.hdf5#/x"]);
+    assert_eq!(mean, "True\n(100000,)");
+    assert!(succeed(directory.path(), &["info", "d/random.hdf5#/x"]).contains("contiguous"));
+    assert!(fail(directory.path(), 1, &["demo", "random", "d", "--size", "10"]).contains("exists already"));
+    succeed(directory.path(), &["demo", "random", "d", "--size", "10", "--overwrite"]);
+}
+
+#[test]
+fn seeds_are_told_and_kept() {
+    let directory = tempfile::tempdir().unwrap();
+    let output = brickwork(directory.path(), &["eval", "random.random(3)"]);
+    let told = text(&output.stderr);
+    let seed = told.split("--seed ").nth(1).unwrap().split_whitespace().next().unwrap().to_owned();
+    let again = succeed(directory.path(), &["eval", "random.random(3)", "--seed", &seed]);
+    assert_eq!(again, text(&output.stdout).trim_end());
+    let quiet = brickwork(directory.path(), &["eval", "random.random(3)", "--seed", "5"]);
+    assert_eq!(text(&quiet.stderr), "");
+}
+
+#[test]
+fn progress_is_told_as_json() {
+    let directory = prepared();
+    let output = brickwork(directory.path(), &["eval", "x.sum()", "x=x.npy", "--progress", "json"]);
+    let lines = text(&output.stderr);
+    for line in lines.lines() {
+        assert!(serde_json::from_str::<serde_json::Value>(line).is_ok(), "{line}");
+    }
+    assert!(lines.contains("plan_started") && lines.contains("plan_finished"), "{lines}");
+}
+
+#[test]
+fn wrong_expressions_end_with_code_2_and_point_at_the_place() {
+    let directory = prepared();
+    let refused = |expression: &str| fail(directory.path(), 2, &["eval", expression, "x=x.npy"]);
+    assert_eq!(
+        refused("x + meen(x)"),
+        "error: unknown name meen\n    x + meen(x)\n        ^^^^\nhelp: did you mean mean? (bound are x)\n"
+    );
+    assert!(refused("x + y").contains("unknown name y\n    x + y\n        ^\n"));
+    assert!(refused("x + (1").contains("^"));
+    assert!(
+        refused("x.mean(axis=2)").contains("axis 2 is out of range for 2 axes; use an axis from -2 to 1")
+    );
+    assert!(refused("x + arange(5)").contains("do not broadcast"));
+    assert!(refused("x.rechunk((0, 1))").contains("chunk length 0"));
+    assert!(refused("x.mean").contains("call it"));
+    assert!(fail(directory.path(), 2, &["eval"]).contains("there is no expression"));
+    assert!(fail(directory.path(), 2, &["eval", "x=x.npy", "x + 1"]).contains("the expression comes first"));
+    assert!(fail(directory.path(), 2, &["eval", "x", "y"]).contains("binds no name"));
+    assert!(fail(directory.path(), 2, &["eval", "1", "--memory", "much"]).contains("not a number of bytes"));
+    let outputs = fail(directory.path(), 2, &["eval", "x, x", "x=x.npy", "-o", "y.npy"]);
+    assert!(outputs.contains("has 2 results, and -o names 1"), "{outputs}");
+    let chunks = ["eval", "x", "x=x.npy", "-o", "y.zarr", "--chunks", "(1, 2, 3)"];
+    assert!(fail(directory.path(), 2, &chunks).contains("chunks for 3 axes"));
+    assert!(fail(directory.path(), 2, &["eval", "-f", "none.py"]).contains("cannot read the expression"));
+}
+
+#[test]
+fn failed_runs_end_with_code_1_and_name_the_place() {
+    let directory = prepared();
+    let failed = |arguments: &[&str]| fail(directory.path(), 1, &[&["eval"], arguments].concat());
+    assert!(failed(&["y", "y=none.npy"]).contains("none.npy: there is no such file"));
+    assert!(failed(&["y", "y=weather-big/2014-01-01.hdf5#/none"]).contains("none"));
+    let pattern = failed(&["stack(t)", "t=weather-big/*.h5#/t2m"]);
+    assert!(pattern.contains("weather-big/*.h5#/t2m") && pattern.contains("no file matches"), "{pattern}");
+    assert!(failed(&["x", "x=x.npy", "-o", "x.npy"]).contains("exists already"));
+    assert!(failed(&["x", "x=x.npy", "-o", "no/such/y.npy"]).contains("no/such"));
+    assert!(failed(&["y", "y=data.bin"]).contains("cannot tell the format"));
+    let file = directory.path().join("weather-big/2014-01-01.hdf5");
+    let whole = std::fs::read(&file).unwrap();
+    std::fs::write(directory.path().join("cut.hdf5"), &whole[..whole.len() / 2]).unwrap();
+    let cut = failed(&["y.sum()", "y=cut.hdf5#/t2m"]);
+    assert!(cut.contains("cut.hdf5"), "{cut}");
+    let small = failed(&["(x + x.T).sum()", "x=big.npy", "--memory", "1kB"]);
+    assert!(small.contains("big.npy"), "{small}");
+    let memory =
+        failed(&["random.random((3000, 3000)) @ ones((3000, 3000))", "--seed", "1", "--memory", "100kB"]);
+    assert!(memory.contains("--memory allows"), "{memory}");
+}
+
+#[test]
+fn help_and_version_are_there() {
+    let directory = tempfile::tempdir().unwrap();
+    assert!(succeed(directory.path(), &["--version"]).starts_with("brickwork "));
+    assert!(succeed(directory.path(), &["eval", "--help"]).contains("Examples:"));
+    assert_eq!(brickwork(directory.path(), &["eval", "1", "--nonsense"]).status.code(), Some(2));
+}
