@@ -26,12 +26,12 @@ fn check(values: &ArrayD<f64>, build: impl Fn(&Array) -> Result<Array>) {
 fn folds_whose_order_shows() {
     // Longer than a few leaves of 1024 and of 16.
     for (shape, axes) in [
-        (&[5000usize][..], &[0usize][..]),
-        (&[3, 2500], &[1]),
-        (&[75, 40], &[0]),
-        (&[40, 75], &[0, 1]),
-        (&[20, 9, 30], &[0, 2]),
-        (&[20, 30, 9], &[1]),
+        (&[2100usize][..], &[0usize][..]),
+        (&[2, 1100], &[1]),
+        (&[75, 12], &[0]),
+        (&[40, 30], &[0, 1]),
+        (&[20, 3, 20], &[0, 2]),
+        (&[5, 35, 9], &[1]),
     ] {
         let values = noise(shape, 1);
         let over = || Axes::of(axes.iter().copied());
@@ -43,7 +43,7 @@ fn folds_whose_order_shows() {
 
 #[test]
 fn folds_of_what_was_moved() {
-    let values = noise(&[60, 70], 2);
+    let values = noise(&[35, 40], 2);
     check(&values, |x| x.transpose(None)?.sum(0));
     check(&values, |x| x.slice(brickwork::s![..;-2, 3..])?.mean(1));
     check(&values, |x| x.reshape(&[-1])?.sum(()));
@@ -53,7 +53,7 @@ fn folds_of_what_was_moved() {
 
 #[test]
 fn folds_that_are_used_again() {
-    let values = noise(&[50, 60], 3);
+    let values = noise(&[35, 36], 3);
     check(&values, |x| Ok((x - x.mean(0)?) / x.std(0)?));
     check(&values, |x| Ok((x - x.mean(Axes::of([1]).keepdims())?) / x.std(())?));
     check(&values, |x| x.select(&greater(x, 0.1)?)?.mean(()));
@@ -64,20 +64,20 @@ fn folds_that_are_used_again() {
 fn random_numbers_depend_on_seed_and_place_alone() {
     let values = |chunks: [usize; 2], transposed: bool| {
         let mut rng = default_rng(Some(7));
-        let uniform = rng.random(&[90, 70], chunks).unwrap();
-        let normal = rng.normal(10.0, 0.1, &[90, 70], chunks).unwrap();
-        let exponential = rng.exponential(2.0, &[90, 70], chunks).unwrap();
-        let whole = rng.integers(-5, 100, &[90, 70], chunks).unwrap();
+        let uniform = rng.random(&[40, 35], chunks).unwrap();
+        let normal = rng.normal(10.0, 0.1, &[40, 35], chunks).unwrap();
+        let exponential = rng.exponential(2.0, &[40, 35], chunks).unwrap();
+        let whole = rng.integers(-5, 100, &[40, 35], chunks).unwrap();
         let sum = &uniform + normal + exponential + whole;
         if transposed { sum.transpose(None).unwrap().transpose(None).unwrap() } else { sum }
     };
-    let expected = assert_same_everywhere(&values([90, 70], false), &configurations());
-    for chunks in [[1, 70], [13, 7], [90, 1]] {
+    let expected = assert_same_everywhere(&values([40, 35], false), &configurations());
+    for chunks in [[1, 35], [13, 7], [40, 1]] {
         assert_array_eq_in(&values(chunks, true), &expected, &some_configurations(3, chunks[0] as u64));
     }
     let part = values([10, 10], false).slice(brickwork::s![5..;3, ..;-4]).unwrap();
     let axes =
-        vec![brickwork_core::AxisRange::stepped(5, 29, 3), brickwork_core::AxisRange::stepped(69, 18, -4)];
+        vec![brickwork_core::AxisRange::stepped(5, 12, 3), brickwork_core::AxisRange::stepped(34, 9, -4)];
     let expected: Block = expected.slice(&brickwork::Region::new(axes));
     assert_array_eq_in(&part, &expected, &some_configurations(5, 1));
 }

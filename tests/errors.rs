@@ -128,20 +128,22 @@ fn cancellation_from_another_thread() {
         let array = source.array().unwrap() * 2.0;
         let sink = Arc::new(MemorySink::with_chunks([4usize, 4]));
         let canceller = {
-            let cancel = cancel.clone();
+            let (cancel, log) = (cancel.clone(), source.log());
             std::thread::spawn(move || {
                 began.recv().unwrap();
                 cancel.cancel();
+                let read = log.granules();
                 release.send(()).unwrap();
+                read
             })
         };
         let scheduler =
             Threads::new(threads).cancelled_by(cancel).forced(|options| options.forced_cell = Some(16));
         let error = store(&array, sink.clone(), &scheduler).unwrap_err();
-        canceller.join().unwrap();
+        let read = canceller.join().unwrap();
         assert!(told(&error).contains("cancelled"), "{}", told(&error));
         assert_eq!(sink.state(), SinkState::Aborted);
-        assert!(source.log().granules() <= 6 + threads, "it stops soon: {:?}", source.log());
+        assert!(source.log().granules() <= read + threads, "{read} were read before: {:?}", source.log());
     }
 }
 
@@ -169,7 +171,7 @@ fn bad_arguments_are_refused_when_the_expression_is_built() {
     check(x.broadcast_to(&[3, 5]), &["4", "5"]);
     check(x.invert(), &["float64"]);
     check(x.select(&x), &["bool"]);
-    check(x.pad(&[(1, 1)], brickwork::assemble::PadMode::Edge), &["pad", "1", "2"]);
+    check(x.pad(&[(1, 1); 3], brickwork::assemble::PadMode::Edge), &["pad", "3", "2"]);
 }
 
 #[test]

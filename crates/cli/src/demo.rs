@@ -19,7 +19,8 @@ use crate::signals::cancel_on_interrupt;
 const WEATHER: &str = "\
 lat = linspace(pi / 2, -pi / 2, rows, dtype='float32')[:, None]
 lon = linspace(0, 2 * pi, columns, endpoint=False, dtype='float32')[None, :]
-climate = 300 - 55 * sin(lat) ** 2 - 14 * sin(lat) * cos(2 * pi * (day - 15) / 365)
+season = cos(2 * pi * (day - 15) / 365).astype('float32')
+climate = 300 - 55 * sin(lat) ** 2 - 14 * season * sin(lat)
 waves = 6 * cos(lat) ** 2 * sin(5 * lon + 2 * lat - day / 2)
 noise = random.normal(0, 0.3, size=(rows, columns), dtype='float32')
 rint((climate + waves + noise) * 64) / 64";
@@ -47,7 +48,7 @@ pub fn demo(command: &DemoCommand) -> CommandResult {
 }
 
 fn weather(args: &WeatherArgs) -> CommandResult {
-    let directory = args.directory.join("weather-big");
+    let directory = plain(&args.directory).join("weather-big");
     let files: Vec<PathBuf> =
         (0..args.days).map(|day| directory.join(format!("{}.hdf5", date(FIRST_DAY + day as i64)))).collect();
     make_room(&directory, &files, args.overwrite)?;
@@ -72,8 +73,9 @@ fn weather(args: &WeatherArgs) -> CommandResult {
 }
 
 fn random(args: &RandomArgs) -> CommandResult {
-    let file = args.directory.join("random.hdf5");
-    make_room(&args.directory, std::slice::from_ref(&file), args.overwrite)?;
+    let directory = plain(&args.directory);
+    let file = directory.join("random.hdf5");
+    make_room(directory, std::slice::from_ref(&file), args.overwrite)?;
     let variables = [("size", args.size)];
     write(RANDOM, &variables, SEED, &file, "x", &SinkOptions::default(), &cancel_on_interrupt())?;
     wrote(&format!("1 file of /x, {} float32", args.size), std::slice::from_ref(&file))?;
@@ -108,12 +110,19 @@ fn write(
     Ok(store(&array, Arc::from(sink), &Threads::default().cancelled_by(cancel.clone()))?)
 }
 
+/// The directory without a leading `./`, which would stand before every name.
+fn plain(directory: &Path) -> &Path {
+    directory.strip_prefix(".").unwrap_or(directory)
+}
+
 /// Makes the directory, and removes files that are in the way if that is allowed.
 fn make_room(directory: &Path, files: &[PathBuf], overwrite: bool) -> CommandResult {
     let failed = |what: &str, path: &Path, error: std::io::Error| {
         Failure::Other(format!("cannot {what} {}: {error}", path.display()))
     };
-    fs::create_dir_all(directory).map_err(|error| failed("create the directory", directory, error))?;
+    if directory != Path::new("") {
+        fs::create_dir_all(directory).map_err(|error| failed("create the directory", directory, error))?;
+    }
     for file in files.iter().filter(|file| file.exists()) {
         if !overwrite {
             return Err(Failure::Other(format!(

@@ -21,6 +21,11 @@ pub struct Shown {
     shown: Vec<usize>,
 }
 
+/// Whether only the ends of an array are printed.
+pub fn is_summarised(array: &Array) -> bool {
+    !array.is_known() || shown_indices(array.shape()).iter().map(Vec::len).ne(array.shape().iter().copied())
+}
+
 impl Shown {
     /// What is to be computed to show an array; everything if `whole`.
     ///

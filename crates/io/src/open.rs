@@ -66,6 +66,10 @@ pub struct SinkOptions {
 ///
 /// # Errors
 /// If the URI or an option makes no sense, or the build lacks the format.
+#[cfg_attr(
+    not(any(feature = "npy", feature = "zarr", feature = "hdf5-write")),
+    allow(unused_variables, reason = "without a format to write there is nothing to choose")
+)]
 pub fn create(uri: &str, options: &SinkOptions) -> Result<Box<dyn Sink>> {
     let location = Location::parse(uri)?;
     match location.format {

@@ -238,11 +238,8 @@ fn instances_of(graph: &Graph, node: usize, requests: Vec<Request>) -> Vec<(usiz
         let near = groups.len().saturating_sub(8);
         let found = (near..groups.len()).rev().find(|&i| {
             let group = &groups[i];
-            let hull = group.hull.hull(&request.region).size();
-            // Nor more elements than both have on their own: what nobody asked for is not read.
             group.output == request.output
-                && hull <= HULL_FACTOR * group.largest.max(size)
-                && hull <= group.hull.size() + size
+                && joins(graph, node, &group.hull, group.largest, &request.region, size)
         });
         let number = match found {
             Some(i) => {

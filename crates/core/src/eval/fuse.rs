@@ -370,7 +370,7 @@ impl Scratch {
                 0 => Loaded::Scalar(start as usize),
                 1 => Loaded::InPlace(start as usize),
                 _ => {
-                    self.gather(operand, k, 0, start, stride, len);
+                    self.gather(operand, k, start, stride, len);
                     Loaded::Gathered
                 }
             };
@@ -385,23 +385,71 @@ impl Scratch {
                 self.loaded[k] = Loaded::Scalar(operand.offset());
                 continue;
             }
-            let stride = axes.last().map_or(0, |axis| axis.strides[k]);
-            for i in 0..count {
-                let start = self.row_start(program, axes, row + i, k);
-                self.gather(operand, k, i * inner, start, stride, inner);
-            }
+            self.gather_rows(operand, k, axes, row, count, inner);
             self.loaded[k] = Loaded::Gathered;
         }
     }
 
-    fn gather(&mut self, operand: &Block, k: usize, to: usize, start: isize, stride: isize, len: usize) {
+    fn gather_rows(&mut self, operand: &Block, k: usize, axes: &[Axis], row: usize, count: usize, inner: usize) {
+        let (last, outer) = axes.split_last().map_or((0, &axes[..0]), |(last, outer)| (last.strides[k], outer));
+        // Where the first row begins, and how to go on from row to row.
+        let mut at = operand.offset() as isize;
+        let mut index = vec![0usize; outer.len()];
+        let mut left = row;
+        for (axis, index) in outer.iter().zip(&mut index).rev() {
+            *index = left % axis.len;
+            left /= axis.len;
+            at += *index as isize * axis.strides[k];
+        }
+        let target = self.room(operand, k, count * inner);
         let item = operand.dtype().itemsize();
-        let words = (self.capacity.max(to + len) * item).div_ceil(8);
+        let source = operand.buffer_bytes();
+        macro_rules! gather_as {
+            ($t:ty) => {{
+                let source: &[$t] = bytemuck::cast_slice(&source[..source.len() / item * item]);
+                let target: &mut [$t] = bytemuck::cast_slice_mut(target);
+                for row in target.chunks_exact_mut(inner).take(count) {
+                    let mut from = at;
+                    for value in row {
+                        *value = source[from as usize];
+                        from += last;
+                    }
+                    for (axis, index) in outer.iter().zip(&mut index).rev() {
+                        *index += 1;
+                        at += axis.strides[k];
+                        if *index < axis.len {
+                            break;
+                        }
+                        at -= axis.strides[k] * axis.len as isize;
+                        *index = 0;
+                    }
+                }
+            }};
+        }
+        match item {
+            1 => gather_as!(u8),
+            2 => gather_as!(u16),
+            4 => gather_as!(u32),
+            8 => gather_as!(u64),
+            16 => gather_as!([u64; 2]),
+            _ => unreachable!("only numbers are computed with"),
+        }
+    }
+
+    /// Scratch for `len` gathered elements of an operand.
+    fn room(&mut self, operand: &Block, k: usize, len: usize) -> &mut [u8] {
+        let item = operand.dtype().itemsize();
+        let words = (self.capacity.max(len) * item).div_ceil(8);
         if self.gathered[k].len() < words {
             self.gathered[k].resize(words, 0);
         }
-        let target: &mut [u8] = bytemuck::cast_slice_mut(&mut self.gathered[k]);
-        let target = &mut target[to * item..(to + len) * item];
+        let bytes: &mut [u8] = bytemuck::cast_slice_mut(&mut self.gathered[k]);
+        &mut bytes[..len * item]
+    }
+
+    fn gather(&mut self, operand: &Block, k: usize, start: isize, stride: isize, len: usize) {
+        let item = operand.dtype().itemsize();
+        let target = self.room(operand, k, len);
         let source = operand.buffer_bytes();
         macro_rules! gather_as {
             ($t:ty) => {{

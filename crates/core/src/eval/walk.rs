@@ -55,6 +55,8 @@ pub struct Walk {
     pub cuts: Vec<Option<AxisCuts>>,
     /// Multiples at which every axis may be cut; `usize::MAX` forbids cutting.
     pub align: Vec<usize>,
+    /// Whether a patch holds whole granules, so that what is folded inside it meets every granule once.
+    pub by_granule: bool,
     /// Two axes that some source has the other way round, so that square patches read it best.
     pub square: Option<(usize, usize)>,
 }
@@ -62,7 +64,7 @@ pub struct Walk {
 impl Walk {
     /// A walk without granules.
     pub fn plain(align: Vec<usize>) -> Self {
-        Walk { cuts: vec![None; align.len()], align, square: None }
+        Walk { cuts: vec![None; align.len()], align, by_granule: false, square: None }
     }
 
     /// Lengths of a patch of about `target` elements of a domain of this shape.
@@ -72,7 +74,7 @@ impl Walk {
             let granule = self.cuts[axis].as_ref().map(|cuts| (cuts.chunks.max_chunk() / cuts.step).max(1));
             let len = shape[axis].max(1);
             match (granule, &self.cuts[axis]) {
-                (Some(granule), Some(cuts)) if cuts.whole => (granule, granule.min(len)),
+                (Some(granule), Some(cuts)) if cuts.whole || self.by_granule => (granule, granule.min(len)),
                 (Some(granule), _) if granule >= 32 => (1, granule.min(len)),
                 _ => (1, len),
             }

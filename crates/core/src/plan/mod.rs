@@ -123,12 +123,12 @@ fn place_all(plan: &mut Plan, drafts: Vec<Draft>) -> Result<()> {
     let options = plan.options.clone();
     let drafts = exchange::with_exchanges(&plan.graph, drafts, &options, &plan.walks)?;
     let (drafts, strips) = with_strips(plan, drafts)?;
-    let maker: FxHashMap<Slot, usize> = drafts
-        .iter()
-        .enumerate()
-        .flat_map(|(number, draft)| draft.outputs.iter().map(move |output| (output.slot, number)))
-        .flat_map(|(slot, number)| [(slot, number)])
-        .collect();
+    let mut maker: FxHashMap<Slot, usize> = FxHashMap::default();
+    for (number, draft) in drafts.iter().enumerate() {
+        for output in &draft.outputs {
+            maker.entry(output.slot).or_insert(number);
+        }
+    }
     let maker_of = |slot: &Slot| {
         maker.get(slot).copied().or_else(|| {
             // Another output of a reduction that a stage folds.

@@ -47,7 +47,9 @@ pub(crate) fn place(graph: &Graph, draft: &Draft, room: &Room<'_>, walks: &mut W
     let (mut cuts, square) = granule_cuts(graph, &draft.domain, &wants, &draft.scope)?;
     whole_blocks(graph, draft, &mut cuts)?;
     let align: Vec<usize> = (0..ndim).map(|axis| alignment(graph, draft, axis, false)).collect();
-    let walk = Walk { cuts, align, square };
+    // A fold inside a patch walks all that it folds: patches smaller than granules would decode them again and again.
+    let by_granule = !draft.scope.inline.is_empty() && room.options.forced_patch.is_none();
+    let mut walk = Walk { cuts, align, by_granule, square };
     let units = units(graph, draft, &walk)?;
     let threads = room.options.threads.max(1);
     let share = room.bytes / threads;
@@ -72,6 +74,10 @@ pub(crate) fn place(graph: &Graph, draft: &Draft, room: &Room<'_>, walks: &mut W
             if is_smaller {
                 best = Some(placed);
             }
+        }
+        if walk.by_granule {
+            walk.by_granule = false;
+            continue;
         }
         if patch_elements <= 256 || room.options.forced_patch.is_some() {
             let placed = best.ok_or_else(|| Error::Bug { what: "a stage without a candidate".into() })?;
@@ -136,7 +142,7 @@ fn add_inner_walks(graph: &Graph, draft: &Draft, walks: &mut Walks) -> Result<()
         let wants = |part: &Region| super::probe::fold_wants(graph, node, part);
         let (cuts, square) = granule_cuts(graph, &domain, &wants, &draft.scope)?;
         let align = (0..domain.ndim()).map(|axis| op.spec().walk_alignment(axis)).collect();
-        walks.inner.insert(node, Walk { cuts, align, square });
+        walks.inner.insert(node, Walk { cuts, align, by_granule: false, square });
     }
     Ok(())
 }
@@ -484,7 +490,7 @@ pub(crate) fn in_strips(
     let (cuts, square) =
         granule_cuts(graph, &draft.domain, &|part: &Region| draft.wants(graph, part), &inline)?;
     let align = vec![1; shape.len()];
-    let walk = Walk { cuts, align, square };
+    let walk = Walk { cuts, align, by_granule: false, square };
     let units = units(graph, &strip, &walk)?;
     let Unit::Multiple(unit) = units[axis] else { return Ok(None) };
     let least = if axis + 1 == shape.len() { unit.max(LAST_AXIS.min(shape[axis])) } else { unit };

@@ -102,7 +102,20 @@ pub(crate) fn draft(
         if is_read && !targets.iter().any(|(_, kind)| matches!(kind, TargetKind::Collect(_))) {
             targets.push((slot, TargetKind::Held));
         }
-        let is_fold = matches!(graph.nodes[slot.node].op.kind(), Kind::Reduce(_)) && !given.contains(&slot);
+        let is_reduction = matches!(graph.nodes[slot.node].op.kind(), Kind::Reduce(_)) && !given.contains(&slot);
+        let is_stored = targets.iter().any(|(_, kind)| matches!(kind, TargetKind::Store(..)));
+        // What is stored is written by cells that own whole chunks of the store: a large result is folded by the cells
+        // that write it, a small one is held and written by a stage of its own.
+        let is_fold = is_reduction && !(is_stored && region.size() >= INLINE_ELEMENTS);
+        if is_fold && is_stored {
+            let (stored, others): (Vec<_>, Vec<_>) =
+                targets.into_iter().partition(|(_, kind)| matches!(kind, TargetKind::Store(..)));
+            targets = others;
+            if !targets.iter().any(|(_, kind)| matches!(kind, TargetKind::Held | TargetKind::Collect(_))) {
+                targets.push((slot, TargetKind::Held));
+            }
+            drafts.push(writer(slot, &region, stored));
+        }
         let domain = if is_fold { domain_region(graph, slot.node, &region) } else { region.clone() };
         let mut held: FxHashSet<Slot> = always_held.union(given).copied().collect();
         if !given.contains(&slot) {
@@ -133,6 +146,19 @@ pub(crate) fn draft(
     drafts.reverse();
     set_levels(&mut drafts);
     Ok(joined(graph, drafts))
+}
+
+/// A stage that only writes what another one holds.
+fn writer(slot: Slot, region: &Region, targets: Vec<(Slot, TargetKind)>) -> Draft {
+    Draft {
+        domain: region.clone(),
+        outputs: vec![DraftOutput { slot, is_fold: false, targets, region: region.clone() }],
+        scope: Scope { held: FxHashSet::from_iter([slot]), inline: FxHashSet::default() },
+        repeated: FxHashMap::default(),
+        reads: vec![(slot, region.clone())],
+        sources: FxHashSet::default(),
+        level: 0,
+    }
 }
 
 /// Decides for every reduction below a stage whether it is folded inside or held by a stage of its own.
@@ -207,7 +233,8 @@ pub(crate) fn set_levels(drafts: &mut [Draft]) {
         draft.level =
             draft.reads.iter().filter_map(|(slot, _)| levels.get(slot)).max().map_or(0, |level| level + 1);
         for output in &draft.outputs {
-            levels.insert(output.slot, draft.level);
+            // A stage that writes what another one holds makes nothing new.
+            levels.entry(output.slot).or_insert(draft.level);
         }
     }
 }

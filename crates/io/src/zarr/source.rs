@@ -74,9 +74,8 @@ pub(crate) fn open(location: &Location) -> Result<ZarrSource> {
 
 fn load(root: &Path, inner: &str) -> Result<(OpenArray, PathBuf), Problem> {
     let (directory, node) = find(root, inner)?;
-    let (version, metadata, file) = match node {
-        Node::Array { version, metadata, file } => (version, metadata, file),
-        _ => return Err(Problem::IsGroup { group: inner.to_owned(), children: children(&directory) }),
+    let Node::Array { version, metadata, file } = node else {
+        return Err(Problem::IsGroup { group: inner.to_owned(), children: children(&directory) });
     };
     let layout = Layout::parse(&metadata, version)?;
     let codecs = Codecs::new(metadata, version, &layout.chunk)?;
