@@ -18,10 +18,21 @@ use crate::report::note;
 /// Time between two lines or two drawings.
 const INTERVAL: Duration = Duration::from_millis(100);
 
+/// How the progress is told.
+#[derive(Debug)]
+enum Style {
+    /// A bar that is drawn over itself, for terminals.
+    Bar(ProgressBar),
+    /// Lines for people.
+    Lines,
+    /// Lines for programs.
+    Json,
+}
+
 /// Watches a run and tells how far it is.
 #[derive(Debug)]
 pub struct Progress {
-    bar: Option<ProgressBar>,
+    style: Style,
     start: Instant,
     /// Milliseconds after the start at which something was told last.
     told: AtomicU64,
@@ -33,21 +44,15 @@ pub struct Progress {
 impl Progress {
     /// What tells the progress, if anything does.
     pub fn new(mode: ProgressMode) -> Option<Arc<Progress>> {
-        let bar = match mode {
+        let style = match mode {
             ProgressMode::Never => return None,
             ProgressMode::Auto if !stderr().is_terminal() => return None,
-            ProgressMode::Json => None,
-            ProgressMode::Auto | ProgressMode::Always => {
-                let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr_with_hz(10));
-                let template = "{elapsed_precise} [{bar:32}] {pos}/{len} tasks, {msg}";
-                if let Ok(style) = ProgressStyle::with_template(template) {
-                    bar.set_style(style.progress_chars("=> "));
-                }
-                Some(bar)
-            }
+            ProgressMode::Always if !stderr().is_terminal() => Style::Lines,
+            ProgressMode::Json => Style::Json,
+            ProgressMode::Auto | ProgressMode::Always => Style::Bar(new_bar()),
         };
         Some(Arc::new(Progress {
-            bar,
+            style,
             start: Instant::now(),
             told: AtomicU64::new(0),
             tasks_done: AtomicUsize::new(0),
@@ -58,12 +63,13 @@ impl Progress {
     fn started(&self, plan: &Plan) {
         let stages: Vec<(usize, usize)> = plan.stages.iter().map(|stage| (stage.num_tasks(), 0)).collect();
         self.tasks_done.store(0, Ordering::Relaxed);
-        match &self.bar {
-            Some(bar) => {
+        match &self.style {
+            Style::Bar(bar) => {
                 bar.set_length(plan.num_tasks() as u64);
                 bar.set_position(0);
             }
-            None => {
+            Style::Lines => note(&format!("{} tasks in {} stages", plan.num_tasks(), stages.len())),
+            Style::Json => {
                 let tasks: Vec<usize> = stages.iter().map(|stage| stage.0).collect();
                 note(
                     &json!({"event": "plan_started", "stages": tasks, "tasks": plan.num_tasks()}).to_string(),
@@ -89,18 +95,19 @@ impl Progress {
         if !self.is_time() && stage_done != stage_tasks {
             return;
         }
-        match &self.bar {
-            Some(bar) => {
+        let human = || {
+            let bytes = |count: u64| format_bytes(usize::try_from(count).unwrap_or(usize::MAX));
+            let (read, wrote) = (bytes(counts.bytes_read), bytes(counts.bytes_written));
+            let number = stage + 1;
+            format!("stage {number} of {stages} ({stage_done}/{stage_tasks}), read {read}, wrote {wrote}")
+        };
+        match &self.style {
+            Style::Bar(bar) => {
                 bar.set_position(done as u64);
-                let bytes = |count: u64| format_bytes(usize::try_from(count).unwrap_or(usize::MAX));
-                bar.set_message(format!(
-                    "stage {} of {stages} ({stage_done}/{stage_tasks}), read {}, wrote {}",
-                    stage + 1,
-                    bytes(counts.bytes_read),
-                    bytes(counts.bytes_written)
-                ));
+                bar.set_message(human());
             }
-            None => note(
+            Style::Lines => note(&format!("{done} tasks, {}", human())),
+            Style::Json => note(
                 &json!({
                     "event": "progress", "tasks_done": done, "stage": stage, "stage_tasks": stage_tasks,
                     "stage_tasks_done": stage_done, "bytes_read": counts.bytes_read,
@@ -121,14 +128,24 @@ impl Progress {
     }
 }
 
+fn new_bar() -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr_with_hz(10));
+    let template = "{elapsed_precise} [{bar:32}] {pos}/{len} tasks, {msg}";
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style.progress_chars("=> "));
+    }
+    bar
+}
+
 impl Observer for Progress {
     fn event(&self, event: &Event<'_>) {
         match event {
             Event::PlanStarted { plan } => self.started(plan),
             Event::TaskFinished { task, counts, .. } => self.task_finished(task.stage, counts),
-            Event::PlanFinished { counts, peak_bytes } => match &self.bar {
-                Some(bar) => bar.finish_and_clear(),
-                None => note(
+            Event::PlanFinished { counts, peak_bytes } => match &self.style {
+                Style::Bar(bar) => bar.finish_and_clear(),
+                Style::Lines => {}
+                Style::Json => note(
                     &json!({
                         "event": "plan_finished", "bytes_read": counts.bytes_read, "bytes_written": counts.bytes_written,
                         "elements_generated": counts.elements_generated, "peak_bytes": peak_bytes,

@@ -95,6 +95,10 @@ pub fn fail(failure: &Failure) -> ExitCode {
         }
         Failure::Run(error) => {
             note(&format!("error: {}", chain(error).join("\ncaused by: ")));
+            if matches!(error, Error::Io { reason, .. } if *reason == brickwork_io::Problem::Exists.to_string())
+            {
+                note("help: --overwrite replaces it");
+            }
             ExitCode::from(1)
         }
     }

@@ -89,7 +89,9 @@ impl AxisRange {
         }
         match (self.position(other.get(0)), self.position(other.get(other.len - 1))) {
             (Some(_), Some(_)) => {
-                other.len == 1 || self.len == 1 || other.step.unsigned_abs() % self.step.unsigned_abs() == 0
+                other.len == 1
+                    || self.len == 1
+                    || other.step.unsigned_abs().is_multiple_of(self.step.unsigned_abs())
             }
             _ => false,
         }

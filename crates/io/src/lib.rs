@@ -12,7 +12,10 @@
 //! | `hdf5-write` | write HDF5 through the HDF5 library |
 
 #[cfg(any(feature = "npy", feature = "zarr", feature = "hdf5"))]
-#[cfg_attr(not(all(feature = "npy", feature = "zarr")), allow(dead_code, reason = "no format needs all of it"))]
+#[cfg_attr(
+    not(all(feature = "npy", feature = "zarr")),
+    allow(dead_code, reason = "no format needs all of it")
+)]
 mod bytes;
 #[cfg(any(feature = "zarr", feature = "hdf5-write"))]
 mod chunk_choice;
@@ -32,7 +35,10 @@ mod open;
 #[cfg(any(feature = "npy", feature = "zarr", feature = "hdf5-write"))]
 mod part;
 #[cfg(any(feature = "npy", feature = "zarr", feature = "hdf5"))]
-#[cfg_attr(not(all(feature = "npy", feature = "zarr")), allow(dead_code, reason = "no format needs all of it"))]
+#[cfg_attr(
+    not(all(feature = "npy", feature = "zarr")),
+    allow(dead_code, reason = "no format needs all of it")
+)]
 mod strided_file;
 #[cfg(all(test, any(feature = "npy", feature = "zarr", feature = "hdf5")))]
 mod test_support;

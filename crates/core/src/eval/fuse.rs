@@ -390,8 +390,17 @@ impl Scratch {
         }
     }
 
-    fn gather_rows(&mut self, operand: &Block, k: usize, axes: &[Axis], row: usize, count: usize, inner: usize) {
-        let (last, outer) = axes.split_last().map_or((0, &axes[..0]), |(last, outer)| (last.strides[k], outer));
+    fn gather_rows(
+        &mut self,
+        operand: &Block,
+        k: usize,
+        axes: &[Axis],
+        row: usize,
+        count: usize,
+        inner: usize,
+    ) {
+        let (last, outer) =
+            axes.split_last().map_or((0, &axes[..0]), |(last, outer)| (last.strides[k], outer));
         // Where the first row begins, and how to go on from row to row.
         let mut at = operand.offset() as isize;
         let mut index = vec![0usize; outer.len()];

@@ -3,7 +3,7 @@
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::graph::{Graph, Slot};
-use super::probe::{Scope, fold_bytes, granule_cuts, touched, worst_patch};
+use super::probe::{Grain, Scope, fold_bytes, granule_cuts, touched, worst_patch};
 use super::stage::{PlanOptions, Stage, StageFigures, StageOutput, TargetKind};
 use super::stages::{Draft, alignment, common};
 use crate::buffer::rounded_size;
@@ -44,7 +44,7 @@ pub(crate) fn place(graph: &Graph, draft: &Draft, room: &Room<'_>, walks: &mut W
     add_inner_walks(graph, draft, walks)?;
     let ndim = draft.domain.ndim();
     let wants = |part: &Region| draft.wants(graph, part);
-    let (mut cuts, square) = granule_cuts(graph, &draft.domain, &wants, &draft.scope)?;
+    let Grain { mut cuts, square } = granule_cuts(graph, &draft.domain, &wants, &draft.scope)?;
     whole_blocks(graph, draft, &mut cuts)?;
     let align: Vec<usize> = (0..ndim).map(|axis| alignment(graph, draft, axis, false)).collect();
     // A fold inside a patch walks all that it folds: patches smaller than granules would decode them again and again.
@@ -140,7 +140,7 @@ fn add_inner_walks(graph: &Graph, draft: &Draft, walks: &mut Walks) -> Result<()
         let Kind::Reduce(op) = graph.nodes[node].op.kind() else { continue };
         let domain = Region::full(&op.domain(&graph.nodes[node].input_metas));
         let wants = |part: &Region| super::probe::fold_wants(graph, node, part);
-        let (cuts, square) = granule_cuts(graph, &domain, &wants, &draft.scope)?;
+        let Grain { cuts, square } = granule_cuts(graph, &domain, &wants, &draft.scope)?;
         let align = (0..domain.ndim()).map(|axis| op.spec().walk_alignment(axis)).collect();
         walks.inner.insert(node, Walk { cuts, align, by_granule: false, square });
     }
@@ -390,7 +390,7 @@ fn figures(
         cells.num_chunks() > 1
             && match &walk.cuts[axis] {
                 Some(AxisCuts { chunks: AxisChunks::Regular { chunk, .. }, start, step, .. }) => {
-                    start % chunk != 0 || (cells.max_chunk() * step) % chunk != 0
+                    start % chunk != 0 || !(cells.max_chunk() * step).is_multiple_of(*chunk)
                 }
                 Some(_) => true,
                 None => figures.bytes_read > 0 && walk.cuts.iter().any(Option::is_some),

@@ -266,18 +266,27 @@ pub(crate) fn fold_bytes(fold: &Fold<'_>, domain: &Region) -> usize {
     one * (2 + leaves.max(1).ilog2() as usize)
 }
 
-/// How an axis of a domain meets the granules of the source that is dearest to read.
+/// How a domain meets what it reads.
+#[derive(Debug)]
+pub(crate) struct Grain {
+    /// Along every axis, the granules of the source that is dearest to read.
+    pub cuts: Vec<Option<AxisCuts>>,
+    /// Two axes that some source has the other way round.
+    pub square: Option<(usize, usize)>,
+}
+
+/// How a domain meets the granules of what some wants of it read.
 pub(crate) fn granule_cuts(
     graph: &Graph,
     domain: &Region,
     wants: &dyn Fn(&Region) -> Vec<(Slot, Region)>,
     scope: &Scope,
-) -> Result<(Vec<Option<AxisCuts>>, Option<(usize, usize)>)> {
+) -> Result<Grain> {
     let ndim = domain.ndim();
     let mut cuts: Vec<Option<AxisCuts>> = vec![None; ndim];
     let mut square = None;
     if domain.is_empty() {
-        return Ok((cuts, None));
+        return Ok(Grain { cuts, square });
     }
     let at = |moved: Option<(usize, usize)>| -> Result<FxHashMap<usize, Vec<Region>>> {
         let axes = (0..ndim).map(|axis| {
@@ -337,7 +346,7 @@ pub(crate) fn granule_cuts(
             }
         }
     }
-    Ok((cuts, square))
+    Ok(Grain { cuts, square })
 }
 
 /// The worst of several patches.

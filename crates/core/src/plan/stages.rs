@@ -102,7 +102,8 @@ pub(crate) fn draft(
         if is_read && !targets.iter().any(|(_, kind)| matches!(kind, TargetKind::Collect(_))) {
             targets.push((slot, TargetKind::Held));
         }
-        let is_reduction = matches!(graph.nodes[slot.node].op.kind(), Kind::Reduce(_)) && !given.contains(&slot);
+        let is_reduction =
+            matches!(graph.nodes[slot.node].op.kind(), Kind::Reduce(_)) && !given.contains(&slot);
         let is_stored = targets.iter().any(|(_, kind)| matches!(kind, TargetKind::Store(..)));
         // What is stored is written by cells that own whole chunks of the store: a large result is folded by the cells
         // that write it, a small one is held and written by a stage of its own.
