@@ -487,7 +487,7 @@ pub(crate) fn in_strips(
         ..draft.clone()
     };
     let wants = |part: &Region| strip.wants(graph, part);
-    let (cuts, square) =
+    let Grain { cuts, square } =
         granule_cuts(graph, &draft.domain, &|part: &Region| draft.wants(graph, part), &inline)?;
     let align = vec![1; shape.len()];
     let walk = Walk { cuts, align, by_granule: false, square };
