@@ -59,13 +59,14 @@ proptest! {
     fn padded(shape in strategies::full_shape(1..=3), before in 0usize..9, after in 0usize..9, choice: u64) {
         let x = iota(&shape);
         let widths: Vec<(usize, usize)> = (0..shape.len()).map(|axis| ((before + axis) % 9, (after + 2 * axis) % 9)).collect();
-        for (mode, outside) in [
+        let modes = [
             (PadMode::Constant(Weak::Float(-1.5)), Outside::Constant(-1.5)),
             (PadMode::Edge, Outside::Edge),
             (PadMode::Reflect, Outside::Reflect),
             (PadMode::Symmetric, Outside::Symmetric),
             (PadMode::Wrap, Outside::Wrap),
-        ] {
+        ];
+        for (mode, outside) in [modes[choice as usize % 5], modes[(choice / 5) as usize % 5]] {
             check_operation(&[&x], choice, |x| x[0].pad(&widths, mode), &naive::pad(&x, &widths, outside));
         }
     }

@@ -9,7 +9,9 @@ use crate::interpreter::Value;
 pub fn block(block: &Block) -> String {
     let mut values = elements(block).into_iter();
     let values = nested(block.shape(), &mut values);
-    json!({"shape": block.shape(), "dtype": block.dtype().name(), "values": values}).to_string()
+    // Written out, so that the names stand in this order whatever map serde_json was built with.
+    let (shape, dtype) = (json!(block.shape()), json!(block.dtype().name()));
+    format!(r#"{{"shape":{shape},"dtype":{dtype},"values":{values}}}"#)
 }
 
 /// A plain value.
@@ -111,11 +113,11 @@ mod tests {
     #[test]
     fn arrays_nest_and_special_numbers_are_strings() {
         let floats = Block::from_vec(vec![0.1f32, f32::NAN, f32::INFINITY, -2.0], &[2, 2]);
-        let expected = r#"{"dtype":"float32","shape":[2,2],"values":[[0.1,"NaN"],["Infinity",-2.0]]}"#;
+        let expected = r#"{"shape":[2,2],"dtype":"float32","values":[[0.1,"NaN"],["Infinity",-2.0]]}"#;
         assert_eq!(block(&floats), expected);
-        assert_eq!(block(&Block::from_vec(vec![7i64], &[])), r#"{"dtype":"int64","shape":[],"values":7}"#);
+        assert_eq!(block(&Block::from_vec(vec![7i64], &[])), r#"{"shape":[],"dtype":"int64","values":7}"#);
         let empty = Block::from_vec(Vec::<i64>::new(), &[2, 0]);
-        assert_eq!(block(&empty), r#"{"dtype":"int64","shape":[2,0],"values":[[],[]]}"#);
+        assert_eq!(block(&empty), r#"{"shape":[2,0],"dtype":"int64","values":[[],[]]}"#);
     }
 
     #[test]

@@ -52,7 +52,7 @@ fn results_print_as_numpy_prints_them() {
     assert_eq!(eval(&["arange(2000)"]), "[   0    1    2 ... 1997 1998 1999]");
     assert_eq!(
         eval(&["x[0, :2]", "x=x.npy", "--format", "json"]),
-        r#"{"dtype":"float64","shape":[2],"values":[0.0,1.0]}"#
+        r#"{"shape":[2],"dtype":"float64","values":[0.0,1.0]}"#
     );
     assert_eq!(eval(&["x.max()", "x=x.npy", "--scheduler", "synchronous"]), "11.0");
 }

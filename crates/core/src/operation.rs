@@ -172,6 +172,11 @@ pub trait Reduce: Debug {
     /// times, with rising rows.
     fn fold(&self, acc: &mut Acc, leaf: &LeafInput<'_>) -> Result<()>;
 
+    /// Whether folding asks where the elements lie ([`LeafInput::at`]). If not, many leaves may be folded in one call.
+    fn is_positional(&self) -> bool {
+        true
+    }
+
     /// `left = left ⊕ right`.
     fn merge(&self, left: &mut Acc, right: &Acc);
 

@@ -181,7 +181,7 @@ fn cells_along(chunks: &AxisChunks, range: &AxisRange) -> Option<Vec<usize>> {
     let along: Vec<usize> = (0..chunks.num_chunks())
         .filter(|&k| {
             let (start, len) = chunks.chunk_range(k);
-            range.start <= start && start + len <= end && (len > 0 || chunks.len() == 0)
+            range.start <= start && start + len <= end && (len > 0 || chunks.is_empty())
         })
         .collect();
     let covered: usize = along.iter().map(|&k| chunks.chunk_range(k).1).sum();

@@ -213,7 +213,7 @@ fn faults_point_at_their_place() {
     refuse("v += 0.5; v", "v += 0.5", "dtype float64, the variable int64");
     refuse("v[0] = 1j; v", "v[0]", "complex");
     refuse("a, b = v", "a, b", "2 names for");
-    refuse("import os\nx", "os", "no module os");
+    refuse("import os\nx", "import os", "no module os");
 }
 
 #[test]

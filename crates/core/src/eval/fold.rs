@@ -6,7 +6,7 @@ use super::patch::{Evaluator, positions};
 use super::walk::Walk;
 use crate::block::{Block, BlockMut};
 use crate::error::{Error, Result};
-use crate::fold::{Acc, AccSpec, FoldTree, LeafInput, NodeKey};
+use crate::fold::{Acc, AccSpec, FoldForm, FoldSpec, FoldTree, LeafInput, NodeKey, ROW_LEAF};
 use crate::operation::{Kind, Reduce};
 use crate::plan::{Graph, Slot};
 use crate::region::{AxisRange, Region};
@@ -44,6 +44,21 @@ impl<'a> Fold<'a> {
         let mut acc = Acc::zeroed(&self.accumulators, kept);
         self.op.start(&mut acc);
         acc
+    }
+
+    /// A block of input `k` over a box, under the axes (leaf, kept axes, element of the leaf).
+    fn in_lines(&self, block: &Block, k: usize, at: &Region, count: usize) -> Block {
+        let mut strides = vec![0isize; at.ndim()];
+        for (map, &stride) in self.maps[k].iter().zip(block.strides()) {
+            if let AxisMap::Along { out_axis, .. } = map {
+                strides[*out_axis] += stride;
+            }
+        }
+        let along = strides[at.ndim() - 1];
+        let kept = self.kept_axes.iter().map(|&axis| (at.axes()[axis].len, strides[axis]));
+        let axes = [(count, along * ROW_LEAF as isize)].into_iter().chain(kept).chain([(ROW_LEAF, along)]);
+        let (shape, strides) = axes.unzip();
+        block.restrided(shape, strides, 0)
     }
 
     /// The kept axes of a box of the domain.
@@ -137,7 +152,8 @@ impl Evaluator<'_> {
         let spec = fold.op.spec();
         let pool = self.context.pool();
         let node = &self.graph.nodes[fold.node];
-        for leaf in spec.leaves_in(patch) {
+        let batched = self.fold_rows(fold, tree, patch, wants, blocks)?;
+        for leaf in spec.leaves_in(patch).filter(|leaf| !batched || leaf.size < ROW_LEAF) {
             let whole = leaf.region == *patch;
             let parts: Vec<Block>;
             let blocks = if whole {
@@ -167,6 +183,59 @@ impl Evaluator<'_> {
                 })?;
         }
         Ok(())
+    }
+
+    /// Folds all leaves of full length in a patch, a line of them in one call. False if this reduction or this patch
+    /// is not made for that.
+    fn fold_rows(
+        &self,
+        fold: &Fold<'_>,
+        tree: &mut FoldTree,
+        patch: &Region,
+        wants: &[(Slot, Region)],
+        blocks: &[Block],
+    ) -> Result<bool> {
+        let spec = fold.op.spec();
+        let last = patch.ndim() - 1;
+        let line = patch.axes()[last];
+        let count = line.len / ROW_LEAF;
+        if spec.form() != FoldForm::Rows
+            || fold.op.is_positional()
+            || spec.task_alignment(last) != ROW_LEAF
+            || count < 2
+        {
+            return Ok(false);
+        }
+        // Every line along the last axis: one element of each of the other folded axes.
+        let firsts: Vec<_> =
+            spec.leaves_in(patch).filter(|leaf| leaf.region.axes()[last].start == line.start).collect();
+        let kept: Vec<usize> = fold.kept_axes.iter().map(|&axis| patch.axes()[axis].len).collect();
+        let shape: Vec<usize> = [count].into_iter().chain(kept.iter().copied()).chain([ROW_LEAF]).collect();
+        let at = Region::full(&shape);
+        let rows = FoldSpec::rows_of(shape.len(), ROW_LEAF);
+        let maps: Vec<Vec<AxisMap>> =
+            blocks.iter().map(|_| (0..shape.len()).map(AxisMap::along).collect()).collect();
+        let node = &self.graph.nodes[fold.node];
+        for leaf in firsts {
+            let mut first = leaf.region.clone();
+            *first.axis_mut(last) = AxisRange::new(line.start, count * ROW_LEAF);
+            let parts: Vec<Block> = blocks
+                .iter()
+                .zip(wants)
+                .enumerate()
+                .map(|(k, (block, (_, region)))| {
+                    let asked = region_map::demand(&fold.maps[k], &first, &node.input_metas[k].shape);
+                    fold.in_lines(&block.slice(&positions(region, &asked)), k, &first, count)
+                })
+                .collect();
+            let input =
+                LeafInput { blocks: &parts, maps: &maps, at: &at, spec: &rows, pool: self.context.pool() };
+            let size: usize = kept.iter().product();
+            let mut acc = fold.start(count * size);
+            fold.op.fold(&mut acc, &input)?;
+            tree.insert_run(fold.op, leaf.number, count, size, acc);
+        }
+        Ok(true)
     }
 
     /// A region of the output of a reduction, folded from the start.

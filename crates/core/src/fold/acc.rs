@@ -57,6 +57,22 @@ impl Acc {
         self.kept
     }
 
+    /// The entries of some runs of `group` kept elements: run `first`, and every `step`-th after it, `count` in all.
+    pub(crate) fn runs(&self, group: usize, first: usize, step: usize, count: usize) -> Acc {
+        let parts = self.parts.iter().map(|part| {
+            let run = part.len / self.kept.max(1) * group * part.dtype.itemsize();
+            let mut words = vec![0u64; (run * count).div_ceil(8)];
+            let from: &[u8] = bytemuck::cast_slice(&part.words);
+            let to: &mut [u8] = bytemuck::cast_slice_mut(&mut words);
+            for (k, to) in to.chunks_exact_mut(run.max(1)).take(count).enumerate() {
+                let start = (first + k * step) * run;
+                to.copy_from_slice(&from[start..start + run]);
+            }
+            AccPart { words, len: part.len / self.kept.max(1) * group * count, dtype: part.dtype }
+        });
+        Acc { parts: parts.collect(), kept: group * count }
+    }
+
     /// Bytes it takes.
     pub fn nbytes(&self) -> usize {
         self.parts.iter().map(|part| part.words.len() * 8).sum()

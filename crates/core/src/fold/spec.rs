@@ -86,6 +86,11 @@ impl FoldSpec {
         self.lens.iter().zip(&self.leaf).map(|(&len, &leaf)| len.div_ceil(leaf).max(1)).collect()
     }
 
+    /// A spec that folds the last of `ndim` axes, as rows: for a call that folds many leaves.
+    pub(crate) fn rows_of(ndim: usize, len: usize) -> Self {
+        FoldSpec { axes: vec![ndim - 1], lens: vec![len], leaf: vec![len], form: FoldForm::Rows }
+    }
+
     /// Multiples at which *tasks* may cut an axis: whole leaves. 1 for kept axes.
     pub fn task_alignment(&self, axis: usize) -> usize {
         self.axes.iter().position(|&reduced| reduced == axis).map_or(1, |k| self.leaf[k])

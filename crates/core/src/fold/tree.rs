@@ -74,6 +74,42 @@ impl FoldTree {
         self.nodes.insert(key, acc);
     }
 
+    /// Adds `count` complete leaves from number `first` on, whose accumulators lie one after the other in `acc`, for
+    /// `kept` elements each. Joins them level by level, many in one call.
+    pub(crate) fn insert_run(
+        &mut self,
+        op: &dyn Reduce,
+        first: usize,
+        mut count: usize,
+        kept: usize,
+        mut acc: Acc,
+    ) {
+        let mut key = NodeKey { level: 0, k: first };
+        while count > 1 {
+            let skipped = key.k % 2;
+            if skipped == 1 {
+                self.insert(op, key, acc.runs(kept, 0, 1, 1));
+                key.k += 1;
+                count -= 1;
+            }
+            if count % 2 == 1 {
+                let last = NodeKey { level: key.level, k: key.k + count - 1 };
+                self.insert(op, last, acc.runs(kept, skipped + count - 1, 1, 1));
+                count -= 1;
+            }
+            if count == 0 {
+                return;
+            }
+            let mut left = acc.runs(kept, skipped, 2, count / 2);
+            op.merge(&mut left, &acc.runs(kept, skipped + 1, 2, count / 2));
+            (acc, count) = (left, count / 2);
+            key = NodeKey { level: key.level + 1, k: key.k / 2 };
+        }
+        if count == 1 {
+            self.insert(op, key, acc);
+        }
+    }
+
     /// The accumulator of everything, once all leaves are in.
     pub fn take_root(&mut self) -> Option<Acc> {
         let (&key, _) = self.nodes.first_key_value()?;

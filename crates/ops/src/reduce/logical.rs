@@ -126,6 +126,10 @@ impl Combine<u8> for Or {
 }
 
 impl Reduce for Logical {
+    fn is_positional(&self) -> bool {
+        false
+    }
+
     fn spec(&self) -> &FoldSpec {
         &self.fold.spec
     }

@@ -123,6 +123,10 @@ impl Variance {
 }
 
 impl Reduce for Variance {
+    fn is_positional(&self) -> bool {
+        false
+    }
+
     fn spec(&self) -> &FoldSpec {
         &self.fold.spec
     }

@@ -112,6 +112,10 @@ macro_rules! with_type {
 }
 
 impl Reduce for Product {
+    fn is_positional(&self) -> bool {
+        false
+    }
+
     fn spec(&self) -> &FoldSpec {
         &self.fold.spec
     }

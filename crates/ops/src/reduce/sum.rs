@@ -167,6 +167,10 @@ macro_rules! with_parts {
 }
 
 impl Reduce for Sum {
+    fn is_positional(&self) -> bool {
+        false
+    }
+
     fn spec(&self) -> &FoldSpec {
         &self.fold.spec
     }
