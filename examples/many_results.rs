@@ -7,7 +7,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = std::env::temp_dir().join(format!("brickwork-example-{}", std::process::id()));
     std::fs::create_dir_all(&folder)?;
     let file = folder.join("x.npy").display().to_string();
-    store(&random::default_rng(Some(1)).normal(10.0, 0.1, &[1000, 800], &ChunkSpec::auto())?, &file)?;
+    store(&random::default_rng(Some(1)).normal(10.0, 0.1, &[1000, 800], ChunkSpec::auto())?, &file)?;
 
     let x = open(&file)?;
     let results = [x.sum(())?, x.mean(0)?, x.std(1)?, x.max(())?];

@@ -5,8 +5,8 @@ use brickwork::{Threads, explain, random};
 
 fn main() -> brickwork::Result<()> {
     let n = 2000;
-    let x = random::default_rng(Some(42)).random(&[n, n], &ChunkSpec::from([500, 500]))?;
-    let y = &x + &x.t();
+    let x = random::default_rng(Some(42)).random(&[n, n], [500, 500])?;
+    let y = &x + x.t();
     let v = y.slice(s![..;2, 1000..])?.mean(1)?;
     println!("{v:?}");
     println!("{}", explain(&[&v], &Threads::default())?.explain());

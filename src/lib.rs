@@ -7,8 +7,8 @@
 //! use brickwork::prelude::*;
 //!
 //! # fn main() -> brickwork::Result<()> {
-//! let x = brickwork::random::default_rng(Some(42)).random(&[1000, 1000], &ChunkSpec::from([100, 100]))?;
-//! let y = (&x + &x.t()?).slice(s![..;2, 500..])?.mean(1)?;
+//! let x = brickwork::random::default_rng(Some(42)).random(&[1000, 1000], [100, 100])?;
+//! let y = (&x + x.t()).slice(s![..;2, 500..])?.mean(1)?;
 //! assert_eq!(y.shape(), [500]);
 //! let values = y.compute()?.to_vec::<f64>();
 //! assert!(values.iter().all(|mean| (0.8..1.2).contains(mean)));

@@ -186,12 +186,12 @@ fn a_lazy_index_out_of_range_is_an_error_of_the_run() {
 fn selections_of_different_lengths_do_not_combine() {
     let x = Array::from_ndarray(iota(&[10]).view()).unwrap();
     let select = |limit: f64| x.select(&brickwork::greater(&x, limit).unwrap()).unwrap();
-    let result = select(3.0).try_add(&select(5.0)).and_then(|sum| sum.compute_with(&Synchronous::new()));
+    let result = select(3.0).try_add(select(5.0)).and_then(|sum| sum.compute_with(&Synchronous::new()));
     let error = result.unwrap_err();
     assert!(told(&error).contains('6') && told(&error).contains('4'), "{}", told(&error));
     // 6 and 6: known to be equal when both are known.
     let same =
-        select(3.0).try_add(&select(3.5)).and_then(|sum| sum.compute_with(&Synchronous::new())).unwrap();
+        select(3.0).try_add(select(3.5)).and_then(|sum| sum.compute_with(&Synchronous::new())).unwrap();
     assert_eq!(same.to_vec::<f64>(), [8.0, 10.0, 12.0, 14.0, 16.0, 18.0]);
 }
 

@@ -333,7 +333,7 @@ fn w20_masked_pairs_and_rejection() {
     log.reset();
     average.compute_with(&Synchronous::new()).unwrap();
     assert_eq!(log.granules(), 12, "both folds in one pass");
-    let only = x.mean(Axes::of([0]).only(&mask.invert().unwrap())).unwrap();
+    let only = x.mean(Axes::of([0]).only(mask.invert().unwrap())).unwrap();
     assert_array_eq(&only, &expected);
 
     // Each element draws until it accepts: any part has the values of the whole.

@@ -34,7 +34,7 @@ impl Term {
                     });
                 }
                 Term::Weak(value) if weak.is_none_or(|seen| seen.kind() < value.kind()) => {
-                    weak = Some(*value)
+                    weak = Some(*value);
                 }
                 Term::Weak(_) => {}
             }
