@@ -32,11 +32,12 @@ clippy:
 docs:
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps
 
-# Default features and all features are the same code but for the HDF5 writer; the whole suite runs with both.
+# The whole suite with all features; what features change, with the default ones and with none.
 tests:
-	$(CARGO) test --workspace
-	$(CARGO) test -p brickwork-io -p brickwork --all-features
-	$(CARGO) test -p brickwork-core -p brickwork-ops -p brickwork-sched --no-default-features
+	$(CARGO) test --workspace --all-features
+	$(CARGO) test -p brickwork-io
+	$(CARGO) test -p brickwork-io --no-default-features
+	$(CARGO) test -p brickwork --no-default-features --lib --test demand --test errors
 
 # Every library builds without the others, and without its features.
 alone:

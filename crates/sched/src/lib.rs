@@ -3,7 +3,6 @@
 //! Nothing here knows an operation or a format: a plan is a list of stages, a task is a number.
 
 mod cancel;
-mod chunk_writer;
 mod compute;
 mod limits;
 mod observer;

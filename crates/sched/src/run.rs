@@ -15,7 +15,6 @@ use parking_lot::{Mutex, RwLock};
 use rustc_hash::FxHashMap;
 
 use crate::cancel::CancelToken;
-use crate::chunk_writer::ChunkWriter;
 use crate::observer::{Event, Observer};
 use crate::run_state::TaskId;
 
@@ -77,7 +76,7 @@ fn run_plans<S: Scheduler + ?Sized>(
             }
         }
         context.cache.set_capacity(plan.cache_bytes);
-        let run = Run::new(&plan, &context, scheduler.observers())?;
+        let run = Run::new(&plan, &context, scheduler.observers());
         run.tell(&Event::PlanStarted { plan: &plan });
         let result = scheduler.run_tasks(&run);
         outcome.counts = context.counters.get();
@@ -149,8 +148,6 @@ pub struct Run<'a> {
     results: Vec<Mutex<Option<BlockMut>>>,
     finished: Mutex<Vec<(usize, Block)>>,
     folds: FxHashMap<(usize, usize), Mutex<BTreeMap<Region, FoldTree>>>,
-    /// By target: joins parts of folded results for a store.
-    writers: FxHashMap<usize, ChunkWriter>,
 }
 
 impl std::fmt::Debug for Run<'_> {
@@ -160,24 +157,14 @@ impl std::fmt::Debug for Run<'_> {
 }
 
 impl<'a> Run<'a> {
-    fn new(plan: &'a Plan, context: &'a RunContext, observers: &'a [Arc<dyn Observer>]) -> Result<Self> {
+    fn new(plan: &'a Plan, context: &'a RunContext, observers: &'a [Arc<dyn Observer>]) -> Self {
         let folds = plan
             .stages
             .iter()
             .enumerate()
             .filter(|(_, stage)| stage.is_partial())
             .flat_map(|(s, stage)| (0..stage.outputs.len()).map(move |k| ((s, k), Mutex::default())));
-        let mut writers = FxHashMap::default();
-        for output in plan.stages.iter().flat_map(|stage| &stage.outputs) {
-            let StageOutput::Folded { targets, .. } = output else { continue };
-            for &(_, target) in targets {
-                if let TargetKind::Store(_, sink) = &plan.targets[target].kind {
-                    let grid = sink.grid(&plan.target_meta(&plan.targets[target]))?;
-                    writers.insert(target, ChunkWriter::new(grid));
-                }
-            }
-        }
-        Ok(Run {
+        Run {
             plan,
             context,
             observers,
@@ -185,8 +172,7 @@ impl<'a> Run<'a> {
             results: plan.targets.iter().map(|_| Mutex::new(None)).collect(),
             finished: Mutex::default(),
             folds: folds.collect(),
-            writers,
-        })
+        }
     }
 
     /// The plan.
@@ -268,9 +254,6 @@ impl<'a> Run<'a> {
             }
         }
         for (number, target) in self.plan.targets.iter().enumerate() {
-            if target.stage == stage && self.writers.get(&number).is_some_and(|writer| !writer.is_done()) {
-                return Err(Error::Bug { what: format!("a chunk of stage {stage} was not written whole") });
-            }
             if target.stage != stage || matches!(target.kind, TargetKind::Store(..)) {
                 continue;
             }
@@ -323,13 +306,7 @@ impl Deliver for Run<'_> {
                 .collect(),
         );
         match &goal.kind {
-            TargetKind::Store(_, sink) => match self.writers.get(&target) {
-                Some(writer) => {
-                    Counters::add(&self.context.counters.bytes_written, block.nbytes());
-                    writer.write(&**sink, &place, block)
-                }
-                None => sink.write(&place, block),
-            },
+            TargetKind::Store(_, sink) => sink.write(&place, block),
             TargetKind::Held | TargetKind::Collect(_) => {
                 let mut result = self.results[target].lock();
                 result

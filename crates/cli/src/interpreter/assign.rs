@@ -19,10 +19,10 @@ use super::value::{SliceBounds, Value};
 pub fn replaced(array: &Array, index: &Value, value: &Value) -> Outcome<Array> {
     let items = items(array, index)?;
     let value = cast(value, array.dtype())?;
-    if let [Item::Mask(mask), rest @ ..] = items.as_slice() {
-        if rest.iter().all(|item| matches!(item, Item::Basic(Index::ALL))) {
-            return masked(array, mask, &value);
-        }
+    if let [Item::Mask(mask), rest @ ..] = items.as_slice()
+        && rest.iter().all(|item| matches!(item, Item::Basic(Index::ALL)))
+    {
+        return masked(array, mask, &value);
     }
     let mut places = Vec::with_capacity(array.ndim());
     let mut is_dropped = Vec::with_capacity(array.ndim());
