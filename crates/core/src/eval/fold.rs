@@ -196,7 +196,7 @@ impl Evaluator<'_> {
         blocks: &[Block],
     ) -> Result<bool> {
         let spec = fold.op.spec();
-        let last = patch.ndim() - 1;
+        let Some(last) = patch.ndim().checked_sub(1) else { return Ok(false) };
         let line = patch.axes()[last];
         let count = line.len / ROW_LEAF;
         if spec.form() != FoldForm::Rows
