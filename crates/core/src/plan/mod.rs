@@ -11,6 +11,7 @@ mod place;
 mod probe;
 mod stage;
 mod stages;
+mod strips;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -23,8 +24,9 @@ use crate::error::{Error, Result};
 use crate::eval::{Fold, Held, HeldMap, Walks};
 use crate::expr::Value;
 use crate::region::Region;
-use place::{Placed, Room, in_strips, place, stage_outputs};
+use place::{Placed, Room, place, stage_outputs};
 use stages::{Draft, draft};
+use strips::in_strips;
 
 /// Plans what is requested. Nothing is computed, and nothing takes longer because there are more chunks.
 ///
