@@ -1,4 +1,6 @@
 //! Several results of one array in one run: `x` is read once. Look at the counters.
+#![allow(clippy::print_stdout, reason = "an example shows what it does")]
+
 use brickwork::core::plan::Request;
 use brickwork::prelude::*;
 use brickwork::{Lazy, Scheduler, Threads, random, store};

@@ -1,5 +1,7 @@
 //! A chain of operations on a random array, as one expression: look at the plan that `explain` prints. Nothing runs
 //! before `compute`, and half of `x` is never made.
+#![allow(clippy::print_stdout, reason = "an example shows what it does")]
+
 use brickwork::prelude::*;
 use brickwork::{Threads, explain, random};
 

@@ -33,7 +33,10 @@ const EXACT: [Binary; 8] = [
     }),
 ];
 
-const COMPARISONS: [(&str, fn(f64, f64) -> bool); 8] = [
+/// A comparison of two numbers.
+type Comparison = fn(f64, f64) -> bool;
+
+const COMPARISONS: [(&str, Comparison); 8] = [
     ("equal", |a, b| a == b),
     ("not_equal", |a, b| a != b),
     ("less", |a, b| a < b),
