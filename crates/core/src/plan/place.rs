@@ -396,12 +396,32 @@ pub(super) fn figures(
                 None => figures.bytes_read > 0 && walk.cuts.iter().any(Option::is_some),
             }
     });
+    figures.at_least = figures.at_least || reads_overlap(graph, draft, grid, &whole.reads)?;
     figures.bytes_out = draft
         .outputs
         .iter()
         .map(|output| output.region.size() * graph.meta(output.slot).dtype.itemsize())
         .sum();
     Ok(figures)
+}
+
+/// Whether the two sides of some cut need more of the sources together than the whole does, as with prefixes and halos.
+fn reads_overlap(graph: &Graph, draft: &Draft, grid: &ChunkGrid, whole: &[(Slot, Region)]) -> Result<bool> {
+    let elements = |reads: &[(Slot, Region)]| reads.iter().map(|(_, region)| region.size()).sum::<usize>();
+    for (axis, cells) in grid.axes().iter().enumerate().filter(|(_, cells)| cells.num_chunks() > 1) {
+        let range = draft.domain.axes()[axis];
+        let (cut, _) = cells.chunk_range(cells.num_chunks() / 2);
+        let mut sum = 0;
+        for side in [AxisRange::new(0, cut), AxisRange::new(cut, range.len - cut)] {
+            let mut region = draft.domain.clone();
+            *region.axis_mut(axis) = range.compose(&side);
+            sum += elements(&touched(graph, &draft.wants(graph, &region), &draft.scope)?.reads);
+        }
+        if sum > elements(whole) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Elements of all granules that a rising region touches.
