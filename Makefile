@@ -12,7 +12,7 @@ LIBRARIES = brickwork-core brickwork-ops brickwork-sched brickwork-io
 
 demo: packages
 	$(CARGO) build --release -p brickwork-cli
-	scripts/demo.sh $(BRICKWORK) $(DEMO)
+	scripts/demo.sh $(abspath $(BRICKWORK)) $(DEMO)
 
 test: check tests alone examples downstream numpy
 

@@ -5,7 +5,7 @@ brickwork=$1
 directory=$2
 mkdir -p "$directory"
 echo "== a month of weather, one HDF5 file a day"
-"$brickwork" demo weather "$directory"
+"$brickwork" demo weather "$directory" --overwrite
 cd "$directory"
 run() {
     echo
