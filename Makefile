@@ -6,7 +6,7 @@ CARGO ?= cargo
 BRICKWORK = $(CARGO_TARGET)/release/brickwork
 CARGO_TARGET = $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
 DEMO ?= demo
-LIBRARIES = brickwork-core brickwork-ops brickwork-sched brickwork-io
+LIBRARIES = brickwork-core brickwork-ops brickwork-sched brickwork-io brickwork-draw
 
 .PHONY: demo test check packages format clippy docs tests alone examples downstream numpy
 

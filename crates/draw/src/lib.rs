@@ -1,0 +1,16 @@
+//! Pictures of arrays, plans and chunk grids, as SVG, PNG and DOT.
+//!
+//! Everything is drawn as SVG first ([`Svg`]); a PNG is that SVG, rasterised with a font of our own, so that a picture
+//! looks the same on every machine.
+
+mod error;
+#[cfg(feature = "png")]
+mod raster;
+mod svg;
+mod text;
+
+pub use error::{DrawError, Result};
+#[cfg(feature = "png")]
+pub use raster::png;
+pub use svg::{Anchor, Style, Svg};
+pub use text::text_width;
