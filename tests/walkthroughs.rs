@@ -188,6 +188,77 @@ fn w8_cumsum_along_a_cut_axis() {
 }
 
 #[test]
+fn w8_many_lines_are_walked_with_a_carry() {
+    let values = quarters(&[2100, 40], 1);
+    let (x, log) = counted(&values, &[300, 10]);
+    let expected = naive::cumsum(&values, 0).mapv(|value| value + 0.0);
+    let y = x.cumsum(Some(0), None).unwrap();
+    let drawn = plan(&y, 64 * MB, 2);
+    assert_eq!(drawn.stages.len(), 1, "{drawn:?}");
+    assert_eq!(drawn.stages[0].grid.axes()[0].num_chunks(), 1, "lines are not cut\n{drawn:?}");
+    let large = brickwork::random::default_rng(Some(1)).random(&[100_000, 10_000], [1000, 1000]).unwrap();
+    let drawn_large = plan(&large.cumsum(Some(0), None).unwrap().max(1).unwrap(), 64 * MB, 2);
+    assert!(drawn_large.num_tasks() > 1, "parallel over lines\n{drawn_large:?}");
+    assert_array_eq(&y, &expected);
+    log.reset();
+    y.compute_with(&Synchronous::new().memory(64 * MB)).unwrap();
+    assert_eq!(log.granules(), 28, "every chunk once");
+
+    // Stored in less memory than a cell has (8000 × 10 × 8 bytes), by chunks across those of the source.
+    for (axis, shape) in [(0, [8000, 40]), (1, [40, 8000])] {
+        let values = quarters(&shape, 3);
+        let chunk = if axis == 0 { [200, 10] } else { [10, 200] };
+        let (x, log) = counted(&values, &chunk);
+        let sink = Arc::new(MemorySink::with_chunks([chunk[0] * 7 / 5, chunk[1] * 7 / 5]));
+        let scheduler = Threads::new(2).memory(MB / 2);
+        store(&x.cumsum(Some(axis), None).unwrap(), sink.clone(), &scheduler).unwrap();
+        let expected = naive::cumsum(&values, axis as usize).mapv(|value| value + 0.0);
+        assert_eq!(sink.published().unwrap().to_vec::<f64>(), expected.into_raw_vec_and_offset().0);
+        assert!(log.granules() <= 2 * 4 * 40, "cells and chunks do not coincide, no more than that: {log:?}");
+    }
+}
+
+#[test]
+fn w8_few_lines_or_another_order_take_three_steps() {
+    let values = quarters(&[2, 70_000], 1);
+    let (x, log) = counted(&values, &[2, 1000]);
+    let expected = naive::cumsum(&values, 1).mapv(|value| value + 0.0);
+    let y = x.cumsum(Some(1), None).unwrap();
+    assert!(plan(&y, 64 * MB, 2).stages.len() > 1, "segments do not wait for each other");
+    assert_array_eq(&y, &expected);
+    log.reset();
+    y.slice(s![.., 69_990..]).unwrap().compute_with(&Synchronous::new()).unwrap();
+    assert!(log.granules() <= 70 + 2, "the sums of segments, and the last of them again: {}", log.granules());
+
+    let values = noise(&[1100, 4], 1);
+    let (x, _) = counted(&values, &[300, 2]);
+    let y = x.cumsum(Some(0), None).unwrap();
+    for other in [
+        y.slice(s![..;-1, ..]).unwrap(),
+        y.slice(s![123.., ..]).unwrap(),
+        concatenate(&[y.clone(), y.clone()], 0).unwrap(),
+        &y + y.slice(s![..;-1, ..]).unwrap(),
+        y.cumsum(Some(1), None).unwrap(),
+    ] {
+        let drawn = plan(&other, 64 * MB, 2);
+        assert!(drawn.stages.len() > 1, "{drawn:?}");
+        assert_same_everywhere(&other, &some_configurations(3, 3));
+    }
+    for along in [
+        &x - &y,
+        y.slice(s![..;3, 2..]).unwrap(),
+        y.slice(s![1.., ..]).unwrap() - y.slice(s![..-1, ..]).unwrap(),
+        y.max(0).unwrap(),
+        y.transpose(None).unwrap(),
+        x.cumsum(Some(0), None).unwrap().cumsum(Some(0), None).unwrap(),
+    ] {
+        let drawn = plan(&along, 64 * MB, 2);
+        assert_eq!(drawn.stages.len(), 1, "{drawn:?}");
+        assert_same_everywhere(&along, &some_configurations(3, 4));
+    }
+}
+
+#[test]
 fn w9_a_stencil_of_a_stencil() {
     let values = quarters(&[20, 15], 1);
     let (x, log) = counted(&values, &[10, 10]);
@@ -285,7 +356,31 @@ fn w18_several_results_of_one_x() {
     assert_eq!(outcome.blocks[0].as_ref().unwrap().to_vec::<f64>(), expected.into_raw_vec_and_offset().0);
     let half = naive::slice(&values, &s![..;2, ..;2]);
     assert_eq!(sink.published().unwrap().to_vec::<f64>(), half.into_raw_vec_and_offset().0);
-    assert!(log.granules() <= 2 * 16, "in one pass, or in two: {log:?}");
+    assert_eq!(log.granules(), 16, "in one pass: {log:?}");
+    for (requests, what) in [
+        (vec![s![1..;3, ..;2]], "a start within the first step"),
+        (vec![s![..10, ..;5], s![..;2, 3..;4]], "two of them"),
+    ] {
+        for memory in [MB, 64 * MB] {
+            let sinks: Vec<_> =
+                requests.iter().map(|_| Arc::new(MemorySink::with_chunks([4usize, 3]))).collect();
+            let mut all = vec![Request::Collect(x.mean(0).unwrap().value().clone())];
+            for (items, sink) in requests.iter().zip(&sinks) {
+                all.push(Request::Store(x.slice(items.clone()).unwrap().value().clone(), sink.clone()));
+            }
+            log.reset();
+            let outcome = Threads::new(2).memory(memory).run(&all).unwrap();
+            let expected = naive::reduce(&values, &[0], false, mean);
+            let found = outcome.blocks[0].as_ref().unwrap().to_vec::<f64>();
+            assert_eq!(found, expected.into_raw_vec_and_offset().0);
+            for (items, sink) in requests.iter().zip(&sinks) {
+                let part = naive::slice(&values, items);
+                let found = sink.published().unwrap().to_vec::<f64>();
+                assert_eq!(found, part.into_raw_vec_and_offset().0, "{what}");
+            }
+            assert_eq!(log.granules(), 16, "{what}");
+        }
+    }
     log.reset();
     compute_all(&[x.mean(0).unwrap(), x.mean(1).unwrap()], &Threads::new(2)).unwrap();
     assert_eq!(log.granules(), 16, "the two means in one");

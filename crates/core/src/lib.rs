@@ -29,8 +29,8 @@ pub use error::{Error, Result};
 pub use expr::{Lazy, LengthId, Meta, Node, Value};
 pub use num_complex::Complex;
 pub use operation::{
-    Assemble, Elementwise, Kind, Map, Operand, Operation, Piece, PieceFrom, Reduce, Staged, Tile, TileMut,
-    View,
+    Assemble, Elementwise, Kind, Map, Operand, Operation, Piece, PieceFrom, Reduce, Scan, Staged, Tile,
+    TileMut, View,
 };
 pub use region::{AxisRange, Region};
 pub use region_map::{AxisMap, broadcast_maps, demand};

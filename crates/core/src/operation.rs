@@ -3,9 +3,10 @@
 use std::fmt::Debug;
 
 use crate::block::{Block, BlockMut};
+use crate::dtype::DType;
 use crate::element::{Element, Scalar};
 use crate::error::Result;
-use crate::expr::Meta;
+use crate::expr::{Meta, Value};
 use crate::fold::{Acc, AccSpec, FoldSpec, LeafInput};
 use crate::region::Region;
 use crate::region_map::{AxisMap, broadcast_maps};
@@ -55,6 +56,8 @@ pub enum Kind<'a> {
     Map(&'a dyn Map),
     /// Folds axes away.
     Reduce(&'a dyn Reduce),
+    /// Runs along an axis.
+    Scan(&'a dyn Scan),
     /// Cannot be cut into tasks before some values are known.
     Staged(&'a dyn Staged),
 }
@@ -184,6 +187,35 @@ pub trait Reduce: Debug {
     fn finish(&self, acc: &Acc, inputs: &[Meta], output: usize, out: &mut BlockMut) -> Result<()>;
 }
 
+/// Runs along an axis of its only input: an element needs all before it on its line. Running sums and products, and
+/// filling forward.
+///
+/// A task that walks lines from their start carries a state from region to region and meets every element once. Where
+/// that would leave workers idle, or the result is wanted in another order, the planner takes [`Scan::steps`] instead.
+/// Both must give the same bits.
+pub trait Scan: Debug {
+    /// The axis it runs along.
+    fn axis(&self) -> usize;
+
+    /// The dtypes of the state: of each, one element for every line.
+    fn state(&self, inputs: &[Meta]) -> Vec<DType>;
+
+    /// Goes on from element `from` of every line, with the state that was returned there (`None` at the start): writes
+    /// the elements of the rising region `at` and returns the state after the last of them. `block` holds the input
+    /// from `from` to that last element.
+    fn advance(
+        &self,
+        state: Option<&[Block]>,
+        block: &Block,
+        from: usize,
+        at: &Region,
+        out: &mut BlockMut,
+    ) -> Result<Vec<Block>>;
+
+    /// The same values by steps that do not wait for each other.
+    fn steps(&self, input: &Value) -> Result<Value>;
+}
+
 /// Cannot be cut into tasks before the values of some inputs are known.
 pub trait Staged: Debug {
     /// The inputs whose values must be known.
@@ -197,7 +229,7 @@ pub trait Staged: Debug {
 #[derive(Debug, Clone, Copy)]
 pub struct Tile<'a> {
     bytes: &'a [u8],
-    dtype: crate::DType,
+    dtype: DType,
     is_scalar: bool,
 }
 
@@ -216,12 +248,12 @@ impl<'a> Tile<'a> {
         Tile { bytes: bytemuck::cast_slice(values), dtype: T::DTYPE, is_scalar: false }
     }
 
-    pub(crate) fn from_bytes(bytes: &'a [u8], dtype: crate::DType, is_scalar: bool) -> Self {
+    pub(crate) fn from_bytes(bytes: &'a [u8], dtype: DType, is_scalar: bool) -> Self {
         Tile { bytes, dtype, is_scalar }
     }
 
     /// The dtype.
-    pub fn dtype(&self) -> crate::DType {
+    pub fn dtype(&self) -> DType {
         self.dtype
     }
 
@@ -248,7 +280,7 @@ impl<'a> Tile<'a> {
 #[derive(Debug)]
 pub struct TileMut<'a> {
     bytes: &'a mut [u8],
-    dtype: crate::DType,
+    dtype: DType,
 }
 
 impl<'a> TileMut<'a> {
@@ -257,12 +289,12 @@ impl<'a> TileMut<'a> {
         TileMut { bytes: bytemuck::cast_slice_mut(values), dtype: T::DTYPE }
     }
 
-    pub(crate) fn from_bytes(bytes: &'a mut [u8], dtype: crate::DType) -> Self {
+    pub(crate) fn from_bytes(bytes: &'a mut [u8], dtype: DType) -> Self {
         TileMut { bytes, dtype }
     }
 
     /// The dtype.
-    pub fn dtype(&self) -> crate::DType {
+    pub fn dtype(&self) -> DType {
         self.dtype
     }
 

@@ -4,8 +4,8 @@ pub use brickwork_core::fold::{Acc, AccSpec, FoldForm, FoldSpec, LeafInput};
 pub use brickwork_core::{
     Assemble, AxisChunks, AxisMap, AxisRange, Block, BlockMut, Bool8, ChunkGrid, ChunkSpec, Complex, DType,
     DTypeKind, Element, Elementwise, Error, Generator, Kind, Map, Meta, Node, Operand, Operation, Piece,
-    PieceFrom, Reduce, Region, Result, Scalar, Source, Staged, Tile, TileMut, Value, View, ViewMut, Weak,
-    with_element,
+    PieceFrom, Reduce, Region, Result, Scalar, Scan, Source, Staged, Tile, TileMut, Value, View, ViewMut,
+    Weak, with_element,
 };
 pub use serde::{Deserialize, Serialize};
 

@@ -1,29 +1,27 @@
 //! Running sums.
 //!
 //! An axis is divided into segments of fixed length. Element `i` is the sum of all earlier segments plus the running
-//! sum inside its own segment, both added from the start: the same bits however the work is cut. A short axis is
-//! scanned in one go ([`ScanWhole`]). A long one takes three steps, so that its segments need not wait for each other:
-//! the segments' sums ([`SegmentSums`]), their running sums ([`SegmentOffsets`]), and the elements ([`SegmentScan`]).
+//! sum inside its own segment, both added from the start: the same bits however the work is cut. A task that walks
+//! lines in order carries both sums along ([`RunningSum`]). Where the planner wants the segments not to wait for each
+//! other, there are three steps: the segments' sums ([`SegmentSums`]), their running sums ([`SegmentOffsets`]), and the
+//! elements ([`SegmentScan`]).
 
 mod kernel;
 
 use crate::array::resolve_axis;
 use crate::prelude::*;
-use kernel::{scan_whole, segment_offsets, segment_scan, segment_sums};
+use kernel::{running_sum, segment_offsets, segment_scan, segment_sums};
 
 /// Elements of a segment.
 const SEGMENT: usize = 1024;
-
-/// Up to this length an axis is scanned in one go.
-const WHOLE: usize = 65_536;
 
 impl Array {
     /// The sums of the elements up to each one along an axis; without an axis, of all elements in C order.
     ///
     /// - shape: as `self`, or one axis of all elements; dtype: that given, or that of `self`, but `int64` (`uint64`) for
     ///   narrower (unsigned) integers and bool
-    /// - reads: the elements once along an axis of up to 65536; along a longer one twice, the first time for the sums
-    ///   of its segments
+    /// - reads: the elements once, where there are lines enough for all threads and what follows takes them in order;
+    ///   else twice, the first time for the sums of segments
     ///
     /// Agrees with `numpy.cumsum`; floating-point sums are grouped in segments of 1024 elements.
     ///
@@ -56,23 +54,18 @@ impl Array {
             None => (self.reshape(&[-1])?, 0),
         };
         let input = input.astype(dtype)?;
-        if input.shape()[axis] <= WHOLE {
-            return Array::apply(ScanWhole { axis }, &[&input]);
-        }
-        let sums = Array::apply(SegmentSums { axis }, &[&input])?;
-        let offsets = Array::apply(SegmentOffsets { axis }, &[&sums])?;
-        Array::apply(SegmentScan { axis }, &[&input, &offsets])
+        Array::apply(RunningSum { axis }, &[&input])
     }
 }
 
-/// Running sums of whole lines.
+/// Running sums, with what a line has come to carried from region to region.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-struct ScanWhole {
+struct RunningSum {
     axis: usize,
 }
 
-#[typetag::serde(name = "brickwork_ops::ScanWhole")]
-impl Operation for ScanWhole {
+#[typetag::serde(name = "brickwork_ops::RunningSum")]
+impl Operation for RunningSum {
     fn name(&self) -> String {
         format!("cumsum along axis {}", self.axis)
     }
@@ -82,31 +75,38 @@ impl Operation for ScanWhole {
     }
 
     fn kind(&self) -> Kind<'_> {
-        Kind::Map(self)
+        Kind::Scan(self)
     }
 }
 
-impl Map for ScanWhole {
-    fn demand(&self, inputs: &[Meta], out: &Region, _output: usize) -> Vec<Region> {
-        let len = inputs[0].shape[self.axis].max(1);
-        vec![along_axis(out, self.axis, AxisMap::UpTo { out_axis: self.axis, length: len }, len)]
+impl Scan for RunningSum {
+    fn axis(&self) -> usize {
+        self.axis
     }
 
-    fn apply(
+    /// The sum of the segments that are finished, and that of the one that is not.
+    fn state(&self, inputs: &[Meta]) -> Vec<DType> {
+        vec![inputs[0].dtype; 2]
+    }
+
+    fn advance(
         &self,
-        blocks: &[Block],
-        inputs: &[Meta],
+        state: Option<&[Block]>,
+        block: &Block,
+        from: usize,
         at: &Region,
-        _output: usize,
         out: &mut BlockMut,
-    ) -> Result<()> {
-        with_element!(inputs[0].dtype, T => {
-            scan_whole::<T>(&blocks[0], self.axis, at, out)
-        }, else Err(not_numeric(inputs[0].dtype)))
+    ) -> Result<Vec<Block>> {
+        with_element!(block.dtype(), T => {
+            running_sum::<T>(state, block, from, self.axis, at, out)
+        }, else Err(not_numeric(block.dtype())))
     }
 
-    fn scratch(&self, inputs: &[Meta], out: &Region) -> usize {
-        Map::demand(self, inputs, out, 0)[0].size() * inputs[0].dtype.itemsize()
+    fn steps(&self, input: &Value) -> Result<Value> {
+        let axis = self.axis;
+        let sums = Value::new(Node::new(SegmentSums { axis }, vec![input.clone()])?);
+        let offsets = Value::new(Node::new(SegmentOffsets { axis }, vec![sums])?);
+        Ok(Value::new(Node::new(SegmentScan { axis }, vec![input.clone(), offsets])?))
     }
 }
 
@@ -329,24 +329,51 @@ mod tests {
         for shape in [[1, 5000, 1], [2, 2500, 3], [3, 1024, 2], [2, 1, 4], [1, 2049, 1]] {
             let x = default_rng(Some(5)).normal(1.0, 3.0, &shape, 700).unwrap();
             let expected = reference(&values::<f64>(&x), shape);
-            let whole = x.cumsum(Some(1), None).unwrap();
-            assert_eq!(values::<f64>(&whole), expected);
-            check_regions::<f64>(&whole);
-            let sums = Array::apply(SegmentSums { axis: 1 }, &[&x]).unwrap();
-            let offsets = Array::apply(SegmentOffsets { axis: 1 }, &[&sums]).unwrap();
-            let cut = Array::apply(SegmentScan { axis: 1 }, &[&x, &offsets]).unwrap();
-            assert_eq!(values::<f64>(&cut), expected);
-            for array in [&sums, &offsets, &cut] {
+            let scanned = x.cumsum(Some(1), None).unwrap();
+            let in_steps = Array::new(RunningSum { axis: 1 }.steps(x.value()).unwrap());
+            for array in [&scanned, &in_steps] {
+                assert_eq!(values::<f64>(array), expected);
                 check_regions::<f64>(array);
+            }
+        }
+    }
+
+    /// Goes along the lines in parts of some length, as tasks do.
+    fn in_parts(x: &Array, len: usize) -> Vec<f64> {
+        let block = x.value().clone();
+        let whole = brickwork_core::eval::evaluate(&block).unwrap();
+        let shape = whole.shape().to_vec();
+        let mut out = BlockMut::zeroed(DType::F64, &shape);
+        let (mut from, mut state) = (0, None);
+        while from < shape[1] {
+            let mut at = Region::full(&shape);
+            *at.axis_mut(1) = AxisRange::new(from, len.min(shape[1] - from));
+            let mut part = BlockMut::zeroed(DType::F64, &at.shape());
+            let input = whole.slice(&at);
+            state =
+                Some(RunningSum { axis: 1 }.advance(state.as_deref(), &input, from, &at, &mut part).unwrap());
+            out.slice_mut(&at).assign(&part.freeze());
+            from += len;
+        }
+        out.freeze().to_vec()
+    }
+
+    #[test]
+    fn the_parts_in_which_lines_are_gone_along_do_not_matter() {
+        for shape in [[1, 5000, 1], [2, 2500, 3], [1, 2049, 1]] {
+            let x = default_rng(Some(6)).normal(1.0, 3.0, &shape, 700).unwrap();
+            let expected = reference(&values::<f64>(&x), shape);
+            for len in [1, 7, 1023, 1024, 1500] {
+                assert_eq!(in_parts(&x, len), expected, "{shape:?} in parts of {len}");
             }
         }
     }
 
     #[test]
     fn long_axes_are_scanned_in_segments() {
-        let x = iota(&[WHOLE + 5000]);
+        let x = iota(&[70_536]);
         let y = x.cumsum(Some(0), None).unwrap();
-        let expected: Vec<i64> = (0..(WHOLE + 5000) as i64).map(|i| i * (i + 1) / 2).collect();
+        let expected: Vec<i64> = (0..70_536).map(|i| i * (i + 1) / 2).collect();
         assert_eq!(values::<i64>(&y), expected);
         let part = y.slice(crate::s![70_000..;-1000]).unwrap();
         assert_eq!(values::<i64>(&part)[..2], [expected[70_000], expected[69_000]]);

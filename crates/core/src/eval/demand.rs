@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use rustc_hash::FxHashMap;
 
+use super::carry::State;
 use crate::block::Block;
 use crate::error::Result;
 use crate::operation::{Kind, Piece, PieceFrom};
@@ -36,6 +37,8 @@ pub(crate) struct Instance {
     pub uses: usize,
     /// Whether the values are there already (held by the plan or the task).
     pub is_held: bool,
+    /// For scans: the state to go on from.
+    pub state: Option<State>,
 }
 
 /// All instances a patch needs, users before what they use.
@@ -58,17 +61,24 @@ struct Request {
     asker: Asker,
 }
 
-/// Values that are there already, and the regions they cover.
-pub(crate) type HeldRegions<'a> = dyn Fn(Slot) -> Option<&'a Region> + 'a;
+/// What is there already when a demand is worked out.
+#[derive(Clone, Copy)]
+pub(crate) struct Known<'a> {
+    /// Whether the values of a slot are there.
+    pub held: &'a dyn Fn(Slot) -> bool,
+    /// The element that a scan (the number of its node) can go on from to give a region of it, and its state there;
+    /// the state is left out when only sizes matter.
+    pub carried: &'a dyn Fn(usize, &Region) -> (usize, Option<State>),
+}
 
 /// Evaluates index inputs while the demand is worked out; `None` when only sizes matter.
 pub(crate) type Indices<'a> = dyn Fn(&[(Slot, Region)]) -> Result<Vec<Block>> + 'a;
 
 /// Works out the demand of some regions.
-pub(crate) fn demand<'a>(
+pub(crate) fn demand(
     graph: &Graph,
     wants: &[(Slot, Region)],
-    held: &HeldRegions<'a>,
+    known: Known<'_>,
     indices: Option<&Indices<'_>>,
 ) -> Result<Demand> {
     let mut demand = Demand::default();
@@ -96,10 +106,11 @@ pub(crate) fn demand<'a>(
                 references: Vec::new(),
                 pieces: Vec::new(),
                 uses,
-                is_held: held(slot).is_some(),
+                is_held: (known.held)(slot),
+                state: None,
             };
             if !instance.is_held && !instance.region.is_empty() {
-                reads_of(graph, &mut instance, indices, &mut |input, region| Request {
+                reads_of(graph, &mut instance, known, indices, &mut |input, region| Request {
                     output: input.output,
                     region,
                     asker: Asker::Instance(number, 0),
@@ -121,6 +132,7 @@ pub(crate) fn demand<'a>(
 fn reads_of(
     graph: &Graph,
     instance: &mut Instance,
+    known: Known<'_>,
     indices: Option<&Indices<'_>>,
     request: &mut dyn FnMut(Slot, Region) -> Request,
 ) -> Result<Vec<(usize, Request)>> {
@@ -136,6 +148,13 @@ fn reads_of(
         Kind::Map(map) => {
             let regions = map.demand(&node.input_metas, region, instance.slot.output);
             reads.extend(regions.into_iter().enumerate());
+        }
+        Kind::Scan(scan) => {
+            let (axis, mut input) = (scan.axis(), region.clone());
+            let (from, state) = (known.carried)(instance.slot.node, region);
+            instance.state = state;
+            *input.axis_mut(axis) = AxisRange::new(from, region.axes()[axis].bounds().1 - from);
+            reads.push((0, input));
         }
         Kind::Assemble(assemble) => {
             if assemble.is_indirect() && indices.is_none() {

@@ -101,18 +101,18 @@ impl Evaluator<'_> {
         walk: &Walk,
         patch: &[usize],
     ) -> Result<Vec<FoldTrees>> {
-        self.fold_with(folds, region, walk, patch, &[], &mut |_, _| Ok(()))
+        self.fold_with(folds, region, walk, patch, &|_| Vec::new(), &mut |_, _| Ok(()))
     }
 
-    /// [`Evaluator::fold`], with other values over the same patches handed to `visit`.
+    /// [`Evaluator::fold`], with other values of the same patches handed to `visit`.
     pub(crate) fn fold_with(
         &self,
         folds: &[Fold<'_>],
         region: &Region,
         walk: &Walk,
         patch: &[usize],
-        extra: &[Slot],
-        visit: &mut dyn FnMut(&Region, &[Block]) -> Result<()>,
+        extra: &dyn Fn(&Region) -> Vec<(Slot, Region)>,
+        visit: &mut dyn FnMut(&[(Slot, Region)], &[Block]) -> Result<()>,
     ) -> Result<Vec<FoldTrees>> {
         let mut trees: Vec<FoldTrees> = folds.iter().map(|_| FoldTrees::new()).collect();
         for patch in walk.patches(region, patch) {
@@ -125,9 +125,9 @@ impl Evaluator<'_> {
                 }
             }
             let folded = wants.len();
-            wants.extend(extra.iter().map(|slot| (*slot, patch.clone())));
+            wants.extend(extra(&patch));
             let blocks = self.evaluate(&wants)?;
-            visit(&patch, &blocks[folded..])?;
+            visit(&wants[folded..], &blocks[folded..])?;
             let mut next = 0;
             for (fold, trees) in folds.iter().zip(&mut trees) {
                 let range = next..next + fold.maps.len();

@@ -1,5 +1,7 @@
 //! Evaluation of one task: demand down to sources and granules, tiles up through kernels. No thread, no clock.
 
+mod carry;
+mod cell;
 mod context;
 mod demand;
 mod fold;
@@ -8,8 +10,9 @@ mod patch;
 mod task;
 mod walk;
 
+pub use carry::Carries;
 pub use context::{Context, Counters, Counts, GranuleCache, GranuleKey, LocalContext};
-pub(crate) use demand::{Demand, demand};
+pub(crate) use demand::{Demand, Known, demand};
 pub use fold::{Fold, FoldTrees, Partial, domain_region};
 pub(crate) use fuse::Clusters;
 pub(crate) use patch::positions;
@@ -41,7 +44,7 @@ pub fn evaluate_with(value: &Value, region: &Region, walks: &Walks, context: &dy
     let value = resolved(value)?;
     let graph = Graph::lower(&[&value]);
     let held = HeldMap::default();
-    let evaluator = Evaluator { graph: &graph, walks, context, held: &held, local: &held };
+    let evaluator = Evaluator { graph: &graph, walks, context, held: &held, local: &held, carries: None };
     let asked = region.ascending();
     let block = evaluator.evaluate(&[(graph.outputs[0], asked.clone())])?.swap_remove(0);
     Ok(block.slice(&positions(&asked, region)))

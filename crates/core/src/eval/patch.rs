@@ -4,8 +4,9 @@ use std::sync::atomic::Ordering;
 
 use rustc_hash::FxHashMap;
 
+use super::carry::{Carries, State};
 use super::context::{Context, Counters};
-use super::demand::{Demand, Instance, demand};
+use super::demand::{Demand, Instance, Known, demand};
 use super::fuse::{Clusters, run_cluster};
 use super::walk::Walks;
 use crate::block::{Block, BlockMut};
@@ -41,6 +42,8 @@ pub struct Evaluator<'a> {
     pub held: &'a HeldMap,
     /// Values that the task has computed beforehand.
     pub local: &'a HeldMap,
+    /// What scans carry from patch to patch; without it they begin again for every region.
+    pub carries: Option<&'a Carries>,
 }
 
 impl std::fmt::Debug for Evaluator<'_> {
@@ -59,10 +62,22 @@ impl<'a> Evaluator<'a> {
         if self.context.is_cancelled() {
             return Err(Error::Cancelled);
         }
-        let held_region = |slot: Slot| self.held(slot).map(|held| &held.region);
+        let held = |slot: Slot| self.held(slot).is_some();
+        let carried = |node: usize, region: &Region| self.carried(node, region);
         let indices = |wants: &[(Slot, Region)]| self.evaluate(wants);
-        let demand = demand(self.graph, wants, &held_region, Some(&indices))?;
+        let known = Known { held: &held, carried: &carried };
+        let demand = demand(self.graph, wants, known, Some(&indices))?;
         self.run(&demand)
+    }
+
+    /// Where a scan can go on to give a region of it.
+    fn carried(&self, node: usize, region: &Region) -> (usize, Option<State>) {
+        let Kind::Scan(scan) = self.graph.nodes[node].op.kind() else { return (0, None) };
+        let (axis, start) = (scan.axis(), region.axes()[scan.axis()].bounds().0);
+        match self.carries.and_then(|carries| carries.before(node, axis, region, start)) {
+            Some((from, state)) => (from, Some(state)),
+            None => (0, None),
+        }
     }
 
     fn run(&self, demand: &Demand) -> Result<Vec<Block>> {
@@ -163,6 +178,27 @@ impl<'a> Evaluator<'a> {
                     .collect();
                 let mut out = BlockMut::take(meta.dtype, &instance.region.shape(), Some(pool));
                 map.apply(&inputs, &node.input_metas, &instance.region, instance.slot.output, &mut out)?;
+                Ok(out.freeze())
+            }
+            Kind::Scan(scan) => {
+                Counters::add(&counters.kernels, 1);
+                let (block, region, asked) = reference(0);
+                Counters::add(&counters.elements_computed, asked.size());
+                let input = block.slice(&positions(region, asked));
+                let (from, end) = asked.axes()[scan.axis()].bounds();
+                let mut out = BlockMut::take(meta.dtype, &instance.region.shape(), Some(pool));
+                let state =
+                    scan.advance(instance.state.as_deref(), &input, from, &instance.region, &mut out)?;
+                if let Some(carries) = self.carries {
+                    let before = instance.state.clone().map(|state| (from, state));
+                    carries.keep(
+                        instance.slot.node,
+                        scan.axis(),
+                        &instance.region,
+                        before,
+                        (end, state.into()),
+                    );
+                }
                 Ok(out.freeze())
             }
             Kind::Assemble(_) => {

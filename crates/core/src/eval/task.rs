@@ -1,11 +1,14 @@
 //! Running one task: a cell of a stage.
 
-use super::context::{Context, Counters};
+use super::carry::Carries;
+use super::cell::{CellBlock, CellOutput};
+use super::context::Context;
+use super::demand::Known;
 use super::fold::{Fold, FoldTrees, Partial};
-use super::patch::{Evaluator, Held, HeldMap, positions};
-use crate::block::{Block, BlockMut};
+use super::patch::{Evaluator, Held, HeldMap};
+use crate::block::Block;
 use crate::error::{Error, Result};
-use crate::plan::{Plan, Slot, StageOutput, TargetKind};
+use crate::plan::{Image, Plan, Slot, StageOutput};
 use crate::region::{AxisRange, Region};
 use crate::region_map;
 
@@ -34,7 +37,15 @@ pub fn run_task(
 ) -> Result<TaskOutput> {
     let cell = plan.stages[stage].cell(number);
     let local = local_values(plan, stage, &cell, held, context)?;
-    let evaluator = Evaluator { graph: &plan.graph, walks: &plan.walks, context, held, local: &local };
+    let carries = Carries::default();
+    let evaluator = Evaluator {
+        graph: &plan.graph,
+        walks: &plan.walks,
+        context,
+        held,
+        local: &local,
+        carries: Some(&carries),
+    };
     let task = Task { plan, stage, cell, evaluator, deliver };
     let folds = task.folds();
     if folds.is_empty() {
@@ -62,17 +73,43 @@ fn local_values(
         .outputs
         .iter()
         .filter_map(|output| match output {
-            StageOutput::Written { slot, .. } => Some((*slot, cell.clone())),
+            StageOutput::Written { slot, image, .. } => Some((*slot, part_of(image, cell))),
             StageOutput::Folded { .. } => None,
         })
         .collect();
+    let carries = Carries::default();
     for (slot, region) in plan.hulls(&wants, number)? {
-        let evaluator = Evaluator { graph: &plan.graph, walks: &plan.walks, context, held, local: &local };
+        let evaluator = Evaluator {
+            graph: &plan.graph,
+            walks: &plan.walks,
+            context,
+            held,
+            local: &local,
+            carries: Some(&carries),
+        };
         let block =
             evaluator.evaluate(&[(slot, region.clone())])?.swap_remove(0).to_dense(Some(context.pool()));
         local.insert(slot, Held { region, block });
     }
     Ok(local)
+}
+
+/// A value that is written, and where its elements lie in the domain.
+struct Written<'a> {
+    slot: Slot,
+    targets: &'a [usize],
+    image: &'a Option<Image>,
+}
+
+impl Written<'_> {
+    fn want(&self, part: &Region) -> (Slot, Region) {
+        (self.slot, part_of(self.image, part))
+    }
+}
+
+/// The elements of an output that a part of the domain makes.
+fn part_of(image: &Option<Image>, part: &Region) -> Region {
+    image.as_ref().map_or_else(|| part.clone(), |image| image.of(part))
 }
 
 struct Task<'a> {
@@ -92,14 +129,28 @@ impl<'a> Task<'a> {
         nodes.map(|node| Fold::new(&self.plan.graph, node)).collect()
     }
 
-    fn written(&self) -> Vec<(Slot, &'a [usize])> {
+    fn written(&self) -> Vec<Written<'a>> {
         let outputs = self.plan.stages[self.stage].outputs.iter();
         outputs
             .filter_map(|output| match output {
-                StageOutput::Written { slot, targets } => Some((*slot, targets.as_slice())),
+                StageOutput::Written { slot, targets, image } => {
+                    Some(Written { slot: *slot, targets, image })
+                }
                 StageOutput::Folded { .. } => None,
             })
             .collect()
+    }
+
+    fn output(&self, written: &Written<'a>) -> CellOutput<'_> {
+        CellOutput {
+            plan: self.plan,
+            dtype: self.plan.graph.meta(written.slot).dtype,
+            targets: written.targets,
+            cell: part_of(written.image, &self.cell),
+            bands: self.plan.stages[self.stage].bands,
+            context: self.evaluator.context,
+            deliver: self.deliver,
+        }
     }
 
     /// Evaluates the written outputs over the cell, patch by patch.
@@ -107,15 +158,15 @@ impl<'a> Task<'a> {
         let stage = &self.plan.stages[self.stage];
         let written = self.written();
         let mut cells: Vec<CellBlock> =
-            written.iter().map(|(slot, targets)| CellBlock::new(self, *slot, targets)).collect();
+            written.iter().map(|written| CellBlock::new(self.output(written))).collect();
         for patch in stage.walk.patches(&self.cell, &stage.patch) {
-            let wants: Vec<(Slot, Region)> = written.iter().map(|(slot, _)| (*slot, patch.clone())).collect();
+            let wants: Vec<(Slot, Region)> = written.iter().map(|written| written.want(&patch)).collect();
             let blocks = self.evaluator.evaluate(&wants)?;
-            for (cell, block) in cells.iter_mut().zip(blocks) {
-                cell.take(self, &patch, block)?;
+            for ((cell, (_, part)), block) in cells.iter_mut().zip(&wants).zip(blocks) {
+                cell.take(part, block)?;
             }
         }
-        cells.into_iter().try_for_each(|cell| cell.finish(self))
+        cells.into_iter().try_for_each(CellBlock::finish)
     }
 
     /// Folds the cell; written outputs of the same domain ride along.
@@ -123,22 +174,19 @@ impl<'a> Task<'a> {
         let stage = &self.plan.stages[self.stage];
         let written = self.written();
         let mut cells: Vec<CellBlock> =
-            written.iter().map(|(slot, targets)| CellBlock::new(self, *slot, targets)).collect();
-        let extra: Vec<Slot> = written.iter().map(|(slot, _)| *slot).collect();
+            written.iter().map(|written| CellBlock::new(self.output(written))).collect();
         let trees = self.evaluator.fold_with(
             folds,
             &self.cell,
             &stage.walk,
             &stage.patch,
-            &extra,
-            &mut |patch, blocks| {
-                cells
-                    .iter_mut()
-                    .zip(blocks)
-                    .try_for_each(|(cell, block)| cell.take(self, patch, block.clone()))
+            &|patch| written.iter().map(|written| written.want(patch)).collect(),
+            &mut |wants, blocks| {
+                let parts = cells.iter_mut().zip(wants).zip(blocks);
+                parts.into_iter().try_for_each(|((cell, (_, part)), block)| cell.take(part, block.clone()))
             },
         )?;
-        cells.into_iter().try_for_each(|cell| cell.finish(self))?;
+        cells.into_iter().try_for_each(CellBlock::finish)?;
         let mut output = TaskOutput::default();
         let indices: Vec<usize> = (0..stage.outputs.len())
             .filter(|&k| matches!(stage.outputs[k], StageOutput::Folded { .. }))
@@ -212,51 +260,16 @@ pub fn finish_partial(
         return Err(Error::Bug { what: "a fold that is no fold".into() });
     };
     let nothing = HeldMap::default();
-    let evaluator =
-        Evaluator { graph: &plan.graph, walks: &plan.walks, context, held: &nothing, local: &nothing };
+    let evaluator = Evaluator {
+        graph: &plan.graph,
+        walks: &plan.walks,
+        context,
+        held: &nothing,
+        local: &nothing,
+        carries: None,
+    };
     let fold = Fold::new(&plan.graph, *node);
     deliver_fold(plan, stage, index, &fold, kept, acc, &evaluator, deliver)
-}
-
-/// A written output over the cell of a task: handed over patch by patch to memory, as a whole to a store.
-struct CellBlock<'a> {
-    targets: &'a [usize],
-    whole: Option<BlockMut>,
-}
-
-impl<'a> CellBlock<'a> {
-    fn new(task: &Task<'_>, slot: Slot, targets: &'a [usize]) -> Self {
-        let is_store = |target: &usize| matches!(task.plan.targets[*target].kind, TargetKind::Store(..));
-        let whole = targets.iter().any(is_store).then(|| {
-            let dtype = task.plan.graph.meta(slot).dtype;
-            BlockMut::take(dtype, &task.cell.shape(), Some(task.evaluator.context.pool()))
-        });
-        CellBlock { targets, whole }
-    }
-
-    fn take(&mut self, task: &Task<'_>, patch: &Region, block: Block) -> Result<()> {
-        if let Some(whole) = &mut self.whole {
-            whole.slice_mut(&positions(&task.cell, patch)).assign(&block);
-        }
-        for &target in self.targets {
-            if !matches!(task.plan.targets[target].kind, TargetKind::Store(..)) {
-                task.deliver.deliver(target, patch, &block)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn finish(self, task: &Task<'_>) -> Result<()> {
-        let Some(whole) = self.whole else { return Ok(()) };
-        let block = whole.freeze();
-        for &target in self.targets {
-            if matches!(task.plan.targets[target].kind, TargetKind::Store(..)) {
-                Counters::add(&task.evaluator.context.counters().bytes_written, block.nbytes());
-                task.deliver.deliver(target, &task.cell, &block)?;
-            }
-        }
-        Ok(())
-    }
 }
 
 impl Plan {
@@ -304,10 +317,11 @@ impl Plan {
     }
 
     fn local_demand(&self, wants: &[(Slot, Region)], stage: usize) -> Result<Vec<(Slot, Region)>> {
-        let nowhere = Region::new(Vec::new());
         let slots = &self.stages[stage].local;
-        let held = |slot: Slot| (slots.contains(&slot) || self.is_read_by(slot, stage)).then_some(&nowhere);
-        let demand = super::demand(&self.graph, wants, &held, None)?;
+        let held = |slot: Slot| slots.contains(&slot) || self.is_read_by(slot, stage);
+        // Over a whole cell scans begin at the start of their lines.
+        let known = Known { held: &held, carried: &|_, _| (0, None) };
+        let demand = super::demand(&self.graph, wants, known, None)?;
         let instances = demand.instances.into_iter();
         Ok(instances.filter(|i| slots.contains(&i.slot)).map(|i| (i.slot, i.region)).collect())
     }

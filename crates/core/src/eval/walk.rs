@@ -59,12 +59,15 @@ pub struct Walk {
     pub by_granule: bool,
     /// Two axes that some source has the other way round, so that square patches read it best.
     pub square: Option<(usize, usize)>,
+    /// The axis along which scans run: all patches of a part of it come before those of the next, so that what is
+    /// written there is complete early.
+    pub outermost: Option<usize>,
 }
 
 impl Walk {
     /// A walk without granules.
     pub fn plain(align: Vec<usize>) -> Self {
-        Walk { cuts: vec![None; align.len()], align, by_granule: false, square: None }
+        Walk { cuts: vec![None; align.len()], align, by_granule: false, square: None, outermost: None }
     }
 
     /// Lengths of a patch of about `target` elements of a domain of this shape.
@@ -121,10 +124,15 @@ impl Walk {
         let axes: Vec<Vec<Vec<AxisRange>>> = (0..region.ndim())
             .map(|axis| self.axis_patches(axis, &region.axes()[axis], patch[axis]))
             .collect();
-        let outer: Vec<usize> = axes.iter().map(Vec::len).collect();
+        // The order in which granules are gone through: the last of these axes first.
+        let mut order: Vec<usize> = (0..axes.len()).collect();
+        order.sort_by_key(|axis| self.outermost != Some(*axis));
+        let outer: Vec<usize> = order.iter().map(|&axis| axes[axis].len()).collect();
         let mut patches = Vec::new();
-        let mut granule = vec![0; outer.len()];
+        let mut at_granule = vec![0; outer.len()];
         loop {
+            let mut granule = vec![0; axes.len()];
+            order.iter().zip(&at_granule).for_each(|(&axis, &at)| granule[axis] = at);
             let inner: Vec<usize> = axes.iter().zip(&granule).map(|(axis, &g)| axis[g].len()).collect();
             let mut at = vec![0; inner.len()];
             loop {
@@ -134,7 +142,7 @@ impl Walk {
                     break;
                 }
             }
-            if !advance(&mut granule, &outer) {
+            if !advance(&mut at_granule, &outer) {
                 return patches;
             }
         }
@@ -157,27 +165,30 @@ impl Walk {
             }
         }
         cuts.push(range.len);
-        cuts.windows(2)
-            .map(|ends| {
-                let mut pieces = Vec::new();
-                let mut start = ends[0];
-                while start < ends[1] {
-                    let mut len = patch.max(1).min(ends[1] - start);
-                    if align > 1 && align != usize::MAX {
-                        // Pieces end at multiples of the alignment, counted in the domain.
-                        let end = (range.get(start) + len) / align * align;
-                        let aligned = end.saturating_sub(range.get(start));
-                        len = if aligned > 0 { aligned.min(len) } else { align.min(ends[1] - start) };
-                    }
-                    if align == usize::MAX {
-                        len = ends[1] - start;
-                    }
-                    pieces.push(range.compose(&AxisRange::new(start, len)));
-                    start += len;
+        let groups = cuts.windows(2).map(|ends| {
+            let mut pieces = Vec::new();
+            let mut start = ends[0];
+            while start < ends[1] {
+                let mut len = patch.max(1).min(ends[1] - start);
+                if align > 1 && align != usize::MAX {
+                    // Pieces end at multiples of the alignment, counted in the domain.
+                    let end = (range.get(start) + len) / align * align;
+                    let aligned = end.saturating_sub(range.get(start));
+                    len = if aligned > 0 { aligned.min(len) } else { align.min(ends[1] - start) };
                 }
-                pieces
-            })
-            .collect()
+                if align == usize::MAX {
+                    len = ends[1] - start;
+                }
+                pieces.push(range.compose(&AxisRange::new(start, len)));
+                start += len;
+            }
+            pieces
+        });
+        match self.outermost == Some(axis) && self.cuts[axis].is_none() {
+            // Without granules every piece is a part of its own.
+            true => groups.flatten().map(|piece| vec![piece]).collect(),
+            false => groups.collect(),
+        }
     }
 }
 
@@ -262,6 +273,16 @@ mod tests {
         assert_eq!(square.patch_shape(&[20000, 20000], 32768), [181, 181]);
         let folded = Walk { square: Some((0, 1)), ..Walk::plain(vec![1, 1024]) };
         assert_eq!(folded.patch_shape(&[20000, 20000], 32768), [32, 1024]);
+    }
+
+    #[test]
+    fn the_outermost_axis_is_walked_last() {
+        let walk = Walk { outermost: Some(1), ..Walk::plain(vec![1, 1]) };
+        let starts: Vec<(usize, usize)> = covered(&walk, &[4, 4], &[2, 2])
+            .iter()
+            .map(|patch| (patch.axes()[0].start, patch.axes()[1].start))
+            .collect();
+        assert_eq!(starts, [(0, 0), (2, 0), (0, 2), (2, 2)]);
     }
 
     #[test]

@@ -51,12 +51,14 @@ pub(crate) fn with_exchanges(
                     is_fold: false,
                     targets: vec![(slot, TargetKind::Held)],
                     region,
+                    image: None,
                 }],
                 scope: Scope::default(),
                 repeated: FxHashMap::default(),
                 reads: Vec::new(),
                 sources: FxHashSet::from_iter([slot.node]),
                 level: 0,
+                runs_along: None,
             });
         }
         result.push(draft);

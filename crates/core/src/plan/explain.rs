@@ -76,7 +76,7 @@ fn program(plan: &Plan, stage: usize) -> String {
     let mut makes = Vec::new();
     for output in &stage.outputs {
         let (slot, targets): (super::Slot, Vec<usize>) = match output {
-            StageOutput::Written { slot, targets } => (*slot, targets.clone()),
+            StageOutput::Written { slot, targets, .. } => (*slot, targets.clone()),
             StageOutput::Folded { node, targets } => {
                 (super::Slot { node: *node, output: 0 }, targets.iter().map(|(_, target)| *target).collect())
             }

@@ -34,6 +34,31 @@ fn is_ready(value: &Value) -> bool {
 /// The expressions with every staged operation put right whose awaited values are in `known` (by node hash), and
 /// everything above it worked out again. A pure function of the expressions and the values.
 pub fn substitute(outputs: &[Value], known: &FxHashMap<u128, Block>) -> Result<Vec<Value>> {
+    renewed(outputs, &mut |node, inputs, changed| {
+        let metas = || inputs.iter().map(|input| input.meta().clone()).collect::<Vec<_>>();
+        if let Kind::Staged(staged) = node.op().kind() {
+            let values: Option<Vec<Block>> =
+                staged.awaited().iter().map(|&k| known.get(&inputs[k].node.hash()).cloned()).collect();
+            if let Some(values) = values {
+                let op: Arc<dyn crate::Operation> = Arc::from(staged.resolve(&metas(), &values)?);
+                return Node::shared(op, inputs).map(Some);
+            }
+        } else if changed && metas().iter().all(|meta| meta.is_known()) {
+            return Node::shared(node.op().clone(), inputs).map(Some);
+        }
+        match changed {
+            true => Node::with_metas(node.op().clone(), inputs, node.metas().to_vec()).map(Some),
+            false => Ok(None),
+        }
+    })
+}
+
+/// What takes the place of a node, given its inputs as they are now and whether any of them has changed; `None` if it
+/// stays.
+pub(crate) type Renew<'a> = dyn FnMut(&Node, Vec<Value>, bool) -> Result<Option<Arc<Node>>> + 'a;
+
+/// The expressions with some nodes replaced, inputs before users.
+pub(crate) fn renewed(outputs: &[Value], renew: &mut Renew<'_>) -> Result<Vec<Value>> {
     let mut renewed: FxHashMap<u128, Arc<Node>> = FxHashMap::default();
     for node in nodes(outputs) {
         let inputs: Vec<Value> = node
@@ -44,30 +69,8 @@ pub fn substitute(outputs: &[Value], known: &FxHashMap<u128, Block>) -> Result<V
                 None => input.clone(),
             })
             .collect();
-        let metas = || inputs.iter().map(|input| input.meta().clone()).collect::<Vec<_>>();
         let changed = node.inputs().iter().any(|input| renewed.contains_key(&input.node.hash()));
-        let new = match node.op().kind() {
-            Kind::Staged(staged) => {
-                let values: Option<Vec<Block>> =
-                    staged.awaited().iter().map(|&k| known.get(&inputs[k].node.hash()).cloned()).collect();
-                match values {
-                    Some(values) => {
-                        let op: Arc<dyn crate::Operation> = Arc::from(staged.resolve(&metas(), &values)?);
-                        Some(Node::shared(op, inputs)?)
-                    }
-                    None if changed => {
-                        Some(Node::with_metas(node.op().clone(), inputs, node.metas().to_vec())?)
-                    }
-                    None => None,
-                }
-            }
-            _ if changed && metas().iter().all(|meta| meta.is_known()) => {
-                Some(Node::shared(node.op().clone(), inputs)?)
-            }
-            _ if changed => Some(Node::with_metas(node.op().clone(), inputs, node.metas().to_vec())?),
-            _ => None,
-        };
-        if let Some(new) = new {
+        if let Some(new) = renew(node, inputs, changed)? {
             renewed.insert(node.hash(), new);
         }
     }

@@ -6,9 +6,11 @@
 mod exchange;
 mod explain;
 mod graph;
+mod images;
 mod late;
 mod place;
 mod probe;
+mod scans;
 mod stage;
 mod stages;
 mod strips;
@@ -17,7 +19,9 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 pub use graph::{Graph, GraphNode, Slot};
 pub use late::{awaited, resolve_staged, substitute};
-pub use stage::{Late, Plan, PlanOptions, Request, Stage, StageFigures, StageOutput, Target, TargetKind};
+pub use stage::{
+    Bands, Image, Late, Plan, PlanOptions, Request, Stage, StageFigures, StageOutput, Target, TargetKind,
+};
 
 use crate::block::Block;
 use crate::error::{Error, Result};
@@ -53,11 +57,31 @@ pub(crate) fn resume(late: &Late, values: &[Block], options: &PlanOptions) -> Re
 }
 
 fn plan_with(
-    requests: Vec<(usize, Request)>,
+    mut requests: Vec<(usize, Request)>,
     known: &FxHashMap<u128, Block>,
     options: &PlanOptions,
 ) -> Result<Plan> {
-    let (ready, late) = split_late(requests);
+    loop {
+        match attempt(&requests, known, options)? {
+            Attempt::Planned(plan) => return Ok(*plan),
+            Attempt::Steps(scans) => requests = scans::in_steps(&requests, &scans)?,
+        }
+    }
+}
+
+/// What came of planning some requests as they are.
+enum Attempt {
+    Planned(Box<Plan>),
+    /// These scans cannot run along with what uses them.
+    Steps(FxHashSet<u128>),
+}
+
+fn attempt(
+    requests: &[(usize, Request)],
+    known: &FxHashMap<u128, Block>,
+    options: &PlanOptions,
+) -> Result<Attempt> {
+    let (ready, late) = split_late(requests.to_vec());
     let mut kinds: Vec<(Value, TargetKind)> = Vec::new();
     for (number, request) in &ready {
         kinds.push(match request {
@@ -76,6 +100,12 @@ fn plan_with(
     let targets = graph.outputs.iter().copied().zip(kinds.iter().map(|(_, kind)| kind.clone())).collect();
     let given_slots: FxHashSet<Slot> = given.keys().copied().collect();
     let drafts = draft(&graph, targets, &given_slots)?;
+    let mut drafts = images::joined(&graph, drafts)?;
+    let steps = scans::run_along(&graph, &mut drafts, options)?;
+    if !steps.is_empty() {
+        return Ok(Attempt::Steps(steps));
+    }
+    let scans = scans::all(&graph);
     let mut plan = Plan {
         graph,
         stages: Vec::new(),
@@ -92,8 +122,11 @@ fn plan_with(
         peak_bytes: 0,
         late,
     };
-    place_all(&mut plan, drafts)?;
-    Ok(plan)
+    match place_all(&mut plan, drafts) {
+        // Lines that must stay whole may be what does not fit.
+        Err(Error::MemoryTooSmall { .. }) if !scans.is_empty() => Ok(Attempt::Steps(scans)),
+        placed => placed.map(|()| Attempt::Planned(Box::new(plan))),
+    }
 }
 
 /// Requests that can be planned now, and those that wait for values.

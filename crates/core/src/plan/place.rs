@@ -4,7 +4,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::graph::{Graph, Slot};
 use super::probe::{Grain, fold_bytes, granule_cuts, touched, worst_patch};
-use super::stage::{PlanOptions, Stage, StageFigures, StageOutput, TargetKind};
+use super::stage::{Bands, PlanOptions, Stage, StageFigures, StageOutput, TargetKind};
 use super::stages::{Draft, alignment, common};
 use crate::buffer::rounded_size;
 use crate::chunks::{AxisChunks, ChunkGrid};
@@ -49,7 +49,7 @@ pub(crate) fn place(graph: &Graph, draft: &Draft, room: &Room<'_>, walks: &mut W
     let align: Vec<usize> = (0..ndim).map(|axis| alignment(graph, draft, axis, false)).collect();
     // A fold inside a patch walks all that it folds: patches smaller than granules would decode them again and again.
     let by_granule = !draft.scope.inline.is_empty() && room.options.forced_patch.is_none();
-    let mut walk = Walk { cuts, align, by_granule, square };
+    let mut walk = Walk { cuts, align, by_granule, square, outermost: draft.runs_along };
     let units = units(graph, draft, &walk)?;
     let threads = room.options.threads.max(1);
     let share = room.bytes / threads;
@@ -58,12 +58,14 @@ pub(crate) fn place(graph: &Graph, draft: &Draft, room: &Room<'_>, walks: &mut W
     loop {
         let patch = walk.patch_shape(&draft.domain.shape(), patch_elements);
         let fixed = largest_patch(graph, draft, &walk, &patch, walks)?;
+        let bands = bands(graph, draft, &walk, &patch)?;
         // A share for every thread if possible; one task at a time if not.
         for allowed in [share, room.bytes] {
-            let grid = grid(graph, draft, &units, &patch, fixed.total(), allowed, room.options);
-            let task_bytes = fixed.total() + cell_bytes(graph, draft, &grid);
+            let grid = grid(graph, draft, &units, &patch, bands, fixed.total(), allowed, room.options);
+            let task_bytes =
+                fixed.total() + cell_bytes(graph, draft, &grid, bands) + state_bytes(graph, draft, &grid)?;
             let figures = figures(graph, draft, &walk, &grid, task_bytes)?;
-            let stage = stage(graph, draft, grid, walk.clone(), patch.clone(), figures);
+            let stage = Stage { bands, ..stage(graph, draft, grid, walk.clone(), patch.clone(), figures) };
             let cache_bytes = (2 * fixed.granules * threads).min(room.bytes / CACHE_SHARE);
             let fits = task_bytes + cache_bytes.min(fixed.granules) <= allowed;
             let placed = Placed { stage, cache_bytes };
@@ -105,6 +107,7 @@ pub(super) fn stage(
         local: Vec::new(),
         walk,
         patch,
+        bands: None,
         depends: Vec::new(),
         finishes,
         figures,
@@ -142,7 +145,7 @@ fn add_inner_walks(graph: &Graph, draft: &Draft, walks: &mut Walks) -> Result<()
         let wants = |part: &Region| super::probe::fold_wants(graph, node, part);
         let Grain { cuts, square } = granule_cuts(graph, &domain, &wants, &draft.scope)?;
         let align = (0..domain.ndim()).map(|axis| op.spec().walk_alignment(axis)).collect();
-        walks.inner.insert(node, Walk { cuts, align, by_granule: false, square });
+        walks.inner.insert(node, Walk { cuts, align, by_granule: false, square, outermost: None });
     }
     Ok(())
 }
@@ -188,14 +191,19 @@ pub(super) fn units(graph: &Graph, draft: &Draft, walk: &Walk) -> Result<Vec<Uni
     let mut units = Vec::with_capacity(draft.domain.ndim());
     for axis in 0..draft.domain.ndim() {
         let range = draft.domain.axes()[axis];
+        if draft.runs_along == Some(axis) {
+            units.push(Unit::Multiple(range.len.max(1)));
+            continue;
+        }
         let leaf = alignment(graph, draft, axis, true);
         let mut unit = leaf;
         let mut ends = None;
         for output in draft.outputs.iter().filter(|output| !output.is_fold) {
             for (slot, kind) in &output.targets {
                 if let TargetKind::Store(_, sink) = kind {
+                    let step = output.image.as_ref().map_or(1, |image| image.axes[axis].1);
                     match &sink.grid(graph.meta(*slot))?.axes()[axis] {
-                        AxisChunks::Regular { chunk, .. } => unit = common(unit, *chunk),
+                        AxisChunks::Regular { chunk, .. } => unit = common(unit, *chunk * step),
                         irregular => ends = Some(irregular.clone()),
                     }
                 }
@@ -228,11 +236,13 @@ pub(super) fn units(graph: &Graph, draft: &Draft, walk: &Walk) -> Result<Vec<Uni
 }
 
 /// Cuts the domain into cells, as few as fit the memory allowed and keep all threads busy.
+#[allow(clippy::too_many_arguments, reason = "what decides about a grid; called once")]
 fn grid(
     graph: &Graph,
     draft: &Draft,
     units: &[Unit],
     patch: &[usize],
+    bands: Option<Bands>,
     fixed: usize,
     allowed: usize,
     options: &PlanOptions,
@@ -249,7 +259,8 @@ fn grid(
     let mut cell = shape.clone();
     loop {
         let size: usize = cell.iter().product();
-        let too_many_bytes = fixed + cell_bytes(graph, draft, &regular(&shape, &cell, units)) > allowed;
+        let too_many_bytes =
+            fixed + cell_bytes(graph, draft, &regular(&shape, &cell, units), bands) > allowed;
         if size <= target && !too_many_bytes {
             break;
         }
@@ -309,7 +320,7 @@ pub(crate) fn is_folded(graph: &Graph, draft: &Draft, axis: usize) -> bool {
 }
 
 /// Bytes that a task keeps for its whole cell: what it will hand to a sink, and its accumulators.
-pub(super) fn cell_bytes(graph: &Graph, draft: &Draft, grid: &ChunkGrid) -> usize {
+pub(super) fn cell_bytes(graph: &Graph, draft: &Draft, grid: &ChunkGrid, bands: Option<Bands>) -> usize {
     let cell: Vec<AxisRange> = draft
         .domain
         .axes()
@@ -325,10 +336,58 @@ pub(super) fn cell_bytes(graph: &Graph, draft: &Draft, grid: &ChunkGrid) -> usiz
             if output.is_fold {
                 return fold_bytes(&Fold::new(graph, output.slot.node), &cell);
             }
-            let stored = output.targets.iter().any(|(_, kind)| matches!(kind, TargetKind::Store(..)));
-            if stored { rounded_size(cell.size() * graph.meta(output.slot).dtype.itemsize()) } else { 0 }
+            if !output.is_stored() {
+                return 0;
+            }
+            let mut shape = output.part(&cell).shape();
+            if let Some(Bands { axis, len }) = bands {
+                // One band is being filled while the one before is completed.
+                shape[axis] = shape[axis].min(2 * len);
+            }
+            rounded_size(shape.iter().product::<usize>() * graph.meta(output.slot).dtype.itemsize())
         })
         .sum()
+}
+
+/// Bytes of what scans carry from patch to patch: where they have come to, and where the patch before began.
+fn state_bytes(graph: &Graph, draft: &Draft, grid: &ChunkGrid) -> Result<usize> {
+    if draft.runs_along.is_none() {
+        return Ok(0);
+    }
+    let cell = draft.domain.axes().iter().zip(grid.max_chunk());
+    let cell = Region::new(cell.map(|(axis, len)| axis.compose(&AxisRange::new(0, len))).collect());
+    let reached = touched(graph, &draft.wants(graph, &cell), &draft.scope)?;
+    let bytes = reached.scans.iter().map(|(slot, region)| {
+        let node = &graph.nodes[slot.node];
+        let Kind::Scan(scan) = node.op.kind() else { return 0 };
+        let lines = region.size() / region.axes()[scan.axis()].len.max(1);
+        scan.state(&node.input_metas).iter().map(|dtype| 2 * lines * dtype.itemsize()).sum()
+    });
+    Ok(bytes.sum())
+}
+
+/// Cells that hold lines whole because scans run along them are written band by band.
+fn bands(graph: &Graph, draft: &Draft, walk: &Walk, patch: &[usize]) -> Result<Option<Bands>> {
+    let Some(axis) = draft.runs_along else { return Ok(None) };
+    if draft.outputs.iter().any(|output| output.image.is_some()) {
+        return Ok(None);
+    }
+    let mut unit = 1;
+    for output in draft.outputs.iter().filter(|output| !output.is_fold) {
+        for (slot, kind) in &output.targets {
+            if let TargetKind::Store(_, sink) = kind {
+                match &sink.grid(graph.meta(*slot))?.axes()[axis] {
+                    AxisChunks::Regular { chunk, .. } => unit = common(unit, *chunk),
+                    _ => return Ok(None),
+                }
+            }
+        }
+    }
+    let part = match &walk.cuts[axis] {
+        Some(cuts) => (cuts.chunks.max_chunk() / cuts.step).max(patch[axis]),
+        None => patch[axis],
+    };
+    Ok(Some(Bands { axis, len: part.max(1).next_multiple_of(unit.max(1)) }))
 }
 
 /// The dearest of some patches: corners and the middle of the domain.
@@ -453,7 +512,8 @@ pub(crate) fn stage_outputs(draft: &Draft, target: &FxHashMap<Slot, Vec<usize>>)
         .map(|output| {
             let numbers = |slot: Slot| target.get(&slot).cloned().unwrap_or_default();
             if !output.is_fold {
-                return StageOutput::Written { slot: output.slot, targets: numbers(output.slot) };
+                let (slot, image) = (output.slot, output.image.clone());
+                return StageOutput::Written { slot, targets: numbers(slot), image };
             }
             let mut slots: Vec<Slot> = output.targets.iter().map(|(slot, _)| *slot).collect();
             slots.sort_unstable();

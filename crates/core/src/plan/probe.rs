@@ -5,7 +5,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::graph::{Graph, Slot};
 use crate::buffer::rounded_size;
 use crate::error::Result;
-use crate::eval::{AxisCuts, Clusters, Demand, Fold, Walks, demand, domain_region};
+use crate::eval::{AxisCuts, Clusters, Demand, Fold, Known, Walks, demand, domain_region};
 use crate::operation::Kind;
 use crate::region::{AxisRange, Region};
 use crate::region_map;
@@ -29,6 +29,8 @@ pub(crate) struct Touched {
     pub reduces: Vec<(Slot, Region)>,
     /// Reductions folded inside, and the regions needed of them.
     pub folded: Vec<(Slot, Region)>,
+    /// Scans, and the regions needed of them.
+    pub scans: Vec<(Slot, Region)>,
     /// Values held elsewhere, and the regions needed of them.
     pub held: Vec<(Slot, Region)>,
     /// Additions' worth of work.
@@ -44,14 +46,23 @@ impl Touched {
     }
 }
 
+/// Where a scan goes on when a task walks its lines in order: just before what is asked of it.
+fn carried(graph: &Graph, node: usize, region: &Region) -> usize {
+    match graph.nodes[node].op.kind() {
+        Kind::Scan(scan) => region.axes()[scan.axis()].bounds().0,
+        _ => 0,
+    }
+}
+
 /// What some wanted regions lead to.
 pub(crate) fn touched(graph: &Graph, wants: &[(Slot, Region)], scope: &Scope) -> Result<Touched> {
-    let nowhere = Region::new(Vec::new());
+    let held = |slot: Slot| scope.held.contains(&slot);
+    let carried = |node: usize, region: &Region| (carried(graph, node, region), None);
+    let known = Known { held: &held, carried: &carried };
     let mut touched = Touched::default();
     let mut open: Vec<Vec<(Slot, Region)>> = vec![wants.to_vec()];
     while let Some(wants) = open.pop() {
-        let held = |slot: Slot| scope.held.contains(&slot).then_some(&nowhere);
-        let demand = demand(graph, &wants, &held, None)?;
+        let demand = demand(graph, &wants, known, None)?;
         for instance in demand.instances.into_iter().rev() {
             let node = &graph.nodes[instance.slot.node];
             if instance.is_held {
@@ -72,6 +83,10 @@ pub(crate) fn touched(graph: &Graph, wants: &[(Slot, Region)], scope: &Scope) ->
                 }
                 Kind::Reduce(_) => touched.reduces.push((instance.slot, instance.region)),
                 Kind::View(_) => {}
+                Kind::Scan(_) => {
+                    touched.work += node.op.cost() * instance.region.size() as f64;
+                    touched.scans.push((instance.slot, instance.region));
+                }
                 _ => touched.work += node.op.cost() * instance.region.size() as f64,
             }
         }
@@ -125,9 +140,9 @@ pub(crate) fn patch_cost(
     walks: &Walks,
     depth: usize,
 ) -> Result<PatchCost> {
-    let nowhere = Region::new(Vec::new());
-    let held = |slot: Slot| scope.held.contains(&slot).then_some(&nowhere);
-    let demand = demand(graph, wants, &held, None)?;
+    let held = |slot: Slot| scope.held.contains(&slot);
+    let carried = |node: usize, region: &Region| (carried(graph, node, region), None);
+    let demand = demand(graph, wants, Known { held: &held, carried: &carried }, None)?;
     let clusters = Clusters::new(graph, &demand, walks.fuse);
     let mut uses: Vec<usize> = demand.instances.iter().map(|instance| instance.uses).collect();
     let mut sizes = vec![0usize; demand.instances.len()];

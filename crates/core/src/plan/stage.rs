@@ -8,7 +8,7 @@ use crate::chunks::ChunkGrid;
 use crate::error::Result;
 use crate::eval::{HeldMap, Walk, Walks};
 use crate::expr::{Meta, Value};
-use crate::region::Region;
+use crate::region::{AxisRange, Region};
 use crate::source::Sink;
 
 /// What is to happen with a value.
@@ -103,6 +103,8 @@ pub enum StageOutput {
         slot: Slot,
         /// Where it goes.
         targets: Vec<usize>,
+        /// Where its elements lie in the domain, if they are not the domain's own.
+        image: Option<Image>,
     },
     /// A reduction of the cell.
     Folded {
@@ -111,6 +113,41 @@ pub enum StageOutput {
         /// Its outputs and where they go.
         targets: Vec<(usize, usize)>,
     },
+}
+
+/// An output that is a thinned-out picture of the domain: along every axis its element `i` lies at element
+/// `start + step·i` of the domain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Image {
+    /// The elements of the output.
+    pub region: Region,
+    /// Start and step along every axis.
+    pub axes: Vec<(usize, usize)>,
+}
+
+impl Image {
+    /// The elements that lie in a part of the domain; steps of 1 on both sides.
+    pub fn of(&self, part: &Region) -> Region {
+        let axes = self.axes.iter().zip(self.region.axes()).zip(part.axes());
+        let ranges = axes.map(|((&(start, step), whole), part)| {
+            let (low, high) = part.bounds();
+            let position = |edge: usize| {
+                edge.saturating_sub(start).div_ceil(step).clamp(whole.start, whole.start + whole.len)
+            };
+            AxisRange::new(position(low), position(high) - position(low))
+        });
+        Region::new(ranges.collect())
+    }
+}
+
+/// A cell that is too long to be kept until it is written: it is handed over in bands across one axis, each as soon as
+/// it is complete. The walk completes them in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bands {
+    /// The axis that is cut into bands.
+    pub axis: usize,
+    /// Elements of a band along it: whole chunks of every store.
+    pub len: usize,
 }
 
 /// A domain, a work grid over it, one program, one or more outputs.
@@ -128,6 +165,8 @@ pub struct Stage {
     pub walk: Walk,
     /// Lengths of a patch.
     pub patch: Vec<usize>,
+    /// How a cell that is written to a store is handed over.
+    pub bands: Option<Bands>,
     /// Stages that must be done before.
     pub depends: Vec<usize>,
     /// Whether every cell holds the folded axes whole, so that a task finishes its reductions.
@@ -166,7 +205,7 @@ impl Stage {
             let count = chunks.num_chunks();
             let (start, len) = chunks.chunk_range(number % count);
             number /= count;
-            axes.push(range.compose(&crate::region::AxisRange::new(start, len)));
+            axes.push(range.compose(&AxisRange::new(start, len)));
         }
         axes.reverse();
         Region::new(axes)

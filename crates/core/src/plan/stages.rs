@@ -6,7 +6,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::graph::{Graph, Slot};
 use super::probe::{Scope, Touched, fold_wants, touched};
-use super::stage::TargetKind;
+use super::stage::{Image, TargetKind};
 use crate::error::Result;
 use crate::eval::domain_region;
 use crate::operation::Kind;
@@ -38,6 +38,8 @@ pub(crate) struct Draft {
     pub sources: FxHashSet<usize>,
     /// One more than the highest level of what it needs.
     pub level: usize,
+    /// The axis of the domain along which its scans run, from the start of their lines: no cell cuts it.
+    pub runs_along: Option<usize>,
 }
 
 #[derive(Debug, Clone)]
@@ -47,6 +49,20 @@ pub(crate) struct DraftOutput {
     pub is_fold: bool,
     pub targets: Vec<(Slot, TargetKind)>,
     pub region: Region,
+    /// Where its elements lie in the domain, if they are not the domain's own.
+    pub image: Option<Image>,
+}
+
+impl DraftOutput {
+    /// The elements that a part of the domain makes.
+    pub fn part(&self, part: &Region) -> Region {
+        self.image.as_ref().map_or_else(|| part.clone(), |image| image.of(part))
+    }
+
+    /// Whether it is written to a store.
+    pub fn is_stored(&self) -> bool {
+        self.targets.iter().any(|(_, kind)| matches!(kind, TargetKind::Store(..)))
+    }
 }
 
 impl Draft {
@@ -56,7 +72,7 @@ impl Draft {
             .iter()
             .flat_map(|output| match output.is_fold {
                 true => fold_wants(graph, output.slot.node, part),
-                false => vec![(output.slot, part.clone())],
+                false => vec![(output.slot, output.part(part))],
             })
             .collect()
     }
@@ -124,12 +140,13 @@ pub(crate) fn draft(
         }
         let draft = Draft {
             domain,
-            outputs: vec![DraftOutput { slot, is_fold, targets, region }],
+            outputs: vec![DraftOutput { slot, is_fold, targets, region, image: None }],
             scope: Scope { held, inline: FxHashSet::default() },
             repeated: FxHashMap::default(),
             reads: Vec::new(),
             sources: FxHashSet::default(),
             level: 0,
+            runs_along: None,
         };
         let draft = decided(graph, draft)?;
         for (read, region) in &draft.reads {
@@ -153,12 +170,13 @@ pub(crate) fn draft(
 fn writer(slot: Slot, region: &Region, targets: Vec<(Slot, TargetKind)>) -> Draft {
     Draft {
         domain: region.clone(),
-        outputs: vec![DraftOutput { slot, is_fold: false, targets, region: region.clone() }],
+        outputs: vec![DraftOutput { slot, is_fold: false, targets, region: region.clone(), image: None }],
         scope: Scope { held: FxHashSet::from_iter([slot]), inline: FxHashSet::default() },
         repeated: FxHashMap::default(),
         reads: vec![(slot, region.clone())],
         sources: FxHashSet::default(),
         level: 0,
+        runs_along: None,
     }
 }
 

@@ -48,8 +48,9 @@ pub(crate) fn in_strips(
     folds.sort_unstable();
     let never_cut: FxHashSet<usize> = draft.repeated.values().flatten().copied().collect();
     let shape = draft.domain.shape();
-    let cuttable: Vec<usize> =
-        (0..shape.len()).filter(|axis| !never_cut.contains(axis) && shape[*axis] > 1).collect();
+    let cuttable: Vec<usize> = (0..shape.len())
+        .filter(|axis| !never_cut.contains(axis) && shape[*axis] > 1 && draft.runs_along != Some(*axis))
+        .collect();
     let Some(&axis) = cuttable.first() else { return Ok(None) };
     // What every task keeps: its part of the sources, and the folded results.
     let inline = Scope {
@@ -85,7 +86,7 @@ pub(crate) fn in_strips(
     let Grain { cuts, square } =
         granule_cuts(graph, &draft.domain, &|part: &Region| draft.wants(graph, part), &inline)?;
     let align = vec![1; shape.len()];
-    let walk = Walk { cuts, align, by_granule: false, square };
+    let walk = Walk { cuts, align, by_granule: false, square, outermost: draft.runs_along };
     let units = units(graph, &strip, &walk)?;
     let Unit::Multiple(unit) = units[axis] else { return Ok(None) };
     let least = if axis + 1 == shape.len() { unit.max(LAST_AXIS.min(shape[axis])) } else { unit };
@@ -108,7 +109,7 @@ pub(crate) fn in_strips(
         );
         let kept = strip_bytes(graph, &wants(&region), &inline, &sources, &folds)?;
         let grid = regular(&shape, &cell, &units);
-        let task_bytes = fixed.total() + kept + cell_bytes(graph, &strip, &grid);
+        let task_bytes = fixed.total() + kept + cell_bytes(graph, &strip, &grid, None);
         if task_bytes <= share {
             for slot in &folds {
                 let Kind::Reduce(op) = graph.nodes[slot.node].op.kind() else { continue };

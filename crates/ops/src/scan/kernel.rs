@@ -52,109 +52,121 @@ fn add_row<T: Summand>(sum: &mut [T], row: &[T]) {
     }
 }
 
-/// Runs through one plane whose first row is the start of a segment, and writes the rows that are asked for:
-/// the offset of their segment plus their sum within it. `offset_of` is asked once for every segment; it also gets
-/// the sum of the segment just finished. `None` stands for the first segment: adding a zero would lose the sign of
-/// -0.0.
-fn scan_plane<T: Summand>(
-    values: &[T],
-    inner: usize,
-    first_segment: usize,
-    asked: &AxisRange,
-    out: &mut [T],
-    mut offset_of: impl FnMut(usize, &[T]) -> Option<Vec<T>>,
-) {
-    let mut local: Vec<T> = Vec::new();
-    for (k, rows) in values.chunks(SEGMENT * inner).enumerate() {
-        let segment = first_segment + k;
-        let offset = offset_of(segment, &local);
-        let start = segment * SEGMENT;
-        let (first, count) = asked.positions_between(start, start + rows.len() / inner);
-        let out = &mut out[first * inner..(first + count) * inner];
-        local.clear();
-        local.extend_from_slice(&rows[..inner]);
-        if inner == 1 && asked.step == 1 && count > 0 {
-            scan_line(rows, asked.get(first) - start, offset.as_deref(), out);
-            // Whole segments alone are carried on, and of those the last element is known only here.
-            local[0] = rows[1..].iter().fold(rows[0], |sum, &value| sum.plus(value));
-            continue;
+/// How far the sums of some lines have come.
+struct Running<'a, T> {
+    /// The element that comes next.
+    next: usize,
+    /// The sum of all finished segments. Not used within the first segment: adding a zero would lose the sign of -0.0.
+    before: &'a mut [T],
+    /// The sum of the segment that is not finished.
+    local: &'a mut [T],
+}
+
+impl<T: Summand> Running<'_, T> {
+    /// Runs through one plane and writes the rows that are asked for.
+    fn advance(&mut self, values: &[T], asked: &AxisRange, out: &mut [T]) {
+        let inner = self.local.len();
+        let mut rest = values;
+        while !rest.is_empty() {
+            let end = (self.next / SEGMENT + 1) * SEGMENT;
+            let (rows, others) = rest.split_at(rest.len().min((end - self.next) * inner));
+            rest = others;
+            let last = self.next + rows.len() / inner;
+            let (first, count) = asked.positions_between(self.next, last);
+            let out = &mut out[first * inner..(first + count) * inner];
+            if inner == 1 && asked.step == 1 {
+                self.advance_line(rows, rows.len() - count, out);
+            } else {
+                self.advance_rows(rows, asked, first, out);
+            }
+            self.next = last;
+            if last == end {
+                match end == SEGMENT {
+                    true => self.before.copy_from_slice(self.local),
+                    false => add_row(self.before, self.local),
+                }
+            }
         }
-        let mut written = 0;
+    }
+
+    /// Part of one segment of a single line: skips the sums of the first elements, writes the others.
+    fn advance_line(&mut self, values: &[T], skipped: usize, out: &mut [T]) {
+        let (skipped, written) = values.split_at(skipped);
+        let mut is_first = self.next.is_multiple_of(SEGMENT);
+        let mut sum = self.local[0];
+        let mut plus = |value: T| {
+            sum = if std::mem::take(&mut is_first) { value } else { sum.plus(value) };
+            sum
+        };
+        for &value in skipped {
+            plus(value);
+        }
+        match self.next < SEGMENT {
+            true => out.iter_mut().zip(written).for_each(|(out, &value)| *out = plus(value)),
+            false => {
+                let before = self.before[0];
+                out.iter_mut().zip(written).for_each(|(out, &value)| *out = before.plus(plus(value)));
+            }
+        }
+        self.local[0] = sum;
+    }
+
+    /// Part of one segment of several lines.
+    fn advance_rows(&mut self, rows: &[T], asked: &AxisRange, first: usize, out: &mut [T]) {
+        let inner = self.local.len();
+        let mut written = first;
+        let mut out = out.chunks_exact_mut(inner);
         for (k, row) in rows.chunks_exact(inner).enumerate() {
-            if k > 0 {
-                add_row(&mut local, row);
+            let index = self.next + k;
+            match index.is_multiple_of(SEGMENT) {
+                true => self.local.copy_from_slice(row),
+                false => add_row(self.local, row),
             }
-            if written < count && asked.get(first + written) == start + k {
-                write_sum(&mut out[written * inner..(written + 1) * inner], offset.as_deref(), &local);
+            if written < asked.len && asked.get(written) == index {
                 written += 1;
+                let Some(out) = out.next() else { continue };
+                if index < SEGMENT {
+                    out.copy_from_slice(self.local);
+                    continue;
+                }
+                for ((out, &before), &local) in out.iter_mut().zip(&*self.before).zip(&*self.local) {
+                    *out = before.plus(local);
+                }
             }
         }
     }
 }
 
-/// One segment of a line: skips the sums before `skipped`, writes the others.
-fn scan_line<T: Summand>(values: &[T], skipped: usize, offset: Option<&[T]>, out: &mut [T]) {
-    let mut sum = values[0];
-    for &value in &values[1..=skipped] {
-        sum = sum.plus(value);
-    }
-    let rest = &values[skipped..];
-    match offset {
-        None => {
-            out[0] = sum;
-            for (out, &value) in out[1..].iter_mut().zip(&rest[1..]) {
-                sum = sum.plus(value);
-                *out = sum;
-            }
-        }
-        Some(offset) => {
-            let offset = offset[0];
-            out[0] = offset.plus(sum);
-            for (out, &value) in out[1..].iter_mut().zip(&rest[1..]) {
-                sum = sum.plus(value);
-                *out = offset.plus(sum);
-            }
-        }
-    }
-}
-
-/// Writes `offset + local`.
-fn write_sum<T: Summand>(out: &mut [T], offset: Option<&[T]>, local: &[T]) {
-    match offset {
-        None => out.copy_from_slice(local),
-        Some(offset) => {
-            for ((out, &offset), &local) in out.iter_mut().zip(offset).zip(local) {
-                *out = offset.plus(local);
-            }
-        }
-    }
-}
-
-/// Running sums of whole lines, of which the block holds the part up to the last element asked for.
-pub(super) fn scan_whole<T: Summand>(
+/// Running sums from element `from` on, with the state of every line there; returns the state after the last element.
+pub(super) fn running_sum<T: Summand>(
+    state: Option<&[Block]>,
     block: &Block,
+    from: usize,
     axis: usize,
     at: &Region,
     out: &mut BlockMut,
-) -> Result<()> {
+) -> Result<Vec<Block>> {
     let dense = block.to_dense(None);
     let values = dense.as_slice::<T>().ok_or_else(not_dense)?;
     let (planes, out_planes) = (Planes::new(block.shape(), axis), Planes::new(out.shape(), axis));
     let (inner, out_size) = (planes.inner, out_planes.len * out_planes.inner);
+    let mut sums: Vec<Vec<T>> = match state {
+        Some(state) => state.iter().map(|block| block.to_vec::<T>()).collect(),
+        None => vec![vec![bytemuck::Zeroable::zeroed(); planes.outer * inner]; 2],
+    };
+    let [before, local] = sums.as_mut_slice() else {
+        return Err(Error::Bug { what: "a running sum with another state".into() });
+    };
     let out = out.as_slice_mut::<T>();
     for plane in 0..planes.outer {
+        let lines = plane * inner..(plane + 1) * inner;
+        let mut running =
+            Running { next: from, before: &mut before[lines.clone()], local: &mut local[lines] };
         let out = &mut out[plane * out_size..(plane + 1) * out_size];
-        let mut before: Option<Vec<T>> = None;
-        scan_plane(planes.of(values, plane), inner, 0, &at.axes()[axis], out, |segment, finished| {
-            match &mut before {
-                Some(before) => add_row(before, finished),
-                None if segment > 0 => before = Some(finished.to_vec()),
-                None => {}
-            }
-            before.clone()
-        });
+        running.advance(planes.of(values, plane), &at.axes()[axis], out);
     }
-    Ok(())
+    let lines = planes.outer * inner;
+    Ok(sums.into_iter().map(|sums| Block::from_vec(sums, &[lines])).collect())
 }
 
 /// The sum of every segment asked for; the block begins with the first.
@@ -220,24 +232,13 @@ pub(super) fn segment_scan<T: Summand>(
     at: &Region,
     out: &mut BlockMut,
 ) -> Result<()> {
-    let (dense, offsets) = (block.to_dense(None), offsets.to_dense(None));
-    let values = dense.as_slice::<T>().ok_or_else(not_dense)?;
-    let (planes, out_planes) = (Planes::new(block.shape(), axis), Planes::new(out.shape(), axis));
-    let offset_planes = Planes::new(offsets.shape(), axis);
-    let offsets = offsets.as_slice::<T>().ok_or_else(not_dense)?;
-    let (inner, out_size) = (planes.inner, out_planes.len * out_planes.inner);
-    let range = at.axes()[axis];
-    let first_segment = range.bounds().0 / SEGMENT;
-    let out = out.as_slice_mut::<T>();
-    for plane in 0..planes.outer {
-        let out = &mut out[plane * out_size..(plane + 1) * out_size];
-        let offsets = offset_planes.of(offsets, plane);
-        scan_plane(planes.of(values, plane), inner, first_segment, &range, out, |segment, _| {
-            let at = (segment - first_segment) * inner;
-            (segment > 0).then(|| offsets[at..at + inner].to_vec())
-        });
-    }
-    Ok(())
+    let first_segment = at.axes()[axis].bounds().0 / SEGMENT;
+    let mut first = Region::full(offsets.shape());
+    *first.axis_mut(axis) = AxisRange::at(0);
+    let before = offsets.slice(&first).to_dense(None);
+    // Nothing of the first segment has been added up: the second part of the state is not looked at.
+    let state = [before.clone(), before];
+    running_sum::<T>(Some(&state), block, first_segment * SEGMENT, axis, at, out).map(|_| ())
 }
 
 fn not_dense() -> Error {
