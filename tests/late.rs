@@ -64,10 +64,54 @@ fn a_selection_and_its_mean_in_one_run() {
 }
 
 #[test]
-fn what_is_cut_late_is_not_folded_unawares() {
+fn what_is_cut_late_is_reduced() {
+    let values = quarters(&[30, 40], 1);
+    let x = Array::from_ndarray(values.view()).unwrap();
+    let (selected, all) = (positive(&x).unwrap(), expected(&values));
+    let some = naive::slice(&all, &s![3..200;2]);
+    let part = selected.slice(s![3..200;2]).unwrap();
+    let scalar = |values: &ArrayD<f64>, of: &dyn Fn(&[f64]) -> f64| naive::reduce(values, &[0], false, of);
+    assert_array_eq(&part.sum(()).unwrap(), &scalar(&some, &|group| group.iter().sum::<f64>() + 0.0));
+    assert_array_eq(
+        &part.mean(()).unwrap(),
+        &scalar(&some, &|group| group.iter().sum::<f64>() / group.len() as f64),
+    );
+    assert_array_eq(
+        &part.max(()).unwrap(),
+        &scalar(&some, &|group| group.iter().copied().fold(0.0, f64::max)),
+    );
+    let position = part.argmax(()).unwrap().compute_with(&Threads::new(2)).unwrap().item::<i64>() as usize;
+    assert_eq!(some.as_slice().unwrap()[position], some.iter().copied().fold(0.0, f64::max));
+    let spread = part.std(()).unwrap().compute_with(&Threads::new(2)).unwrap().item::<f64>();
+    assert!((spread - some.std(0.0)).abs() < 1e-12);
+    // More is asked for than there is, of a joined array, of a running sum, of rows.
+    assert_array_eq(
+        &selected.slice(s![..1_000_000]).unwrap().sum(()).unwrap(),
+        &scalar(&all, &|group| group.iter().sum()),
+    );
+    let joined = concatenate(&[selected.clone(), x.reshape(&[-1]).unwrap()], 0).unwrap();
+    let flat = naive::reshape(&values, &[1200]);
+    let both = naive::concatenate(&[&all, &flat], 0);
+    assert_array_eq(&joined.sum(()).unwrap(), &scalar(&both, &|group| group.iter().sum::<f64>() + 0.0));
+    assert_array_eq(
+        &selected.cumsum(Some(0), None).unwrap().max(()).unwrap(),
+        &scalar(&all, &|group| group.iter().sum()),
+    );
+    // And what is computed with the result.
+    let centred = part.clone() - part.mean(()).unwrap();
+    let mean = some.mean().unwrap();
+    assert_array_eq(&centred, &naive::map(&some, |value| value - mean));
+}
+
+#[test]
+fn what_turns_out_empty_late_has_no_maximum() {
     let x = Array::from_ndarray(quarters(&[20], 1).view()).unwrap();
-    let message = positive(&x).unwrap().cumsum(Some(0), None).unwrap().sum(()).unwrap_err().to_string();
-    assert!(message.contains("axis 0") && message.contains("compute the array first"), "{message}");
+    let none = x.select(&greater(&x, 1000.0).unwrap()).unwrap().slice(s![..5]).unwrap();
+    assert_eq!(none.sum(()).unwrap().compute_with(&Threads::new(2)).unwrap().item::<f64>(), 0.0);
+    let message = none.max(()).unwrap().compute_with(&Threads::new(2)).unwrap_err().to_string();
+    assert!(message.contains("zero-size"), "{message}");
+    let message = none.topk(3, 0).unwrap_err().to_string();
+    assert!(message.contains("axis 0") && message.contains("compute"), "{message}");
 }
 
 proptest! {

@@ -31,6 +31,12 @@ pub trait Operation: Debug + Send + Sync + 'static {
         None
     }
 
+    /// The same operation for inputs whose lengths have become known: until then it was built for the longest they
+    /// could be. `None` if it fits as it is.
+    fn refitted(&self, _inputs: &[Meta]) -> Option<std::sync::Arc<dyn Operation>> {
+        None
+    }
+
     /// What an element costs to compute, in additions. The planner holds dear values rather than computing them
     /// twice.
     fn cost(&self) -> f64 {

@@ -42,6 +42,12 @@ pub(super) fn explain(plan: &Plan) -> String {
             let names: Vec<String> = stage.depends.iter().map(ToString::to_string).collect();
             let _ = write!(text, "\n  after stage {}", names.join(", "));
         }
+        if let Some(axis) = stage.walk.outermost {
+            let _ = write!(
+                text,
+                "\n  cells hold axis {axis} whole and go along it, carrying what a scan has come to"
+            );
+        }
         if stage.is_partial() {
             let _ = write!(
                 text,

@@ -44,7 +44,8 @@ pub fn substitute(outputs: &[Value], known: &FxHashMap<u128, Block>) -> Result<V
                 return Node::shared(op, inputs).map(Some);
             }
         } else if changed && metas().iter().all(|meta| meta.is_known()) {
-            return Node::shared(node.op().clone(), inputs).map(Some);
+            let op = node.op().refitted(&metas()).unwrap_or_else(|| node.op().clone());
+            return Node::shared(op, inputs).map(Some);
         }
         match changed {
             true => Node::with_metas(node.op().clone(), inputs, node.metas().to_vec()).map(Some),

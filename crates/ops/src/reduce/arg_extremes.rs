@@ -1,4 +1,6 @@
 //! `argmin` and `argmax`.
+use std::sync::Arc;
+
 use super::build::{Fold, check_numeric, reduce};
 use super::leaf_rows::LeafRows;
 use super::options::Axes;
@@ -74,7 +76,14 @@ impl Operation for ArgExtreme {
         if self.largest { "argmax" } else { "argmin" }.into()
     }
 
+    fn refitted(&self, inputs: &[Meta]) -> Option<Arc<dyn Operation>> {
+        Some(Arc::new(ArgExtreme { fold: self.fold.refitted(inputs), ..self.clone() }))
+    }
+
     fn infer(&self, inputs: &[Meta]) -> Result<Vec<Meta>> {
+        if self.fold.elements() == 0 {
+            return Err(self.no_element());
+        }
         let meta = self.fold.infer(&self.name(), inputs, DType::I64)?;
         check_numeric(&self.name(), inputs[0].dtype)?;
         if inputs[0].dtype != self.dtype {

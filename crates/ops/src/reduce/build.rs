@@ -23,6 +23,11 @@ impl Fold {
         Fold { spec: FoldSpec::new(shape, axes), lens, masked, ranked }
     }
 
+    /// The same for inputs whose lengths have become known.
+    pub(crate) fn refitted(&self, inputs: &[Meta]) -> Self {
+        Fold::new(&inputs[0].shape, self.spec.axes(), self.masked, self.ranked)
+    }
+
     /// Elements that are folded into one, selected or not.
     pub(crate) fn elements(&self) -> usize {
         self.lens.iter().product()
@@ -132,7 +137,7 @@ pub(crate) fn reduce<O: Operation>(
     )
 }
 
-/// A reduction over axes whose lengths are known; other axes may be of unknown length.
+/// A reduction of an array as it is; lengths may be unknown until it is planned late.
 fn plain<O: Operation>(
     op: &str,
     array: &Array,
@@ -140,11 +145,6 @@ fn plain<O: Operation>(
     axes: &[usize],
     make: &impl Fn(Fold) -> Result<O>,
 ) -> Result<Array> {
-    let unknown = &array.meta().unknown;
-    if let Some(&axis) = axes.iter().find(|&&axis| unknown.get(axis).is_some_and(Option::is_some)) {
-        let help = "reduce the selection before it is cut or joined, or compute the array first".into();
-        return Err(Error::UnknownLength { op: op.into(), axis, help });
-    }
     if let Some(mask) = mask {
         check_mask(op, mask.meta(), array.shape())?;
     }
@@ -153,10 +153,18 @@ fn plain<O: Operation>(
     if inputs.iter().all(|input| input.is_known()) {
         return Array::apply(made, &inputs);
     }
-    // The lengths that are not known yet are those of the kept axes.
+    let unknown = &array.meta().unknown;
     let metas: Vec<Meta> =
         inputs.iter().map(|input| Meta { unknown: Vec::new(), ..input.meta().clone() }).collect();
+    let is_unknown = |axis: &&usize| unknown.get(**axis).is_some_and(Option::is_some);
+    if let Some(&axis) = axes.iter().find(is_unknown)
+        && made.refitted(&metas).is_none()
+    {
+        let help = "compute the array first".into();
+        return Err(Error::UnknownLength { op: op.into(), axis, help });
+    }
     let mut outputs = made.infer(&metas)?;
+    // The lengths that nobody knows yet are those of the kept axes; a folded one is told to the operation later.
     let kept = (0..array.ndim()).filter(|axis| !axes.contains(axis));
     let lengths: Vec<_> = kept.map(|axis| unknown.get(axis).copied().flatten()).collect();
     for output in &mut outputs {

@@ -1,4 +1,6 @@
 //! `min`, `max` and `ptp`.
+use std::sync::Arc;
+
 use super::build::{Fold, check_numeric, reduce};
 use super::lanes::{Combine, count_true, fold_column_leaf, merge};
 use super::leaf_rows::{LeafRows, mask_rows};
@@ -91,7 +93,14 @@ impl Operation for Extreme {
         if self.largest { "max" } else { "min" }.into()
     }
 
+    fn refitted(&self, inputs: &[Meta]) -> Option<Arc<dyn Operation>> {
+        Some(Arc::new(Extreme { fold: self.fold.refitted(inputs), ..self.clone() }))
+    }
+
     fn infer(&self, inputs: &[Meta]) -> Result<Vec<Meta>> {
+        if self.fold.elements() == 0 {
+            return Err(self.no_element());
+        }
         let meta = self.fold.infer(&self.name(), inputs, self.dtype)?;
         check_numeric(&self.name(), inputs[0].dtype)?;
         if inputs[0].dtype != self.dtype {

@@ -1,4 +1,6 @@
 //! `any`, `all` and `count_nonzero`.
+use std::sync::Arc;
+
 use super::build::{Fold, check_numeric, reduce};
 use super::lanes::{Combine, count_true, fold_leaf, merge};
 use super::leaf_rows::LeafRows;
@@ -81,6 +83,10 @@ impl Operation for Logical {
             Truth::Count => "count_nonzero",
         }
         .into()
+    }
+
+    fn refitted(&self, inputs: &[Meta]) -> Option<Arc<dyn Operation>> {
+        Some(Arc::new(Logical { fold: self.fold.refitted(inputs), ..self.clone() }))
     }
 
     fn infer(&self, inputs: &[Meta]) -> Result<Vec<Meta>> {

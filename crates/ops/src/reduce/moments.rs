@@ -1,4 +1,6 @@
 //! `var` and `std`.
+use std::sync::Arc;
+
 use fearless_simd::{Level, dispatch};
 
 use super::build::{Fold, reduce};
@@ -63,6 +65,10 @@ struct Variance {
 impl Operation for Variance {
     fn name(&self) -> String {
         if self.root { "std" } else { "var" }.into()
+    }
+
+    fn refitted(&self, inputs: &[Meta]) -> Option<Arc<dyn Operation>> {
+        Some(Arc::new(Variance { fold: self.fold.refitted(inputs), ..self.clone() }))
     }
 
     fn infer(&self, inputs: &[Meta]) -> Result<Vec<Meta>> {

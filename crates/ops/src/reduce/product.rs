@@ -1,4 +1,6 @@
 //! `prod`.
+use std::sync::Arc;
+
 use super::build::{Fold, reduce};
 use super::lanes::{Combine, Lanes, fold_leaf, merge};
 use super::leaf_rows::LeafRows;
@@ -37,6 +39,10 @@ struct Product {
 impl Operation for Product {
     fn name(&self) -> String {
         "prod".into()
+    }
+
+    fn refitted(&self, inputs: &[Meta]) -> Option<Arc<dyn Operation>> {
+        Some(Arc::new(Product { fold: self.fold.refitted(inputs), ..self.clone() }))
     }
 
     fn infer(&self, inputs: &[Meta]) -> Result<Vec<Meta>> {

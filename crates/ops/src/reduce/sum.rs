@@ -1,4 +1,6 @@
 //! `sum` and `mean`.
+use std::sync::Arc;
+
 use super::build::{Fold, check_numeric, reduce};
 use super::lanes::{Combine, Lanes, count_true, fold_leaf, merge};
 use super::leaf_rows::{LeafRows, mask_rows};
@@ -90,6 +92,10 @@ struct Sum {
 impl Operation for Sum {
     fn name(&self) -> String {
         if self.mean { "mean" } else { "sum" }.into()
+    }
+
+    fn refitted(&self, inputs: &[Meta]) -> Option<Arc<dyn Operation>> {
+        Some(Arc::new(Sum { fold: self.fold.refitted(inputs), ..self.clone() }))
     }
 
     fn infer(&self, inputs: &[Meta]) -> Result<Vec<Meta>> {

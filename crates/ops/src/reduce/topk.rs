@@ -36,7 +36,7 @@ fn top(op: &str, array: &Array, k: isize, axis: isize, positions: bool) -> Resul
     check_numeric(op, array.dtype())?;
     let axis = array.resolve_axis(op, axis)?;
     if array.meta().unknown.get(axis).is_some_and(Option::is_some) {
-        let help = "sort it, or compute it first".into();
+        let help = "compute it first".into();
         return Err(Error::UnknownLength { op: op.into(), axis, help });
     }
     let count = k.unsigned_abs().min(array.shape()[axis]);
