@@ -1,0 +1,75 @@
+#!/usr/bin/env python3
+"""Measures the resident memory of the command line against the budget it was given.
+
+memory.py BRICKWORK: runs the expressions below in a small budget, and fails if a process held more than the budget and
+100 MB (the program itself, the runtime, the library's own caches). What is read and written is far larger.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+MB = 1_000_000
+BUDGET = 64 * MB
+CONSTANT = 100 * MB
+N = 4000
+
+# Expression, output, what its name is bound to.
+CASES = [
+    ("x.sum(), x.mean(), x.std()", None, "x=x.npy"),
+    ("x - x.mean()", "centred.npy", "x=x.npy"),
+    ("(x - x.mean(axis=0)) / x.std(axis=0)", "scaled.zarr", "x=x.npy"),
+    ("x + x.T", "sum.npy", "x=x.npy"),
+    ("x + x.T", "sum.zarr", "x=chunked.zarr"),
+    ("x.cumsum(axis=0)", "running.zarr", "x=chunked.zarr"),
+    ("x.cumsum(axis=1)", "running.npy", "x=x.npy"),
+    ("x[x > 0.5]", "selected.npy", "x=x.npy"),
+    ("x[x > 0.5].mean()", None, "x=chunked.zarr"),
+    ("x.mean(axis=0), x[::2, ::2]", "mean.npy half.zarr", "x=chunked.zarr"),
+    ("stack(t).mean(axis=0)", "mean.zarr", "t=weather-big/*.hdf5#/t2m"),
+    ("r = random.random((20000, 20000), chunks=(1000, 1000)); (r + r.T)[::2, 10000:].mean(axis=1)", "r.npy", None),
+    ("random.normal(0, 1, size=(20000, 4000), chunks=(20000, 4000)).std(axis=0)", "std.npy", None),
+]
+
+
+def peak(command, folder):
+    """The exit code of a command and the most bytes it had in memory."""
+    child = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    message = child.stderr.read().decode()
+    _, status, usage = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)
+    return child.returncode, usage.ru_maxrss * 1024, message
+
+
+def main():
+    brickwork = str(Path(sys.argv[1]).resolve())
+    failed = 0
+    with tempfile.TemporaryDirectory() as folder:
+        np.save(Path(folder) / "x.npy", np.random.default_rng(1).random((N, N)))
+        make = [
+            ["eval", "x", "x=x.npy", "-o", "chunked.zarr", "--chunks", "(500, 500)"],
+            ["demo", "weather", ".", "--grid", "720", "1440"],
+        ]
+        for words in make:
+            subprocess.run([brickwork, *words], cwd=folder, check=True, stdout=subprocess.DEVNULL)
+        for expression, outputs, binding in CASES:
+            words = [brickwork, "eval", expression, "--memory", str(BUDGET), "--seed", "1", "--progress", "never"]
+            words += [binding] if binding else []
+            words += ["--overwrite"] if outputs else []
+            words += [word for output in (outputs or "").split() for word in ("-o", output)]
+            code, most, message = peak(words, folder)
+            is_good = code == 0 and most <= BUDGET + CONSTANT
+            failed += not is_good
+            print(f"{'ok' if is_good else 'FAILED':6} {most / MB:6.0f} MB  {expression}")
+            if code != 0:
+                print(f"       exit code {code}: {message}")
+    print(f"{len(CASES) - failed} passed, {failed} failed")
+    sys.exit(failed > 0)
+
+
+if __name__ == "__main__":
+    main()
