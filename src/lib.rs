@@ -17,6 +17,8 @@
 //! ```
 
 mod files;
+#[cfg(feature = "plot")]
+pub mod plot;
 
 pub use brickwork_core::{
     Block, ChunkGrid, ChunkSpec, Complex, DType, Error, Lazy, Meta, Operation, Region, Result, Scalar, Sink,

@@ -10,6 +10,7 @@ Examples:
   brickwork eval 'x.sum(), x.mean(), x.std()' x=random.hdf5#/x
   brickwork eval 'random.normal(10, 0.1, size=(20000, 20000)).mean(axis=0)[::100]' --seed 1
   brickwork plan '(x - x.mean(axis=0)) / x.std(axis=0)' x=big.npy --memory 64MB
+  brickwork plot 't[0] - stack(t).mean(axis=0)' t='weather-big/*.hdf5#/t2m' -o diff.png --cmap RdBu_r
   brickwork info day.hdf5#/t2m
   brickwork demo weather .";
 
@@ -24,6 +25,19 @@ Examples:
   brickwork eval 'y = x + x.T; y[::2, 5000:].mean(axis=1)' x=square.npy --memory 1GB
   brickwork eval 'x.min(axis=0), x.max(axis=0)' x=x.npy -o low.npy -o high.npy
   brickwork eval -f lj.py c=cluster.npy";
+
+const PLOT_EXAMPLES: &str = "\
+Two axes become a heat map: row 0 at the top, ticks at the array's indices, NaN hatched in grey. One axis becomes a
+line; a tuple of them several lines. Large arrays are reduced first: each cell is the mean of a block, each column of
+a line spans the smallest and the largest of its elements. -o names one file, .png or .svg.
+
+Colours reach from the smallest value to the largest, with a diverging map (RdBu, PiYG, …) symmetrically about zero
+if there are values of both signs; --vmin and --vmax override that.
+
+Examples:
+  brickwork plot 't[0] - stack(t).mean(axis=0)' t='weather-big/*.hdf5#/t2m' -o diff.png --cmap RdBu_r
+  brickwork plot 'x.mean(axis=0), x.max(axis=0)' x=x.npy -o columns.svg --ylabel 'temperature (K)'
+  brickwork plot 'x[:, 0]' x=x.npy";
 
 /// Parallel, larger-than-memory n-dimensional arrays by blocked algorithms.
 #[derive(Debug, Parser)]
@@ -42,6 +56,9 @@ pub enum Command {
     Eval(EvalArgs),
     /// Explain how an expression would be evaluated, without running it
     Plan(PlanArgs),
+    /// Draw a result of one or two axes, as PNG, SVG, or on the terminal
+    #[command(after_help = PLOT_EXAMPLES)]
+    Plot(PlotArgs),
     /// Tell what is at a URI: shape, dtype, chunks, codecs, bytes, attributes
     Info(InfoArgs),
     /// Write the data of the tutorials
@@ -104,6 +121,44 @@ pub struct PlanArgs {
     /// The expression and its surroundings.
     #[command(flatten)]
     pub program: ProgramArgs,
+}
+
+/// The arguments of `plot`.
+#[derive(Debug, Args)]
+pub struct PlotArgs {
+    /// The expression and its surroundings.
+    #[command(flatten)]
+    pub program: ProgramArgs,
+    /// The colours, by matplotlib's name; with _r behind it, reversed [default: viridis]
+    #[arg(long, value_name = "NAME")]
+    pub cmap: Option<String>,
+    /// The line above the picture [default: the expression]
+    #[arg(long, value_name = "TEXT")]
+    pub title: Option<String>,
+    /// The value of the first colour, or at the bottom of lines
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    pub vmin: Option<f64>,
+    /// The value of the last colour, or at the top of lines
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    pub vmax: Option<f64>,
+    /// Pixels across [default: what the shape needs]
+    #[arg(long, value_name = "PIXELS", value_parser = clap::value_parser!(u16).range(16..=20_000))]
+    pub width: Option<u16>,
+    /// Pixels down [default: what the shape needs]
+    #[arg(long, value_name = "PIXELS", value_parser = clap::value_parser!(u16).range(16..=20_000))]
+    pub height: Option<u16>,
+    /// The name of the axis along the bottom
+    #[arg(long, value_name = "TEXT")]
+    pub xlabel: Option<String>,
+    /// The name of the axis on the left
+    #[arg(long, value_name = "TEXT")]
+    pub ylabel: Option<String>,
+    /// What the values are, with their unit: beside the colour bar, or the axis on the left of lines
+    #[arg(long, value_name = "TEXT")]
+    pub label: Option<String>,
+    /// Whether progress is shown on standard error
+    #[arg(long, value_enum, default_value_t)]
+    pub progress: ProgressMode,
 }
 
 /// The arguments of `info`.

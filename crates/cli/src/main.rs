@@ -10,6 +10,7 @@ mod json;
 mod language;
 mod numpy_format;
 mod plan;
+mod plot;
 mod progress;
 mod report;
 mod session;
@@ -27,6 +28,7 @@ fn main() -> ExitCode {
     let result = match &cli.command {
         Command::Eval(args) => eval::eval(args),
         Command::Plan(args) => plan::plan(args),
+        Command::Plot(args) => plot::plot(args),
         Command::Info(args) => info::info(args),
         Command::Demo(command) => demo::demo(command),
     };

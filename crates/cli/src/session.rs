@@ -12,6 +12,7 @@ use brickwork_sched::{CancelToken, Observer, Scheduler, Synchronous, Threads};
 use crate::args::{ProgramArgs, SchedulerName};
 use crate::inputs::{bind, split_binding};
 use crate::interpreter::{Interpreter, Value, to_array, to_chunks};
+use crate::language::{NodeId, Program};
 use crate::report::{CommandResult, Failure, note, parsed};
 
 /// An expression that has been interpreted, and nothing computed yet.
@@ -19,6 +20,8 @@ use crate::report::{CommandResult, Failure, note, parsed};
 pub struct Session {
     /// The results, in order.
     pub results: Vec<Value>,
+    /// How each result is written in the expression.
+    pub texts: Vec<String>,
     output_chunks: Option<ChunkSpec>,
 }
 
@@ -59,7 +62,8 @@ impl Session {
                 to_chunks(&value, None).map_err(|fault| Failure::fault(&text, &fault))
             })
             .transpose()?;
-        Ok(Session { results, output_chunks })
+        let texts = texts_of(&source, &program, results.len());
+        Ok(Session { results, texts, output_chunks })
     }
 
     /// The results as arrays to be written to the outputs.
@@ -104,6 +108,21 @@ impl Session {
             _ => None,
         })
     }
+}
+
+/// How each of so many results is written in the source, in one line.
+fn texts_of(source: &str, program: &Program, results: usize) -> Vec<String> {
+    let text = |id: NodeId| {
+        let span = program[id].span;
+        source[span.start..span.end].split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let written = program.results();
+    if written.len() == results {
+        return written.into_iter().map(text).collect();
+    }
+    // One expression that gives several results.
+    let whole = text(program.last().kind.value());
+    (0..results).map(|number| format!("{whole}[{number}]")).collect()
 }
 
 /// The expression, and the words that bind names.

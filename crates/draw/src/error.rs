@@ -9,6 +9,30 @@ pub type Result<T> = std::result::Result<T, DrawError>;
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum DrawError {
+    /// There is no such colour map.
+    #[error("there is no colour map {name}; {help}")]
+    UnknownColourMap {
+        /// What was asked for.
+        name: String,
+        /// The maps that there are.
+        help: String,
+    },
+    /// What is to be drawn makes no picture.
+    #[error("{what} cannot be drawn; {help}")]
+    NotDrawable {
+        /// What it is.
+        what: String,
+        /// What would be right.
+        help: String,
+    },
+    /// The texts leave no room for the data.
+    #[error("the picture is too small for its labels; it needs at least {width} × {height} pixels")]
+    TooSmall {
+        /// Pixels across that are needed.
+        width: usize,
+        /// Pixels down that are needed.
+        height: usize,
+    },
     /// The picture cannot be rasterised.
     #[error("the picture of {width} × {height} pixels cannot be made: {reason}; make it smaller")]
     Raster {

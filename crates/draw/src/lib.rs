@@ -4,12 +4,14 @@
 //! looks the same on every machine.
 
 mod error;
+mod plot;
 #[cfg(feature = "png")]
 mod raster;
 mod svg;
 mod text;
 
 pub use error::{DrawError, Result};
+pub use plot::{ColourMap, HeatMap, LinePlot, Size, Summary, Terminal, TerminalColours, short_number};
 #[cfg(feature = "png")]
 pub use raster::png;
 pub use svg::{Anchor, Style, Svg};

@@ -32,7 +32,6 @@ pub mod hdf5;
 #[cfg(feature = "npy")]
 pub mod npy;
 mod open;
-#[cfg(any(feature = "npy", feature = "zarr", feature = "hdf5-write"))]
 mod part;
 #[cfg(any(feature = "npy", feature = "zarr", feature = "hdf5"))]
 #[cfg_attr(
@@ -43,6 +42,7 @@ mod strided_file;
 #[cfg(all(test, any(feature = "npy", feature = "zarr", feature = "hdf5")))]
 mod test_support;
 mod uri;
+mod whole_file;
 #[cfg(any(feature = "npy", feature = "zarr", feature = "hdf5-write"))]
 mod write_checks;
 #[cfg(feature = "zarr")]
@@ -52,6 +52,7 @@ pub use describe::Description;
 pub use error::{IoError, Problem};
 pub use open::{SinkOptions, create, describe, open};
 pub use uri::{Format, Location};
+pub use whole_file::WholeFile;
 
 /// Makes sure that a binary contains this crate's operations, which are found by name when a plan is read.
 pub fn link() {}

@@ -2,6 +2,7 @@
 
 pub mod array;
 pub mod assemble;
+mod coarsen;
 pub mod constant;
 pub mod create;
 mod elementwise;

@@ -2,10 +2,11 @@
 
 use brickwork_ops::{Array, Axes, divide, multiply};
 
-use super::call::Call;
+use super::call::{Call, Passed};
+use super::convert::as_isize;
 use super::fault::{Fault, Outcome};
 use super::functions::{Row, function, method};
-use super::value::Value;
+use super::value::{Items, Value};
 
 /// A reduction of the argument `a`.
 fn reduction(call: &Call, reduce: fn(&Array, Axes) -> brickwork_core::Result<Array>) -> Outcome<Value> {
@@ -53,6 +54,7 @@ pub const ROWS: &[Row] = &[
     method("cumsum", "a, axis=None, dtype=None", |call| {
         Ok(Value::Array(call.array("a")?.cumsum(call.optional_int("axis")?, call.dtype("dtype")?)?))
     }),
+    function("coarsen", "reduction, x, axes, trim_excess=False", coarsen),
     function("allclose", "a, b, rtol=1e-05, atol=1e-08, equal_nan=False", |call| {
         let close = super::arrange::isclose(call)?;
         Ok(Value::Array(close.all(())?))
@@ -65,6 +67,49 @@ pub const ROWS: &[Row] = &[
         Ok(Value::Array(brickwork_ops::equal(a, b)?.all(())?))
     }),
 ];
+
+/// `coarsen(mean, x, {0: 2, 1: 3})`, as Dask has it.
+fn coarsen(call: &Call) -> Outcome<Value> {
+    let missing = |name: &str| Fault::new(format!("coarsen needs the argument {name}"));
+    let (given, given_axes) = (call.given("reduction"), call.given("axes"));
+    let reduction = given.ok_or_else(|| missing("reduction"))?;
+    let Value::Function(function) = &reduction.0 else {
+        return Err(call.wrong("reduction", "a function that takes an axis, such as mean", reduction));
+    };
+    let axes = given_axes.ok_or_else(|| missing("axes"))?;
+    let wrong = || call.wrong("axes", "a dictionary of factors by axis, such as {0: 2, 1: 2}", axes);
+    let Value::Dict(entries) = &axes.0 else { return Err(wrong()) };
+    let mut factors = Vec::new();
+    for entry in entries.chunks(2) {
+        let factor = as_isize(&entry[1]).and_then(|factor| usize::try_from(factor).ok());
+        factors.push((as_isize(&entry[0]).ok_or_else(wrong)?, factor.ok_or_else(wrong)?));
+    }
+    let span = reduction.1;
+    let mut fault = None;
+    let coarse = call.array("x")?.coarsen(&factors, call.flag("trim_excess", false)?, |blocks, axes| {
+        let axes = axes.given().unwrap_or_default().iter().map(|&axis| Value::int(axis as i128)).collect();
+        let called = Items::new(axes).and_then(|axes| {
+            let axis = Passed { keyword: Some(("axis".into(), span)), value: Value::Tuple(axes), span };
+            let blocks = Passed { keyword: None, value: Value::Array(blocks.clone()), span };
+            function.call(vec![blocks, axis], call.generator())
+        });
+        match called {
+            Ok(Value::Array(array)) => Ok(array),
+            other => {
+                let told = other
+                    .err()
+                    .unwrap_or_else(|| call.wrong("reduction", "a function that gives an array", reduction));
+                let reason = told.message.clone();
+                fault = Some(told);
+                Err(brickwork_core::Error::argument("coarsen", reason))
+            }
+        }
+    });
+    match (coarse, fault) {
+        (_, Some(fault)) => Err(fault.at(span)),
+        (coarse, None) => Ok(Value::Array(coarse?)),
+    }
+}
 
 fn average(call: &Call) -> Outcome<Value> {
     let array = call.array("a")?;

@@ -68,7 +68,7 @@ impl Axes {
     }
 
     /// The numbers given; `None` for all axes.
-    pub(crate) fn given(&self) -> Option<&[isize]> {
+    pub fn given(&self) -> Option<&[isize]> {
         self.axes.as_deref()
     }
 
