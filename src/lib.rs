@@ -17,8 +17,12 @@
 //! ```
 
 mod files;
-#[cfg(feature = "plot")]
+#[cfg(feature = "draw")]
+mod notebook;
+#[cfg(feature = "draw")]
 pub mod plot;
+#[cfg(feature = "draw")]
+mod visualize;
 
 pub use brickwork_core::{
     Block, ChunkGrid, ChunkSpec, Complex, DType, Error, Lazy, Meta, Operation, Region, Result, Scalar, Sink,
@@ -30,8 +34,14 @@ pub use brickwork_sched::{
     store_all,
 };
 pub use files::{Persist, create, open, open_many, store, store_with};
+#[cfg(feature = "draw")]
+pub use notebook::Notebook;
+#[cfg(feature = "draw")]
+pub use visualize::{VisualizeOptions, visualize, visualize_with};
 
 /// Crates to build on: operations, sources and sinks of your own use these.
+#[cfg(feature = "draw")]
+pub use brickwork_draw as draw;
 pub use {brickwork_core as core, brickwork_io as io, brickwork_sched as sched};
 
 /// What nearly every program needs.
@@ -41,4 +51,6 @@ pub mod prelude {
     pub use brickwork_sched::Compute;
 
     pub use crate::files::{Persist, open, store};
+    #[cfg(feature = "draw")]
+    pub use crate::notebook::Notebook;
 }

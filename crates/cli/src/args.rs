@@ -39,6 +39,15 @@ Examples:
   brickwork plot 'x.mean(axis=0), x.max(axis=0)' x=x.npy -o columns.svg --ylabel 'temperature (K)'
   brickwork plot 'x[:, 0]' x=x.npy";
 
+const PLAN_EXAMPLES: &str = "\
+A picture shows the chunks of the blocked algorithm where there are few, else the stages; --view chooses. Data flow
+from the bottom to the top.
+
+Examples:
+  brickwork plan 'random.normal(0, 0.1, size=800000000, chunks=200000000).mean()' --svg mean.svg
+  brickwork plan 'stack(t).mean(axis=0)' t='weather-big/*.hdf5#/t2m' --png mean.png --view stages
+  brickwork plan '(x - x.mean(axis=0)) / x.std(axis=0)' x=big.npy --dot plan.dot --view expression";
+
 /// Parallel, larger-than-memory n-dimensional arrays by blocked algorithms.
 #[derive(Debug, Parser)]
 #[command(name = "brickwork", version, after_help = EXAMPLES)]
@@ -54,7 +63,8 @@ pub enum Command {
     /// Evaluate an expression; print the result, or store it
     #[command(after_help = EVAL_EXAMPLES)]
     Eval(EvalArgs),
-    /// Explain how an expression would be evaluated, without running it
+    /// Explain or draw how an expression would be evaluated, without running it
+    #[command(after_help = PLAN_EXAMPLES)]
     Plan(PlanArgs),
     /// Draw a result of one or two axes, as PNG, SVG, or on the terminal
     #[command(after_help = PLOT_EXAMPLES)]
@@ -121,6 +131,18 @@ pub struct PlanArgs {
     /// The expression and its surroundings.
     #[command(flatten)]
     pub program: ProgramArgs,
+    /// Draw it, as scalable vector graphics
+    #[arg(long, value_name = "FILE")]
+    pub svg: Option<PathBuf>,
+    /// Draw it, as pixels
+    #[arg(long, value_name = "FILE")]
+    pub png: Option<PathBuf>,
+    /// Write it as text for Graphviz
+    #[arg(long, value_name = "FILE")]
+    pub dot: Option<PathBuf>,
+    /// What is drawn [default: chunks where there are few, else stages]
+    #[arg(long, value_enum)]
+    pub view: Option<ViewName>,
 }
 
 /// The arguments of `plot`.
@@ -220,6 +242,19 @@ pub enum SchedulerName {
     Threads,
     /// One loop, one task at a time
     Synchronous,
+}
+
+/// What a picture of a plan shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ViewName {
+    /// Every operation once
+    Expression,
+    /// The stages of the plan, and what passes between them
+    Stages,
+    /// The tasks of the plan
+    Tasks,
+    /// The blocked algorithm over the arrays' own chunks
+    Chunks,
 }
 
 /// How results are printed.

@@ -117,6 +117,27 @@ fn plans_and_infos_are_printed() {
 }
 
 #[test]
+fn plans_are_drawn() {
+    let directory = prepared();
+    let run = |arguments: &[&str]| succeed(directory.path(), &[&["plan"], arguments].concat());
+    let read = |name: &str| std::fs::read(directory.path().join(name)).unwrap();
+    let lesson = "random.normal(0, 0.1, size=800000000, chunks=200000000).mean()";
+    run(&[lesson, "--svg", "a.svg", "--png", "a.png", "--dot", "a.dot"]);
+    let dot = text(&read("a.dot"));
+    assert_eq!((dot.matches("[label=").count(), dot.matches(" -> ").count()), (9, 8), "{dot}");
+    assert!(read("a.png").starts_with(b"\x89PNG") && read("a.svg").starts_with(b"<svg"));
+    run(&["stack(t).mean(axis=0)", "t=weather-big/*.hdf5#/t2m", "--dot", "b.dot", "--view", "stages"]);
+    assert!(text(&read("b.dot")).contains("weather-big/"), "{}", text(&read("b.dot")));
+    let million = "random.random((100000, 100000), chunks=(100, 100)).sum()";
+    let output = brickwork(directory.path(), &["plan", million, "--svg", "c.svg", "--view", "chunks"]);
+    assert!(output.status.success() && text(&output.stderr).contains("drawn as stages"), "{output:?}");
+    let message = fail(directory.path(), 2, &["plan", "arange(4)", "--view", "tasks"]);
+    assert!(message.contains("add --svg FILE"), "{message}");
+    let message = fail(directory.path(), 1, &["plan", "arange(4)", "--svg", "no/such/folder.svg"]);
+    assert!(message.contains("no/such/folder.svg: the picture cannot be written"), "{message}");
+}
+
+#[test]
 fn demos_write_what_they_say() {
     let directory = tempfile::tempdir().unwrap();
     let told = succeed(

@@ -1,10 +1,11 @@
 //! The values of one region, in memory.
 
+mod convert;
+
 use std::fmt;
 use std::sync::Arc;
 
 use bytemuck::{cast_slice, cast_slice_mut};
-use ndarray::{ArrayD, ArrayViewD, IxDyn, ShapeBuilder};
 
 use crate::buffer::{Buffer, BufferPool};
 use crate::dtype::DType;
@@ -42,18 +43,8 @@ impl Block {
     /// The values of a dense vector, which is taken over without a copy where its alignment allows.
     pub fn from_vec<T: Element>(values: Vec<T>, shape: &[usize]) -> Self {
         assert_eq!(values.len(), shape.iter().product::<usize>(), "the shape must fit the number of values");
-        let mut block = BlockMut::zeroed(T::DTYPE, shape);
-        block.as_slice_mut::<T>().copy_from_slice(&values);
-        block.freeze()
-    }
-
-    /// The values of an ndarray array, copied in C order.
-    pub fn from_ndarray<T: Element>(values: ArrayViewD<'_, T>) -> Self {
-        let mut block = BlockMut::zeroed(T::DTYPE, values.shape());
-        for (to, from) in block.as_slice_mut::<T>().iter_mut().zip(values.iter()) {
-            *to = *from;
-        }
-        block.freeze()
+        let buffer = Arc::new(Buffer::from_vec(values));
+        Block { buffer, dtype: T::DTYPE, shape: shape.to_vec(), strides: dense_strides(shape), offset: 0 }
     }
 
     /// A block whose every element is `value`, in the memory of one.
@@ -152,24 +143,6 @@ impl Block {
         (self.offset as isize + steps) as usize
     }
 
-    /// As an ndarray array, copied.
-    pub fn to_ndarray<T: Element>(&self) -> ArrayD<T> {
-        ArrayD::from_shape_vec(IxDyn(&self.shape), self.to_vec()).expect("a dense vector of the shape's size")
-    }
-
-    /// As an ndarray view without a copy; `None` if a stride is negative.
-    pub fn view<T: Element>(&self) -> Option<ArrayViewD<'_, T>> {
-        if self.size() == 0 {
-            return ArrayViewD::from_shape(IxDyn(&self.shape), &[]).ok();
-        }
-        let strides: Option<Vec<usize>> = self.strides.iter().map(|&s| usize::try_from(s).ok()).collect();
-        ArrayViewD::from_shape(
-            IxDyn(&self.shape).strides(IxDyn(&strides?)),
-            &self.elements::<T>()[self.offset..],
-        )
-        .ok()
-    }
-
     /// The part that `region`, in positions of this block, picks. No copy.
     pub fn slice(&self, region: &Region) -> Block {
         let mut offset = self.offset as isize;
@@ -215,8 +188,12 @@ impl Block {
 impl BlockMut {
     /// Zeros.
     pub fn zeroed(dtype: DType, shape: &[usize]) -> Self {
-        let nbytes = shape.iter().product::<usize>() * dtype.itemsize();
-        BlockMut { buffer: Buffer::zeroed(nbytes), dtype, shape: shape.to_vec() }
+        let size = shape.iter().product::<usize>();
+        // As a vector, so that a result can be handed over as one; pages are zeroed when they are touched.
+        let buffer = crate::with_element!(dtype, T => Buffer::zeroed_vec::<T>(size), else {
+            Buffer::zeroed(size * dtype.itemsize())
+        });
+        BlockMut { buffer, dtype, shape: shape.to_vec() }
     }
 
     /// Memory from a pool, with undefined contents; zeros without one.

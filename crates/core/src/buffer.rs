@@ -4,19 +4,24 @@
 
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::fmt;
+use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use bytemuck::Pod;
 use parking_lot::Mutex;
 
-/// Alignment of every buffer, in bytes: a cache line.
+/// Alignment of buffers of a pool, in bytes: a cache line.
 const ALIGN: usize = 64;
 
-/// Memory from the allocator: `capacity` initialised bytes.
+/// Alignment of every buffer: that of the largest number that bytes are seen as.
+const LEAST_ALIGN: usize = 8;
+
+/// Memory from the allocator. If `layout` has size 0, there is none, and `pointer` dangles.
 struct RawBuffer {
     pointer: NonNull<u8>,
-    capacity: usize,
+    layout: Layout,
 }
 
 // SAFETY: a RawBuffer owns its memory alone; moving it to another thread moves that ownership.
@@ -25,27 +30,54 @@ unsafe impl Send for RawBuffer {}
 unsafe impl Sync for RawBuffer {}
 
 impl RawBuffer {
-    fn layout(capacity: usize) -> Layout {
-        Layout::from_size_align(capacity.max(1), ALIGN).expect("block sizes stay below isize::MAX")
-    }
-
     fn new(capacity: usize) -> Self {
-        let layout = Self::layout(capacity);
+        let layout =
+            Layout::from_size_align(capacity.max(1), ALIGN).expect("block sizes stay below isize::MAX");
         // SAFETY: the layout has a size of at least 1.
         let pointer = unsafe { alloc_zeroed(layout) };
         let Some(pointer) = NonNull::new(pointer) else { handle_alloc_error(layout) };
-        RawBuffer { pointer, capacity }
+        RawBuffer { pointer, layout }
+    }
+
+    /// The memory of a vector, which is not copied.
+    fn from_vec<T: Pod>(values: Vec<T>) -> Self {
+        let mut values = ManuallyDrop::new(values);
+        let layout = Layout::array::<T>(values.capacity()).expect("the vector has this layout already");
+        let pointer = NonNull::new(values.as_mut_ptr().cast()).expect("a vector's pointer is never null");
+        RawBuffer { pointer, layout }
+    }
+
+    /// The memory as a vector of `len` elements, not copied; itself if a vector of `T` would not have come by it.
+    fn into_vec<T: Pod>(self, len: usize) -> Result<Vec<T>, Self> {
+        let (size, align) = (size_of::<T>(), align_of::<T>());
+        if size == 0 || self.layout.align() != align || !self.layout.size().is_multiple_of(size) {
+            return Err(self);
+        }
+        let capacity = self.layout.size() / size;
+        assert!(len <= capacity, "a buffer is not longer than its memory");
+        let memory = ManuallyDrop::new(self);
+        // SAFETY: the memory came from the global allocator with the layout of `capacity` elements of `T` (or there
+        // is none, and the pointer dangles, aligned); its bytes are initialised up to the buffer's length, and any
+        // bytes make a `T: Pod`. It is not freed here, so the vector owns it alone.
+        Ok(unsafe { Vec::from_raw_parts(memory.pointer.as_ptr().cast(), len, capacity) })
+    }
+
+    fn capacity(&self) -> usize {
+        self.layout.size()
     }
 }
 
 impl Drop for RawBuffer {
     fn drop(&mut self) {
-        // SAFETY: the pointer came from `alloc_zeroed` with this layout and is freed once, here.
-        unsafe { dealloc(self.pointer.as_ptr(), Self::layout(self.capacity)) };
+        if self.layout.size() > 0 {
+            // SAFETY: the pointer came from the global allocator with this layout, by `alloc_zeroed` or as a
+            // vector's memory, and is freed once, here.
+            unsafe { dealloc(self.pointer.as_ptr(), self.layout) };
+        }
     }
 }
 
-/// A run of bytes, 64-byte aligned, always initialised (from a pool: with whatever was there before).
+/// A run of bytes, aligned for every dtype, always initialised (from a pool: with whatever was there before).
 pub struct Buffer {
     raw: Option<RawBuffer>,
     len: usize,
@@ -56,6 +88,49 @@ impl Buffer {
     /// Zeros, owned by nobody's pool.
     pub fn zeroed(len: usize) -> Self {
         Buffer { raw: Some(RawBuffer::new(len)), len, pool: None }
+    }
+
+    /// Zeros in the memory of a vector of `len` elements, so that [`Buffer::into_vec`] can hand it over.
+    pub fn zeroed_vec<T: Pod>(len: usize) -> Self {
+        let layout = Layout::array::<T>(len).expect("block sizes stay below isize::MAX");
+        if layout.size() == 0 {
+            return Buffer::from_vec(Vec::<T>::new());
+        }
+        // SAFETY: the layout has a size of at least 1.
+        let pointer = unsafe { alloc_zeroed(layout) };
+        let Some(pointer) = NonNull::new(pointer) else { handle_alloc_error(layout) };
+        let raw = RawBuffer { pointer, layout };
+        if !pointer.addr().get().is_multiple_of(LEAST_ALIGN) {
+            return Buffer::zeroed(layout.size());
+        }
+        Buffer { raw: Some(raw), len: layout.size(), pool: None }
+    }
+
+    /// The values of a vector. Its memory is taken over without a copy, unless it is aligned for no larger type.
+    pub fn from_vec<T: Pod>(values: Vec<T>) -> Self {
+        let len = size_of_val(values.as_slice());
+        if len > 0 && !values.as_ptr().cast::<u8>().addr().is_multiple_of(LEAST_ALIGN) {
+            let mut copy = Buffer::zeroed(len);
+            copy.bytes_mut().copy_from_slice(bytemuck::cast_slice(&values));
+            return copy;
+        }
+        Buffer { raw: Some(RawBuffer::from_vec(values)), len, pool: None }
+    }
+
+    /// The memory as a vector, without a copy; the buffer back if its memory is no vector's of this type.
+    ///
+    /// # Errors
+    /// The buffer, if it belongs to a pool, is aligned otherwise, or is not made of whole elements.
+    pub fn into_vec<T: Pod>(mut self) -> Result<Vec<T>, Buffer> {
+        if self.pool.is_some() || size_of::<T>() == 0 || !self.len.is_multiple_of(size_of::<T>()) {
+            return Err(self);
+        }
+        let raw = self.raw.take().expect("the memory is taken in drop alone");
+        raw.into_vec(self.len / size_of::<T>()).map_err(|raw| Buffer {
+            raw: Some(raw),
+            len: self.len,
+            pool: None,
+        })
     }
 
     fn raw(&self) -> &RawBuffer {
@@ -76,7 +151,7 @@ impl Buffer {
     #[inline]
     pub fn bytes(&self) -> &[u8] {
         let raw = self.raw();
-        // SAFETY: the memory is initialised, `len <= capacity`, and writing needs `&mut self`.
+        // SAFETY: the memory is initialised for `len` bytes (or `len` is 0), and writing needs `&mut self`.
         unsafe { std::slice::from_raw_parts(raw.pointer.as_ptr(), self.len) }
     }
 
@@ -167,7 +242,7 @@ impl BufferPool {
     }
 
     fn give_back(&self, raw: RawBuffer) {
-        let size = raw.capacity;
+        let size = raw.capacity();
         self.in_use.fetch_sub(size, Ordering::Relaxed);
         let kept = self.kept.load(Ordering::Relaxed) + size;
         if kept > KEEP_AT_MOST || self.in_use() + kept > self.limit {
@@ -185,7 +260,7 @@ impl BufferPool {
     /// Gives all free buffers back to the system.
     fn give_up(&self) {
         let free = std::mem::take(&mut *self.free.lock());
-        let size: usize = free.iter().flatten().map(|raw| raw.capacity).sum();
+        let size: usize = free.iter().flatten().map(RawBuffer::capacity).sum();
         self.kept.fetch_sub(size, Ordering::Relaxed);
     }
 
@@ -231,6 +306,27 @@ mod tests {
         drop(one);
         assert_eq!(pool.in_use(), 0);
         assert_eq!(pool.peak(), rounded_size(5000));
+    }
+
+    #[test]
+    fn a_vector_comes_and_goes_without_a_copy() {
+        let values = vec![1.5f64, 2.5, 3.5];
+        let address = values.as_ptr();
+        let buffer = Buffer::from_vec(values);
+        assert_eq!((buffer.bytes().as_ptr().cast(), buffer.len()), (address, 24));
+        let values = buffer.into_vec::<f64>().unwrap();
+        assert_eq!((values.as_ptr(), values.as_slice()), (address, &[1.5, 2.5, 3.5][..]));
+        assert!(Buffer::from_vec(Vec::<f64>::new()).into_vec::<f64>().unwrap().is_empty());
+        assert_eq!(Buffer::from_vec(Vec::<i16>::new()).bytes(), []);
+    }
+
+    #[test]
+    fn memory_of_another_kind_is_no_vector() {
+        assert!(BufferPool::new(1 << 20).take(64).into_vec::<f64>().is_err());
+        assert!(Buffer::zeroed(64).into_vec::<f64>().is_err());
+        let buffer = Buffer::from_vec(vec![1u32, 2, 3]);
+        let buffer = buffer.into_vec::<f64>().unwrap_err();
+        assert_eq!(buffer.into_vec::<f32>().unwrap().len(), 3);
     }
 
     #[test]

@@ -43,4 +43,40 @@ pub enum DrawError {
         /// What the rasteriser says.
         reason: String,
     },
+
+    /// The ending of a file says nothing about a format.
+    #[error("{path}: the ending names no format of pictures; use .svg, .png or .dot")]
+    Ending {
+        /// The file.
+        path: String,
+    },
+
+    /// A file cannot be written.
+    #[error("{path}: the picture cannot be written")]
+    Write {
+        /// The file.
+        path: String,
+        /// What the system says.
+        #[source]
+        source: std::io::Error,
+    },
+
+    /// There is too much to draw.
+    #[error("{what} make {boxes} boxes, and a picture holds {most}; draw a part of the expression")]
+    TooLarge {
+        /// What was to be drawn.
+        what: &'static str,
+        /// Its boxes.
+        boxes: usize,
+        /// The most that are drawn.
+        most: usize,
+    },
+
+    /// PNG was left out when this was built.
+    #[error("this build draws no PNG; use .svg, or build it with the feature png of brickwork-draw")]
+    NoPng,
+
+    /// There is nothing to draw: planning failed, or an operation does not answer.
+    #[error(transparent)]
+    Plan(#[from] brickwork_core::Error),
 }

@@ -8,7 +8,7 @@ use crate::error::{DrawError, Result};
 use crate::svg::Svg;
 
 /// More pixels than this are refused: an image of 400 MB serves nobody.
-const MOST_PIXELS: f64 = 1e8;
+pub(crate) const MOST_PIXELS: f64 = 1e8;
 
 /// The picture as a PNG, `scale` pixels for a pixel of the drawing.
 ///

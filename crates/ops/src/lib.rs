@@ -5,6 +5,7 @@ pub mod assemble;
 mod coarsen;
 pub mod constant;
 pub mod create;
+mod display;
 mod elementwise;
 pub mod index;
 mod matmul;

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, Weak as WeakRef};
 
 use brickwork_core::{Granule, Pending};
-use ndarray::{ArrayD, ArrayViewD};
+use ndarray::{ArrayBase, Data, Dimension};
 
 use crate::prelude::*;
 
@@ -28,12 +28,18 @@ pub fn from_block(block: Block, chunks: &ChunkSpec) -> Result<Array> {
 }
 
 impl Array {
-    /// A lazy array over the values of an ndarray array, which are copied once, here.
-    pub fn from_ndarray<T: Element>(values: ArrayViewD<'_, T>) -> Result<Array> {
-        from_block(Block::from_ndarray(values), &ChunkSpec::auto())
+    /// A lazy array over the values of an ndarray array of any layout. An array that owns its elements hands over its
+    /// memory, without a copy; a view is copied once, here.
+    pub fn from_ndarray<T, S, D>(values: ArrayBase<S, D>) -> Result<Array>
+    where
+        T: Element,
+        S: Data<Elem = T>,
+        D: Dimension,
+    {
+        from_block(Block::from_array(values), &ChunkSpec::auto())
     }
 
-    /// A lazy array over the values of a vector, in C order.
+    /// A lazy array over the values of a vector, in C order. The vector is taken over, without a copy.
     ///
     /// # Errors
     /// If the number of values is not that of the shape.
@@ -47,11 +53,12 @@ impl Array {
     }
 }
 
-impl<T: Element> TryFrom<ArrayD<T>> for Array {
+impl<T: Element, S: Data<Elem = T>, D: Dimension> TryFrom<ArrayBase<S, D>> for Array {
     type Error = Error;
 
-    fn try_from(values: ArrayD<T>) -> Result<Array> {
-        Array::from_ndarray(values.view())
+    /// As [`Array::from_ndarray`].
+    fn try_from(values: ArrayBase<S, D>) -> Result<Array> {
+        Array::from_ndarray(values)
     }
 }
 
@@ -109,5 +116,34 @@ impl Source for Memory {
 
     fn start(&self, _granule: &Granule) -> Result<Box<dyn Pending + '_>> {
         Err(Error::invalid_data(self.uri(), "the values are in the memory of another process, or gone"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use brickwork_core::Lazy;
+    use ndarray::{Array2, arr1, s};
+
+    use super::*;
+
+    fn held(array: &Array) -> Block {
+        let Kind::Source(source) = array.value().node.op().kind() else { panic!("a source") };
+        source.borrow(&Region::full(array.shape())).unwrap()
+    }
+
+    #[test]
+    fn owned_arrays_are_taken_over() {
+        let values = Array2::from_shape_fn((40, 30), |(i, j)| (i * 30 + j) as f32).reversed_axes();
+        let (address, expected) = (values.as_ptr(), values.clone());
+        let block = held(&Array::from_ndarray(values).unwrap());
+        assert_eq!((block.view::<f32>().as_ptr(), block.view()), (address, expected.view().into_dyn()));
+    }
+
+    #[test]
+    fn views_are_copied() {
+        let values = arr1(&[1i64, 2, 3, 4, 5]);
+        let block = held(&Array::from_ndarray(values.slice(s![..;-2])).unwrap());
+        assert_eq!(block.to_vec::<i64>(), [5, 3, 1]);
+        assert_eq!(held(&Array::try_from(arr1(&[1u8, 2])).unwrap()).to_vec::<u8>(), [1, 2]);
     }
 }

@@ -8,7 +8,7 @@ use super::fold::{Fold, FoldTrees, Partial};
 use super::patch::{Evaluator, Held, HeldMap};
 use crate::block::Block;
 use crate::error::{Error, Result};
-use crate::plan::{Image, Plan, Slot, StageOutput};
+use crate::plan::{Image, Plan, Slot, StageOutput, part_of};
 use crate::region::{AxisRange, Region};
 use crate::region_map;
 
@@ -105,11 +105,6 @@ impl Written<'_> {
     fn want(&self, part: &Region) -> (Slot, Region) {
         (self.slot, part_of(self.image, part))
     }
-}
-
-/// The elements of an output that a part of the domain makes.
-fn part_of(image: &Option<Image>, part: &Region) -> Region {
-    image.as_ref().map_or_else(|| part.clone(), |image| image.of(part))
 }
 
 struct Task<'a> {

@@ -3,10 +3,12 @@
 //! [`plan`] lowers the expression ([`Graph::lower`] simplifies views and shares equal nodes), drafts stages
 //! (`stages`), gives them grids (`place`), and proves that they fit the budget, in this order.
 
+mod chunk_graph;
 mod exchange;
 mod explain;
 mod graph;
 mod images;
+mod imagined;
 mod late;
 mod place;
 mod probe;
@@ -14,14 +16,19 @@ mod scans;
 mod stage;
 mod stages;
 mod strips;
+mod task_reads;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
+pub use chunk_graph::{ChunkGraph, ChunkPart, ChunkStep, ChunkTask, chunk_graph};
 pub use graph::{Graph, GraphNode, Slot};
+pub use imagined::ImaginedStore;
 pub use late::{awaited, resolve_staged, substitute};
+pub(crate) use stage::part_of;
 pub use stage::{
     Bands, Image, Late, Plan, PlanOptions, Request, Stage, StageFigures, StageOutput, Target, TargetKind,
 };
+pub use task_reads::task_reads;
 
 use crate::block::Block;
 use crate::error::{Error, Result};

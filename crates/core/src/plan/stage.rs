@@ -140,6 +140,11 @@ impl Image {
     }
 }
 
+/// The elements of an output that a part of the domain makes.
+pub(crate) fn part_of(image: &Option<Image>, part: &Region) -> Region {
+    image.as_ref().map_or_else(|| part.clone(), |image| image.of(part))
+}
+
 /// A cell that is too long to be kept until it is written: it is handed over in bands across one axis, each as soon as
 /// it is complete. The walk completes them in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

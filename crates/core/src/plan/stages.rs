@@ -6,7 +6,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::graph::{Graph, Slot};
 use super::probe::{Scope, Touched, fold_wants, touched};
-use super::stage::{Image, TargetKind};
+use super::stage::{Image, TargetKind, part_of};
 use crate::error::Result;
 use crate::eval::domain_region;
 use crate::operation::Kind;
@@ -56,7 +56,7 @@ pub(crate) struct DraftOutput {
 impl DraftOutput {
     /// The elements that a part of the domain makes.
     pub fn part(&self, part: &Region) -> Region {
-        self.image.as_ref().map_or_else(|| part.clone(), |image| image.of(part))
+        part_of(&self.image, part)
     }
 
     /// Whether it is written to a store.
@@ -91,13 +91,18 @@ pub(crate) fn draft(
     targets: Vec<(Slot, TargetKind)>,
     given: &FxHashSet<Slot>,
 ) -> Result<Vec<Draft>> {
-    // Values that every task would need whole are computed once.
+    // Values that every task would need whole are computed once; so is what they are computed from, by tasks that need
+    // not have all of its inputs at once.
     let always_held: FxHashSet<Slot> = graph
         .nodes
         .iter()
         .enumerate()
         .filter(|(_, node)| matches!(node.op.kind(), Kind::Map(map) if map.is_held()))
-        .flat_map(|(number, node)| (0..node.metas.len()).map(move |output| Slot { node: number, output }))
+        .flat_map(|(number, node)| {
+            let outputs = (0..node.metas.len()).map(move |output| Slot { node: number, output });
+            let is_computed = |input: &&Slot| matches!(graph.nodes[input.node].op.kind(), Kind::Map(_));
+            outputs.chain(node.inputs.iter().filter(is_computed).copied())
+        })
         .collect();
     let mut wanted: BTreeMap<Slot, Wanted> = BTreeMap::new();
     for (slot, kind) in targets {

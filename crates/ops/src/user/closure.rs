@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use ndarray::{ArrayD, ArrayViewD};
+use ndarray::ArrayD;
 
 use crate::prelude::*;
 
@@ -86,24 +86,7 @@ pub(crate) fn require_dtype<T: Element>(op: &str, array: &Array) -> Result<()> {
     Err(Error::DTypeUnsupported { op: op.into(), dtype: array.dtype(), help })
 }
 
-/// Shows a block to a function as an ndarray view, copied only where a stride is negative.
-pub(crate) fn with_view<T: Element, R>(block: &Block, function: impl FnOnce(ArrayViewD<'_, T>) -> R) -> R {
-    match block.view::<T>() {
-        Some(view) => function(view),
-        None => function(block.to_ndarray::<T>().view()),
-    }
-}
-
-/// The values of an ndarray array in C order.
+/// The values of an ndarray array, taken over.
 pub(crate) fn to_block<U: Element>(values: ArrayD<U>) -> Block {
-    match values.as_slice() {
-        Some(dense) => from_dense(dense, values.shape()),
-        None => Block::from_ndarray(values.view()),
-    }
-}
-
-fn from_dense<U: Element>(values: &[U], shape: &[usize]) -> Block {
-    let mut block = BlockMut::zeroed(U::DTYPE, shape);
-    block.as_slice_mut::<U>().copy_from_slice(values);
-    block.freeze()
+    Block::from_array(values)
 }

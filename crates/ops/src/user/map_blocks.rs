@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ndarray::{ArrayD, ArrayViewD};
 
-use super::closure::{COST, Closure, require_dtype, to_block, with_view};
+use super::closure::{COST, Closure, require_dtype, to_block};
 use crate::assemble::pieces::{advance, require_known};
 use crate::prelude::*;
 
@@ -53,9 +53,7 @@ impl Array {
     {
         require_dtype::<T>(NAME, self)?;
         require_known(NAME, self)?;
-        let apply = move |block: &Block, info: &BlockInfo| {
-            to_block(with_view::<T, _>(block, |view| function(view, info)))
-        };
+        let apply = move |block: &Block, info: &BlockInfo| to_block(function(block.view::<T>(), info));
         let function: Arc<BlocksFn> = Arc::new(apply);
         let op = MapBlocks {
             dtype: U::DTYPE,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ndarray::{ArrayD, ArrayViewD};
 
-use super::closure::{COST, Closure, require_dtype, to_block, with_view};
+use super::closure::{COST, Closure, require_dtype, to_block};
 use crate::assemble::PadMode;
 use crate::assemble::pieces::require_known;
 use crate::prelude::*;
@@ -90,7 +90,7 @@ impl Array {
                 padded = padded.pad(&widths, mode)?;
             }
         }
-        let apply = move |block: &Block| to_block(with_view::<T, _>(block, &function));
+        let apply = move |block: &Block| to_block(function(block.view::<T>()));
         let function: Arc<OverlapFn> = Arc::new(apply);
         let op = Stencil {
             dtype: U::DTYPE,
