@@ -8,13 +8,13 @@ CARGO_TARGET = $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
 DEMO ?= demo
 LIBRARIES = brickwork-core brickwork-ops brickwork-sched brickwork-io brickwork-draw
 
-.PHONY: demo test check packages format clippy docs tests alone examples downstream numpy
+.PHONY: demo test check packages format clippy docs tests alone examples downstream numpy formats
 
 demo: packages
 	$(CARGO) build --release -p brickwork-cli
 	scripts/demo.sh $(abspath $(BRICKWORK)) $(DEMO)
 
-test: check tests alone examples downstream numpy
+test: check tests alone examples downstream numpy formats
 
 check: packages format clippy docs
 
@@ -62,3 +62,8 @@ downstream:
 numpy:
 	$(CARGO) build --release -p brickwork-cli
 	tests/numpy/run.sh $(abspath $(BRICKWORK))
+
+# Files that h5py, netCDF4, zarr-python and xarray write.
+formats:
+	$(CARGO) build --release -p brickwork-cli
+	tests/formats/run.sh $(abspath $(BRICKWORK))

@@ -186,8 +186,9 @@ pub struct PlotArgs {
 /// The arguments of `info`.
 #[derive(Debug, Args)]
 pub struct InfoArgs {
-    /// What to tell about
-    pub uri: String,
+    /// What to tell about: arrays, files, groups, or patterns of them
+    #[arg(value_name = "URI", required = true)]
+    pub uris: Vec<String>,
     /// How it is printed
     #[arg(long, value_enum, default_value_t)]
     pub format: OutputFormat,

@@ -63,7 +63,10 @@ fn open(name: &str, uri: &str) -> CommandResult<Value> {
 }
 
 /// The URIs that a URI with a pattern stands for, sorted; `None` if it has none, or names a file as it is.
-fn expand(uri: &str) -> CommandResult<Option<Vec<String>>> {
+///
+/// # Errors
+/// If the pattern is malformed, or a name it matches is not Unicode.
+pub fn expand(uri: &str) -> CommandResult<Option<Vec<String>>> {
     let (place, inner) = match uri.split_once('#') {
         Some((place, inner)) => (place, format!("#{inner}")),
         None => (uri, String::new()),

@@ -1,6 +1,7 @@
 //! The `brickwork` command.
 
 mod args;
+mod chunk_sketch;
 mod demo;
 mod eval;
 mod info;

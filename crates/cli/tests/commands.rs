@@ -78,7 +78,12 @@ fn results_are_stored_and_read_again() {
     let t = "t=weather-big/*.hdf5#/t2m";
     assert_eq!(run(&["eval", "stack(t).mean(axis=0)", t, "-o", "mean.zarr", "--chunks", "(10, 20)"]), "");
     let info = run(&["info", "mean.zarr"]);
-    for line in ["format  zarr", "shape   (30, 40)", "dtype   float32", "chunks  (10, 20) (6 of them)"] {
+    for line in [
+        "format      zarr",
+        "shape       (30, 40)",
+        "dtype       float32",
+        "chunks      (10, 20) (3 × 2 = 6 of them)",
+    ] {
         assert!(info.contains(line), "{info}");
     }
     assert_eq!(run(&["eval", "abs(m - stack(t).mean(axis=0)).max()", "m=mean.zarr", t]), "0.0");
@@ -111,7 +116,12 @@ fn plans_and_infos_are_printed() {
         succeed(directory.path(), &["plan", "ones((20000, 20000)).cumsum(axis=0)", "--memory", "512MB"]);
     assert!(long.contains("written to a store"), "{long}");
     let info = succeed(directory.path(), &["info", "weather-big/2014-01-02.hdf5"]);
-    assert!(info.contains("group") && info.contains("t2m"), "{info}");
+    assert!(info.contains("(hdf5)") && info.contains("└─ t2m  (30, 40)  float32"), "{info}");
+    let list = succeed(directory.path(), &["info", "weather-big/*.hdf5#/t2m"]);
+    assert_eq!(list.lines().count(), 3, "{list}");
+    assert!(list.starts_with("weather-big/2014-01-01.hdf5#/t2m  (30, 40)  float32"), "{list}");
+    let list = succeed(directory.path(), &["info", "weather-big/*.hdf5", "--format", "json"]);
+    assert!(list.starts_with('[') && list.matches(r#""t2m":{"#).count() == 3, "{list}");
     let info = succeed(directory.path(), &["info", "weather-big/2014-01-02.hdf5#/t2m", "--format", "json"]);
     assert!(info.contains(r#""chunks":[30,40]"#) && info.contains(r#""dtype":"float32""#), "{info}");
 }

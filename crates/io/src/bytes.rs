@@ -1,5 +1,7 @@
 //! Small things that every format needs: byte order, targets that are not dense, sizes that must not overflow.
 
+#[cfg(any(feature = "npy", feature = "zarr"))]
+use brickwork_core::TimeUnit;
 use brickwork_core::{BlockMut, DType, Granule, Region, ViewMut};
 
 use crate::error::Result;
@@ -73,6 +75,21 @@ pub(crate) fn checked_nbytes(shape: &[usize], item: usize) -> Option<usize> {
         .try_fold(item.max(1), |product, &len| product.checked_mul(len))?;
     isize::try_from(nbytes).ok()?;
     Some(if shape.contains(&0) { 0 } else { nbytes })
+}
+
+/// The unit of NumPy's name of a dtype of dates, from what follows its `[`.
+#[cfg(any(feature = "npy", feature = "zarr"))]
+pub(crate) fn time_unit(text: &str) -> Option<TimeUnit> {
+    Some(match text.strip_suffix(']')? {
+        "D" => TimeUnit::Day,
+        "h" => TimeUnit::Hour,
+        "m" => TimeUnit::Minute,
+        "s" => TimeUnit::Second,
+        "ms" => TimeUnit::Millisecond,
+        "us" => TimeUnit::Microsecond,
+        "ns" => TimeUnit::Nanosecond,
+        _ => return None,
+    })
 }
 
 #[cfg(test)]

@@ -178,16 +178,29 @@ mod zarr {
         let description = crate::describe(&fixture("zarr/default.zarr")).unwrap();
         assert_eq!(description.chunks, Some(vec![4, 6]));
         assert_eq!(description.codecs, ["bytes", "zstd(0)"]);
-        assert_eq!(description.attributes, [("units".into(), "K".into()), ("levels".into(), "[1,2]".into())]);
+        let attributes = serde_json::json!({"units": "K", "levels": [1, 2]});
+        assert_eq!(serde_json::Value::from(description.attributes), attributes);
+        assert_eq!((description.fill_value, description.shards), (Some(0.0.into()), None));
         assert!(description.stored_bytes.unwrap() > 0);
         let description = crate::describe(&fixture("zarr/v2.zarr")).unwrap();
         assert_eq!(
-            (description.codecs, description.attributes),
-            (vec!["zlib".into()], vec![("units".into(), "K".into())])
+            (description.codecs, &description.attributes["units"]),
+            (vec!["zlib(1)".into()], &"K".into())
         );
         assert_eq!(crate::describe(&fixture("zarr/group.zarr")).unwrap().children, ["deep/", "t"]);
         assert_eq!(crate::describe(&fixture("zarr/float16.zarr")).unwrap().dtype.unwrap(), "float16");
-        assert_eq!(crate::describe(&fixture("zarr/sharded.zarr")).unwrap().codecs[1], "shard: bytes");
+        let sharded = crate::describe(&fixture("zarr/sharded.zarr")).unwrap();
+        assert_eq!((sharded.chunks, sharded.shards), (Some(vec![2, 3]), Some(vec![4, 6])));
+        assert_eq!(sharded.codecs[0], "bytes");
+        let tree = crate::describe_tree(&fixture("zarr/group.zarr")).unwrap();
+        let names =
+            |tree: &crate::Tree| tree.members.iter().map(|member| member.name.clone()).collect::<Vec<_>>();
+        assert_eq!(
+            (names(&tree), names(&tree.members[0])),
+            (vec!["deep".into(), "t".into()], vec!["u".into()])
+        );
+        let u = &tree.members[0].members[0].description;
+        assert!(u.uri.ends_with("group.zarr#/deep/u") && u.shape == Some(vec![4]), "{u:?}");
     }
 }
 
@@ -221,7 +234,12 @@ mod hdf5 {
                     Ok(source) => {
                         // One of them claims more elements than any memory holds; a corner of it is read.
                         let shape = meta(&*source).shape;
-                        if meta(&*source).nbytes() > 1 << 26 {
+                        if dataset == "/external" {
+                            // Only the HDF5 library opens it; what it is made of is not there.
+                            let error =
+                                crate::test_support::read(&*source, &Region::full(&shape)).unwrap_err();
+                            assert!(error.to_string().contains("HDF5 library"), "{error}");
+                        } else if meta(&*source).nbytes() > 1 << 26 {
                             let corner =
                                 Region::new(shape.iter().map(|&len| AxisRange::at(len - 1)).collect());
                             crate::test_support::read(&*source, &corner).unwrap();
@@ -241,6 +259,85 @@ mod hdf5 {
             }
         }
         assert!(read > 20 && refused > 2, "{read} read, {refused} refused");
+    }
+
+    #[test]
+    fn axes_are_named_by_their_scales() {
+        for file in ["scales", "scales_latest"] {
+            let uri = fixture(&format!("hdf5/{file}.h5"));
+            let t2m = crate::describe(&format!("{uri}#/forecast/t2m")).unwrap();
+            assert_eq!(t2m.dimension_names, Some(["time", "x", ""].map(String::from).to_vec()), "{file}");
+            let attributes = [("units", serde_json::json!("K")), ("_FillValue", serde_json::json!(["NaN"]))];
+            for (name, value) in attributes {
+                assert_eq!(t2m.attributes[name], value, "{file} {name}");
+            }
+            assert_eq!(t2m.attributes["valid"], serde_json::json!([[1, 2], [3, 4]]));
+            assert_eq!(
+                (t2m.attribute_dtypes["_FillValue"].as_str(), &t2m.attribute_dtypes["units"]),
+                ("float32", &"str".into())
+            );
+            assert!(!t2m.attributes.contains_key("DIMENSION_LIST"));
+            let x = crate::describe(&format!("{uri}#/x")).unwrap();
+            assert_eq!((x.dimension_names, x.attributes.len()), (Some(vec!["x".into()]), 0), "{file}");
+            assert_eq!(crate::describe(&uri).unwrap().children, ["forecast/", "time", "x"]);
+        }
+    }
+
+    #[test]
+    fn trees_end_at_links_that_lead_in_circles() {
+        for file in ["groups_old", "groups_new"] {
+            let tree = crate::describe_tree(&fixture(&format!("hdf5/{file}.h5"))).unwrap();
+            let notes = tree
+                .members
+                .iter()
+                .filter_map(|member| Some((member.name.as_str(), member.note.as_deref()?)));
+            let expected = [
+                ("absolute", "is listed above"),
+                ("circle", "soft link whose target is missing"),
+                ("dangling", "soft link whose target is missing"),
+                ("elsewhere", "link into another file"),
+                ("type", "named datatype"),
+            ];
+            assert_eq!(notes.collect::<Vec<_>>(), expected, "{file}");
+            let x = &tree.members[0].members[0].members[0].members[0];
+            assert_eq!((x.name.as_str(), x.description.shape.clone()), ("x", Some(vec![3])), "{file}");
+        }
+    }
+
+    #[test]
+    fn filters_and_layouts_that_are_missing_are_named() {
+        for (name, filter) in [("mine", "filter 311 cannot"), ("zstd", "filter 32015 (zstd) cannot")] {
+            let uri = fixture(&format!("hdf5/filters.h5#/{name}"));
+            let error = crate::open(&uri).unwrap_err().to_string();
+            assert!(error.contains(filter), "{error}");
+            let way_out =
+                if cfg!(feature = "hdf5-write") { "HDF5_PLUGIN_PATH" } else { "feature \"hdf5-write\"" };
+            assert!(error.contains(way_out), "{error}");
+            assert_eq!(crate::describe(&uri).unwrap().chunks, Some(vec![4]));
+        }
+        #[cfg(not(feature = "hdf5-write"))]
+        for (name, what) in
+            [("scaleoffset", "filter 6 (scaleoffset)"), ("virtual", "virtual"), ("external", "external")]
+        {
+            let error = refusal(&format!("hdf5/refused.h5#/{name}"));
+            assert!(error.contains(what) && error.contains("feature \"hdf5-write\""), "{error}");
+        }
+        let described = crate::describe(&fixture("hdf5/refused.h5#/scaleoffset")).unwrap();
+        assert_eq!(
+            (described.codecs, described.dtype),
+            (vec!["scaleoffset(0)".into()], Some("int32".into()))
+        );
+        let described = crate::describe(&fixture("hdf5/refused.h5#/virtual")).unwrap();
+        assert_eq!((described.codecs, described.shape), (vec!["virtual".into()], Some(vec![2, 3])));
+    }
+
+    #[cfg(feature = "hdf5-write")]
+    #[test]
+    fn the_library_reads_what_our_reader_leaves_to_it() {
+        let expected: Vec<f64> = (0..8).map(|i| f64::from(i * 3 - 20)).collect();
+        assert_eq!(values("hdf5/refused.h5#/scaleoffset"), ("int32".into(), vec![8], expected));
+        // Its parts are in a file that is not there: as everywhere, the fill value stands for them.
+        assert_eq!(values("hdf5/refused.h5#/virtual"), ("int32".into(), vec![2, 3], vec![0.0; 6]));
     }
 
     #[test]

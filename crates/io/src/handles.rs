@@ -86,11 +86,23 @@ impl<V> HandleCache<V> {
         stamp: FileStamp,
         open: impl FnOnce() -> Result<V>,
     ) -> Result<Arc<V>> {
+        self.get_at(uri, path, path, stamp, open)
+    }
+
+    /// [`HandleCache::get`] of one of several things in the file at `path`, kept by `name`.
+    pub fn get_at(
+        &self,
+        uri: &str,
+        path: &str,
+        name: &str,
+        stamp: FileStamp,
+        open: impl FnOnce() -> Result<V>,
+    ) -> Result<Arc<V>> {
         stamp.check(uri, Path::new(path))?;
         if let Some(table) = self.table.lock().as_mut() {
             table.clock += 1;
             let clock = table.clock;
-            if let Some(entry) = table.entries.get_mut(path).filter(|entry| entry.stamp == stamp) {
+            if let Some(entry) = table.entries.get_mut(name).filter(|entry| entry.stamp == stamp) {
                 entry.used = clock;
                 return Ok(entry.value.clone());
             }
@@ -100,9 +112,9 @@ impl<V> HandleCache<V> {
         let mut pushed_out = Vec::new();
         let mut guard = self.table.lock();
         let table = guard.get_or_insert_with(|| Table { clock: 0, entries: HashMap::new() });
-        while table.entries.len() >= self.capacity && !table.entries.contains_key(path) {
+        while table.entries.len() >= self.capacity && !table.entries.contains_key(name) {
             let Some(oldest) =
-                table.entries.iter().min_by_key(|(_, entry)| entry.used).map(|(path, _)| path.clone())
+                table.entries.iter().min_by_key(|(_, entry)| entry.used).map(|(name, _)| name.clone())
             else {
                 break;
             };
@@ -110,7 +122,7 @@ impl<V> HandleCache<V> {
         }
         table.clock += 1;
         let entry = Entry { stamp, used: table.clock, value: value.clone() };
-        pushed_out.extend(table.entries.insert(path.to_owned(), entry));
+        pushed_out.extend(table.entries.insert(name.to_owned(), entry));
         drop(guard);
         // Files are closed here, where nobody waits for the lock.
         drop(pushed_out);

@@ -48,9 +48,9 @@ mod write_checks;
 #[cfg(feature = "zarr")]
 pub mod zarr;
 
-pub use describe::Description;
+pub use describe::{Description, Tree};
 pub use error::{IoError, Problem};
-pub use open::{SinkOptions, create, describe, open};
+pub use open::{SinkOptions, create, describe, describe_tree, open};
 pub use uri::{Format, Location};
 pub use whole_file::WholeFile;
 

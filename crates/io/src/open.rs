@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use brickwork_core::{ChunkSpec, Operation, Result, Sink};
 
-use crate::describe::Description;
+use crate::describe::{Description, Tree};
 use crate::error::Problem;
 use crate::uri::{Format, Location};
 
@@ -22,7 +22,7 @@ pub fn open(uri: &str) -> Result<Arc<dyn Operation>> {
         #[cfg(feature = "zarr")]
         Format::Zarr => Ok(Arc::new(crate::zarr::open(&location)?)),
         #[cfg(feature = "hdf5")]
-        Format::Hdf5 => Ok(Arc::new(crate::hdf5::open(&location)?)),
+        Format::Hdf5 => Ok(crate::hdf5::open(&location)?),
         #[allow(unreachable_patterns, reason = "reached without some feature")]
         format => Err(missing(format, false).at(uri).into()),
     }
@@ -41,6 +41,26 @@ pub fn describe(uri: &str) -> Result<Description> {
         Format::Zarr => Ok(crate::zarr::describe(&location)?),
         #[cfg(feature = "hdf5")]
         Format::Hdf5 => Ok(crate::hdf5::describe(&location)?),
+        #[allow(unreachable_patterns, reason = "reached without some feature")]
+        format => Err(missing(format, false).at(uri).into()),
+    }
+}
+
+/// Tells what is at a URI and, if that is a group, of everything below it; reads metadata alone.
+///
+/// Bytes as stored are told for a single array only. What cannot be understood below a group has a note that says why.
+///
+/// # Errors
+/// If there is nothing, or what is there cannot be understood.
+pub fn describe_tree(uri: &str) -> Result<Tree> {
+    let location = Location::parse(uri)?;
+    match location.format {
+        #[cfg(feature = "npy")]
+        Format::Npy => Ok(Tree::leaf(crate::npy::describe(&location)?)),
+        #[cfg(feature = "zarr")]
+        Format::Zarr => Ok(crate::zarr::describe_tree(&location)?),
+        #[cfg(feature = "hdf5")]
+        Format::Hdf5 => Ok(crate::hdf5::describe_tree(&location)?),
         #[allow(unreachable_patterns, reason = "reached without some feature")]
         format => Err(missing(format, false).at(uri).into()),
     }

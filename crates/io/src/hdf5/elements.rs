@@ -9,9 +9,9 @@ use crate::error::Problem;
 /// A complex number; in the file a compound of `r` and `i`.
 #[derive(Debug, Clone, Copy)]
 #[repr(C)]
-struct Parts<F> {
-    re: F,
-    im: F,
+pub(super) struct Parts<F> {
+    pub re: F,
+    pub im: F,
 }
 
 // SAFETY: `repr(C)` puts the parts one after the other without padding, as the descriptor says.

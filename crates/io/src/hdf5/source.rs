@@ -12,25 +12,21 @@ use brickwork_core::{
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
-use super::format::{
-    AttributeData, AttributeValue, Dataset, ElementKind, File, Filter, Hdf5Error, Layout, ObjectKind,
-    Problem as FormatProblem,
-};
+use super::format::{Dataset, ElementKind, ElementType, File, Hdf5Error, Layout, Problem as FormatProblem};
 use crate::bytes::{empty_granule, fill_dense};
 use crate::chunk_walk::{TouchedChunk, chunk_at, touched_chunks};
-use crate::describe::Description;
 use crate::error::{IoError, Problem, Result};
 use crate::handles::{FileStamp, HandleCache};
 use crate::strided_file::{MAX_READ, read_region};
-use crate::uri::{Format, Location};
+use crate::uri::Location;
 
 /// Open files; with those of other formats well below what a process may have.
 static FILES: HandleCache<OpenFile> = HandleCache::new(128);
 
 /// A file and those of its datasets that were read from.
 #[derive(Debug)]
-struct OpenFile {
-    file: File,
+pub(super) struct OpenFile {
+    pub file: File,
     datasets: Mutex<HashMap<String, Arc<Dataset>>>,
 }
 
@@ -50,12 +46,26 @@ pub struct Hdf5Source {
 }
 
 /// Opens a dataset for reading: reads its metadata, neither its elements nor its chunk index.
-pub(crate) fn open(location: &Location) -> Result<Hdf5Source> {
+///
+/// What our own reader does not read is left to the HDF5 library, if the build has it.
+pub(crate) fn open(location: &Location) -> Result<Arc<dyn Operation>> {
+    match open_own(location) {
+        Ok(source) => Ok(Arc::new(source)),
+        #[cfg(feature = "hdf5-write")]
+        Err(IoError {
+            problem: Problem::Hdf5 { problem: FormatProblem::NeedsLibrary { what, .. }, .. },
+            ..
+        }) => Ok(Arc::new(super::library::open(location, &what)?)),
+        Err(error) => Err(error),
+    }
+}
+
+fn open_own(location: &Location) -> Result<Hdf5Source> {
     let uri = &location.uri;
     let path = location.absolute_path();
     let stamp = stamp_of(uri, &path)?;
     let dataset = dataset(uri, &path, stamp, &location.inner)?;
-    let dtype = dtype_of(&dataset).map_err(|problem| problem.at(uri))?;
+    let dtype = dtype_of(dataset.element).map_err(|problem| problem.at(uri))?;
     let shape = dataset.shape.clone();
     let chunk = match &dataset.layout {
         Layout::Chunked { chunk } => Some(chunk.clone()),
@@ -79,70 +89,7 @@ pub(crate) fn open(location: &Location) -> Result<Hdf5Source> {
     })
 }
 
-/// Tells what is at a place in a file: a dataset or a group.
-pub(crate) fn describe(location: &Location) -> Result<Description> {
-    let uri = &location.uri;
-    let path = location.absolute_path();
-    let stamp = stamp_of(uri, &path)?;
-    let open = open_file(uri, &path, stamp)?;
-    let inner = inner_path(&location.inner);
-    let fail = |error| failed(uri, error);
-    let attributes = open.file.attributes(&inner).map_err(fail)?;
-    let attributes: Vec<(String, String)> =
-        attributes.into_iter().map(|(name, value)| (name, attribute_text(&value))).collect();
-    if open.file.kind(&inner).map_err(fail)? == ObjectKind::Group {
-        let children = open.file.children(&inner).map_err(fail)?;
-        let children = children
-            .into_iter()
-            .map(|(name, kind)| if kind == ObjectKind::Group { format!("{name}/") } else { name })
-            .collect();
-        return Ok(Description::group(uri, Format::Hdf5, attributes, children));
-    }
-    let dataset = dataset(uri, &path, stamp, &location.inner)?;
-    let nbytes = dataset.shape.iter().product::<usize>() * dataset.element.size;
-    let chunks = match &dataset.layout {
-        Layout::Chunked { chunk } => Some(chunk.clone()),
-        _ => None,
-    };
-    let mut codecs: Vec<String> = dataset.filters.iter().map(|&filter| filter_name(filter)).collect();
-    if dataset.element.to_string().starts_with('>') {
-        codecs.insert(0, "big-endian".into());
-    }
-    Ok(Description {
-        uri: uri.clone(),
-        format: Format::Hdf5,
-        dtype: Some(dtype_of(&dataset).map_or_else(|_| dataset.element.to_string(), DType::name)),
-        stored_bytes: stored_bytes(&dataset, nbytes).map_err(fail)?,
-        shape: Some(dataset.shape.clone()),
-        chunks,
-        codecs,
-        nbytes: Some(nbytes),
-        attributes,
-        children: Vec::new(),
-    })
-}
-
-/// More chunks than this are not looked at one by one for a description.
-const MOST_CHUNKS_SUMMED: usize = 1 << 22;
-
-fn stored_bytes(dataset: &Dataset, nbytes: usize) -> Result<Option<u64>, Hdf5Error> {
-    match &dataset.layout {
-        Layout::Contiguous { address: None, .. } => Ok(Some(0)),
-        Layout::Contiguous { .. } | Layout::Compact(_) => Ok(Some(nbytes as u64)),
-        Layout::Chunked { chunk } => {
-            let index = dataset.chunk_index()?;
-            let grid = ChunkGrid::regular(&dataset.shape, chunk);
-            if dataset.shape.contains(&0) || grid.num_chunks() > MOST_CHUNKS_SUMMED {
-                return Ok(dataset.shape.contains(&0).then_some(0));
-            }
-            let numbers = 0..grid.num_chunks() as u64;
-            let sizes = numbers.filter_map(|number| index.get(&chunk_at(&grid, number)));
-            Ok(Some(sizes.map(|location| location.nbytes as u64).sum()))
-        }
-    }
-}
-
-fn stamp_of(uri: &str, path: &str) -> Result<FileStamp> {
+pub(super) fn stamp_of(uri: &str, path: &str) -> Result<FileStamp> {
     let metadata = std::fs::metadata(path).map_err(|error| Problem::os("open the file", error).at(uri))?;
     if metadata.is_dir() {
         return Err(Problem::IsDirectory { expected: "an HDF5 file" }.at(uri));
@@ -150,7 +97,7 @@ fn stamp_of(uri: &str, path: &str) -> Result<FileStamp> {
     Ok(FileStamp::of(&metadata))
 }
 
-fn open_file(uri: &str, path: &str, stamp: FileStamp) -> Result<Arc<OpenFile>> {
+pub(super) fn open_file(uri: &str, path: &str, stamp: FileStamp) -> Result<Arc<OpenFile>> {
     FILES.get(uri, path, stamp, || {
         let file = File::open(Path::new(path)).map_err(|error| failed(uri, error))?;
         Ok(OpenFile { file, datasets: Mutex::new(HashMap::new()) })
@@ -166,12 +113,12 @@ fn dataset(uri: &str, path: &str, stamp: FileStamp, inner: &str) -> Result<Arc<D
     Ok(open.datasets.lock().entry(inner.to_owned()).or_insert(dataset).clone())
 }
 
-fn inner_path(inner: &str) -> String {
+pub(super) fn inner_path(inner: &str) -> String {
     format!("/{inner}")
 }
 
-fn dtype_of(dataset: &Dataset) -> Result<DType, Problem> {
-    let element = dataset.element;
+/// The dtype of elements in a file.
+pub(super) fn dtype_of(element: ElementType) -> Result<DType, Problem> {
     let dtype = match (element.kind, element.size) {
         (ElementKind::Int, 1) => DType::I8,
         (ElementKind::Int, 2) => DType::I16,
@@ -198,37 +145,8 @@ fn dtype_of(dataset: &Dataset) -> Result<DType, Problem> {
     Ok(dtype)
 }
 
-fn filter_name(filter: Filter) -> String {
-    match filter {
-        Filter::Deflate => "gzip".into(),
-        Filter::Shuffle { .. } => "shuffle".into(),
-        Filter::Fletcher32 => "fletcher32".into(),
-        Filter::Lzf => "lzf".into(),
-    }
-}
-
-fn attribute_text(value: &AttributeValue) -> String {
-    fn join<T>(values: &[T], text: impl Fn(&T) -> String) -> String {
-        match values {
-            [one] => text(one),
-            many => {
-                let shown: Vec<String> = many.iter().take(8).map(text).collect();
-                format!("[{}{}]", shown.join(", "), if many.len() > 8 { ", …" } else { "" })
-            }
-        }
-    }
-    match &value.data {
-        AttributeData::Int(values) => join(values, ToString::to_string),
-        AttributeData::UInt(values) => join(values, ToString::to_string),
-        AttributeData::Float(values) => join(values, |value| format!("{value:?}")),
-        AttributeData::Bool(values) => join(values, ToString::to_string),
-        AttributeData::Complex(values) => join(values, |[re, im]| format!("{re}{im:+}j")),
-        AttributeData::Text(values) => join(values, Clone::clone),
-    }
-}
-
 /// The reader's errors in this crate's words.
-fn failed(uri: &str, error: Hdf5Error) -> IoError {
+pub(super) fn failed(uri: &str, error: Hdf5Error) -> IoError {
     let object = error.object.into_string();
     let problem = match error.problem {
         FormatProblem::Io(error) if error.kind() == io::ErrorKind::NotFound => Problem::NotFound,
@@ -249,7 +167,7 @@ impl Hdf5Source {
         };
         let same = dataset.shape == self.shape
             && chunk == self.chunk.as_ref()
-            && dtype_of(&dataset).is_ok_and(|dtype| dtype == self.dtype);
+            && dtype_of(dataset.element).is_ok_and(|dtype| dtype == self.dtype);
         if !same {
             let change = format!("its shape was {:?} and is {:?}", self.shape, dataset.shape);
             return Err(Problem::Changed { change }.at(&self.uri));
@@ -260,7 +178,7 @@ impl Hdf5Source {
     fn try_plan(&self, region: &Region) -> Result<Vec<Granule>> {
         let item = self.dtype.itemsize();
         if region.is_empty() {
-            return Ok(vec![empty_granule(region)]);
+            return Ok(Vec::new());
         }
         let dataset = self.dataset()?;
         let Some(chunk) = &self.chunk else {

@@ -423,7 +423,7 @@ mod tests {
         create_dataset(Path::new(&path), "a", &block, &layout).unwrap();
         create_dataset(Path::new(&path), "b/c", &block, &Hdf5Layout::default()).unwrap();
         assert_eq!(read_all(&format!("{path}#/a")).to_vec::<i32>(), block.to_vec::<i32>());
-        assert_eq!(crate::describe(&format!("{path}#/a")).unwrap().codecs, ["shuffle", "gzip"]);
+        assert_eq!(crate::describe(&format!("{path}#/a")).unwrap().codecs, ["shuffle", "gzip(1)"]);
         let text = |name: &str, overwrite: bool| {
             let options = SinkOptions { overwrite, ..SinkOptions::default() };
             let sink = Hdf5Sink::new(&format!("{path}#{name}"), &options).unwrap();

@@ -1,9 +1,9 @@
 //! The header of an `.npy` file: a Python dictionary of dtype, order and shape.
 
-use brickwork_core::{DType, TimeUnit};
+use brickwork_core::DType;
 use serde::{Deserialize, Serialize};
 
-use crate::bytes::checked_nbytes;
+use crate::bytes::{checked_nbytes, time_unit};
 use crate::error::Problem;
 
 const MAGIC: &[u8; 6] = b"\x93NUMPY";
@@ -171,19 +171,6 @@ fn parse_descr(descr: &str) -> Result<(DType, bool), Problem> {
     }
 }
 
-fn time_unit(text: &str) -> Option<TimeUnit> {
-    Some(match text.strip_suffix(']')? {
-        "D" => TimeUnit::Day,
-        "h" => TimeUnit::Hour,
-        "m" => TimeUnit::Minute,
-        "s" => TimeUnit::Second,
-        "ms" => TimeUnit::Millisecond,
-        "us" => TimeUnit::Microsecond,
-        "ns" => TimeUnit::Nanosecond,
-        _ => return None,
-    })
-}
-
 /// A dtype as a person would call it.
 fn named(descr: &str, code: &str) -> String {
     let name = match code {
@@ -282,6 +269,8 @@ impl<'a> Literal<'a> {
 
 #[cfg(test)]
 mod tests {
+    use brickwork_core::TimeUnit;
+
     use super::*;
 
     fn header(version: u8, text: &str) -> Vec<u8> {

@@ -11,7 +11,7 @@ use brickwork_core::{
 use serde::{Deserialize, Serialize};
 
 use super::header::Header;
-use crate::bytes::{ByteFix, empty_granule, fill_dense};
+use crate::bytes::{ByteFix, fill_dense};
 use crate::describe::Description;
 use crate::error::{Problem, Result};
 use crate::handles::{FileStamp, HandleCache};
@@ -58,16 +58,12 @@ pub(crate) fn describe(location: &Location) -> Result<Description> {
         codecs.push("big-endian".into());
     }
     Ok(Description {
-        uri: location.uri.clone(),
-        format: Format::Npy,
         shape: Some(header.shape.clone()),
         dtype: Some(header.dtype.name()),
-        chunks: None,
         codecs,
         nbytes: Some(header.data_nbytes()),
         stored_bytes: Some(source.stamp.len),
-        attributes: Vec::new(),
-        children: Vec::new(),
+        ..Description::new(&location.uri, Format::Npy)
     })
 }
 
@@ -160,7 +156,7 @@ impl Source for NpySource {
 
     fn plan_read(&self, region: &Region) -> brickwork_core::Result<Vec<Granule>> {
         if region.is_empty() {
-            return Ok(vec![empty_granule(region)]);
+            return Ok(Vec::new());
         }
         let nbytes = region.size() * self.dtype().itemsize();
         // One buffer for what lies between the elements, another where axes are turned round.

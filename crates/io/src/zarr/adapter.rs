@@ -17,8 +17,12 @@ use zarrs::array::{
     Array, ArrayBytes, ArrayMetadata, ArrayToBytesCodecTraits, CodecOptions, DataType as ZarrType,
 };
 
-use crate::bytes::ByteFix;
+use super::claims::Claims;
+use crate::bytes::{ByteFix, time_unit};
 use crate::error::Problem;
+
+/// Bytes of the largest element that is read.
+const MOST_ITEM: usize = 16;
 
 /// The codecs of an array, its dtype and its fill value. It holds no store: bytes come from, and go to, the caller.
 #[derive(Debug)]
@@ -26,6 +30,7 @@ pub(super) struct Codecs {
     array: Array<()>,
     chunk: Vec<NonZeroU64>,
     dtype: DType,
+    claims: Claims,
 }
 
 impl Codecs {
@@ -39,6 +44,8 @@ impl Codecs {
             2 => metadata["dtype"].to_string(),
             _ => metadata["data_type"].to_string(),
         };
+        let claims = Claims::new(&metadata, version, chunk, MOST_ITEM);
+        let (metadata, dates) = if version == 2 { as_integers(metadata) } else { (metadata, None) };
         let metadata = match version {
             2 => ArrayMetadata::V2(serde_json::from_value(metadata).map_err(invalid)?),
             _ => ArrayMetadata::V3(serde_json::from_value(metadata).map_err(invalid)?),
@@ -51,14 +58,14 @@ impl Codecs {
         let array = array.map_err(|reason| {
             Problem::unreadable(format!("an array of data type {type_name}"), format!("zarrs says: {reason}"))
         })?;
-        let dtype = dtype_of(array.data_type()).ok_or_else(|| {
+        let dtype = dates.or_else(|| dtype_of(array.data_type())).ok_or_else(|| {
             let help = "bool, integers, float32, float64, complex64, complex128 and dates can";
             Problem::unreadable(format!("data type {type_name}"), help)
         })?;
         if array.fill_value().size() != dtype.itemsize() {
             return Err(Problem::corrupt("Zarr metadata", "the fill value is not one of the data type"));
         }
-        Ok(Codecs { array, chunk, dtype })
+        Ok(Codecs { array, chunk, dtype, claims })
     }
 
     /// The dtype of the elements.
@@ -86,6 +93,7 @@ impl Codecs {
 
     /// The elements of a whole chunk, in this machine's byte order.
     pub fn decode(&self, encoded: Vec<u8>) -> Result<Vec<u8>, String> {
+        self.claims.check(&encoded)?;
         let decoded = guarded(|| {
             let codecs = self.array.codecs();
             let (data_type, fill_value) = (self.array.data_type(), self.array.fill_value());
@@ -129,6 +137,24 @@ fn guarded<T>(run: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
         let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
         Err(format!("the codec failed: {}", text.unwrap_or_default()))
     })
+}
+
+/// Version 2 stores dates as integers, and `zarrs` knows these alone; gives the dtype they stand for.
+fn as_integers(mut metadata: Value) -> (Value, Option<DType>) {
+    let descr = metadata["dtype"].as_str().unwrap_or_default();
+    let Some((order, code)) = descr.split_at_checked(1).filter(|(order, _)| ["<", ">"].contains(order))
+    else {
+        return (metadata, None);
+    };
+    let unit = |prefix: &str| code.strip_prefix(prefix).and_then(time_unit);
+    let dates = unit("M8[").map(DType::DateTime).or_else(|| unit("m8[").map(DType::TimeDelta));
+    if dates.is_some() {
+        metadata["dtype"] = format!("{order}i8").into();
+        if metadata["fill_value"] == "NaT" {
+            metadata["fill_value"] = i64::MIN.into();
+        }
+    }
+    (metadata, dates)
 }
 
 fn dtype_of(data_type: &ZarrType) -> Option<DType> {

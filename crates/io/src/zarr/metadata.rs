@@ -15,9 +15,12 @@ const WHAT: &str = "Zarr metadata";
 pub(super) struct Layout {
     pub shape: Vec<usize>,
     pub chunk: Vec<usize>,
+    /// Elements of the chunks inside a chunk along every axis, where these are shards.
+    pub inner_chunk: Option<Vec<usize>>,
     /// What makes elements of a chunk's bytes if these are the elements themselves; `None` if codecs do.
     pub raw_big_endian: Option<bool>,
-    /// Names of the codecs, in the order in which they are applied.
+    /// Names of the codecs with what matters of their settings, in the order in which they are applied; for shards those
+    /// of the chunks inside, and then those of the shard.
     pub codecs: Vec<String>,
 }
 
@@ -47,12 +50,26 @@ impl Layout {
             }
             _ => None,
         };
-        let mut codecs: Vec<String> = list.iter().map(codec_text).collect();
-        if let Some(inner) = list.iter().find(|codec| name_of(codec) == Some("sharding_indexed")) {
-            let inner = inner["configuration"]["codecs"].as_array().map(Vec::as_slice).unwrap_or_default();
-            codecs.extend(inner.iter().map(|codec| format!("shard: {}", codec_text(codec))));
-        }
-        Layout::new(&metadata["shape"], &grid["configuration"]["chunk_shape"], raw_big_endian, codecs)
+        let sharding = list.iter().find(|codec| name_of(codec) == Some("sharding_indexed"));
+        let Some(configuration) = sharding.map(|codec| &codec["configuration"]) else {
+            let codecs = list.iter().map(codec_text).collect();
+            return Layout::new(
+                &metadata["shape"],
+                &grid["configuration"]["chunk_shape"],
+                raw_big_endian,
+                codecs,
+            );
+        };
+        let inner = configuration["codecs"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let outer = list.iter().filter(|codec| name_of(codec) != Some("sharding_indexed"));
+        let codecs =
+            inner.iter().map(codec_text).chain(outer.map(|codec| format!("shard: {}", codec_text(codec))));
+        let layout =
+            Layout::new(&metadata["shape"], &grid["configuration"]["chunk_shape"], None, codecs.collect())?;
+        Ok(Layout {
+            inner_chunk: lengths(&configuration["chunk_shape"], "chunk shape in a shard").map(Some)?,
+            ..layout
+        })
     }
 
     fn parse_v2(metadata: &Value) -> Result<Self, Problem> {
@@ -61,14 +78,10 @@ impl Layout {
         let is_c = metadata["order"].as_str() == Some("C");
         let descr = metadata["dtype"].as_str().unwrap_or_default();
         let raw = compressor.is_null() && filters.is_empty() && is_c;
-        let codecs = filters
-            .iter()
-            .chain((!compressor.is_null()).then_some(compressor))
-            .map(|codec| match (codec["id"].as_str(), codec["cname"].as_str()) {
-                (Some(id), Some(cname)) => format!("{id}({cname})"),
-                (id, _) => id.unwrap_or("?").to_owned(),
-            })
-            .collect();
+        let mut codecs = Vec::new();
+        codecs.extend(descr.starts_with('>').then(|| "big-endian".to_owned()));
+        codecs.extend((!is_c).then(|| "Fortran order".to_owned()));
+        codecs.extend(filters.iter().chain((!compressor.is_null()).then_some(compressor)).map(numcodec_text));
         Layout::new(&metadata["shape"], &metadata["chunks"], raw.then(|| descr.starts_with('>')), codecs)
     }
 
@@ -85,7 +98,7 @@ impl Layout {
                 format!("chunks of shape {chunk:?} in an array of shape {shape:?}"),
             ));
         }
-        Ok(Layout { shape, chunk, raw_big_endian, codecs })
+        Ok(Layout { shape, chunk, inner_chunk: None, raw_big_endian, codecs })
     }
 
     /// Fails if the array or a chunk has more bytes than a machine can count.
@@ -124,19 +137,33 @@ fn name_of(value: &Value) -> Option<&str> {
     value.as_str().or_else(|| value["name"].as_str())
 }
 
+/// A codec of version 3 in words: `zstd(0)`, `blosc(lz4, 5, shuffle)`, `transpose(1, 0)`.
 fn codec_text(codec: &Value) -> String {
-    let name = name_of(codec).unwrap_or("?");
     let configuration = &codec["configuration"];
-    match (
-        configuration["level"].as_i64(),
-        configuration["cname"].as_str(),
-        configuration["chunk_shape"].as_array(),
-    ) {
-        (Some(level), _, _) => format!("{name}({level})"),
-        (_, Some(cname), _) => format!("{name}({cname})"),
-        (_, _, Some(_)) => format!("{name}({})", configuration["chunk_shape"]),
-        _ => name.to_owned(),
-    }
+    let order = configuration["order"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let settings = ["cname", "level", "clevel", "shuffle"].map(|key| &configuration[key]);
+    let big = (configuration["endian"] == "big").then_some(&configuration["endian"]);
+    with_settings(name_of(codec).unwrap_or("?"), settings.into_iter().chain(order).chain(big))
+}
+
+/// A codec of version 2 in words.
+fn numcodec_text(codec: &Value) -> String {
+    let shuffle: Value = match codec["shuffle"].as_i64() {
+        Some(0) => "noshuffle".into(),
+        Some(1) => "shuffle".into(),
+        Some(2) => "bitshuffle".into(),
+        _ => Value::Null,
+    };
+    let settings = ["cname", "level", "clevel"].map(|key| &codec[key]);
+    with_settings(codec["id"].as_str().unwrap_or("?"), settings.into_iter().chain([&shuffle]))
+}
+
+fn with_settings<'a>(name: &str, settings: impl Iterator<Item = &'a Value>) -> String {
+    let texts: Vec<String> = settings
+        .filter(|value| !value.is_null())
+        .map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+        .collect();
+    if texts.is_empty() { name.to_owned() } else { format!("{name}({})", texts.join(", ")) }
 }
 
 fn lengths(value: &Value, what: &str) -> Result<Vec<usize>, Problem> {

@@ -3,6 +3,8 @@
 //! Chunk files are read and written here; `zarrs` understands the metadata and runs the codecs, behind one file.
 
 mod adapter;
+mod claims;
+mod describe;
 mod hierarchy;
 mod metadata;
 mod sink;
@@ -11,4 +13,5 @@ mod source;
 pub use sink::ZarrSink;
 pub use source::ZarrSource;
 
-pub(crate) use source::{describe, open};
+pub(crate) use describe::{describe, describe_tree};
+pub(crate) use source::open;

@@ -10,18 +10,16 @@ use brickwork_core::{
     AxisRange, ChunkGrid, DType, Granule, Kind, Meta, Operation, Pending, Region, Source, ViewMut,
 };
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::adapter::Codecs;
 use super::hierarchy::{Node, children, find};
 use super::metadata::Layout;
-use crate::bytes::{ByteFix, empty_granule, fill_dense};
+use crate::bytes::{ByteFix, fill_dense};
 use crate::chunk_walk::touched_chunks;
-use crate::describe::Description;
 use crate::error::{IoError, Problem, Result};
 use crate::handles::{FileStamp, HandleCache};
 use crate::strided_file::{MAX_READ, read_region};
-use crate::uri::{Format, Location};
+use crate::uri::Location;
 
 /// Understood metadata; no open files.
 static ARRAYS: HandleCache<OpenArray> = HandleCache::new(256);
@@ -83,56 +81,6 @@ fn load(root: &Path, inner: &str) -> Result<(OpenArray, PathBuf), Problem> {
     Ok((OpenArray { directory, layout, codecs }, file))
 }
 
-/// Chunk files looked at for a description; of more, the stored size is not told.
-const MOST_CHUNKS_SUMMED: usize = 100_000;
-
-/// Tells what is at a place in a store: an array or a group.
-pub(crate) fn describe(location: &Location) -> Result<Description> {
-    let uri = &location.uri;
-    let fail = |problem: Problem| problem.at(uri);
-    let (directory, node) = find(&location.path, &location.inner).map_err(fail)?;
-    let (version, metadata) = match node {
-        Node::Array { version, metadata, .. } => (version, metadata),
-        Node::Group { attributes, .. } => {
-            return Ok(Description::group(uri, Format::Zarr, texts(&attributes), children(&directory)));
-        }
-        Node::Nothing => return Err(fail(Problem::Misuse { reason: "is not Zarr".into() })),
-    };
-    let layout = Layout::parse(&metadata, version).map_err(fail)?;
-    let type_value = if version == 2 { &metadata["dtype"] } else { &metadata["data_type"] };
-    let own_name = type_value.as_str().map_or_else(|| type_value.to_string(), str::to_owned);
-    // Also arrays that cannot be read are described.
-    let codecs = Codecs::new(metadata.clone(), version, &layout.chunk).ok();
-    let codecs = codecs.filter(|codecs| layout.check_size(codecs.dtype()).is_ok());
-    let grid = ChunkGrid::regular(&layout.shape, &layout.chunk);
-    let stored_bytes = codecs.as_ref().filter(|_| grid.num_chunks() <= MOST_CHUNKS_SUMMED).map(|codecs| {
-        let all = touched_chunks(&grid, &Region::full(&layout.shape));
-        let size =
-            |at: &[usize]| fs::metadata(directory.join(codecs.chunk_key(at))).map_or(0, |file| file.len());
-        all.iter().map(|chunk| size(&chunk.at)).sum()
-    });
-    let dtype = codecs.as_ref().map(Codecs::dtype);
-    Ok(Description {
-        uri: uri.clone(),
-        format: Format::Zarr,
-        nbytes: dtype.map(|dtype| layout.shape.iter().product::<usize>() * dtype.itemsize()),
-        dtype: Some(dtype.map_or(own_name, DType::name)),
-        shape: Some(layout.shape),
-        chunks: Some(layout.chunk),
-        codecs: layout.codecs,
-        stored_bytes,
-        attributes: texts(&metadata["attributes"]),
-        children: Vec::new(),
-    })
-}
-
-/// Attributes as text: strings without quotes, the rest as JSON.
-fn texts(attributes: &Value) -> Vec<(String, String)> {
-    let Some(attributes) = attributes.as_object() else { return Vec::new() };
-    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    attributes.iter().map(|(name, value)| (name.clone(), text(value))).collect()
-}
-
 impl ZarrSource {
     fn array(&self) -> Result<Arc<OpenArray>> {
         let array = ARRAYS.get(&self.uri, &self.metadata_file, self.stamp, || {
@@ -154,7 +102,7 @@ impl ZarrSource {
 
     fn try_plan(&self, region: &Region) -> Result<Vec<Granule>> {
         if region.is_empty() {
-            return Ok(vec![empty_granule(region)]);
+            return Ok(Vec::new());
         }
         let array = self.array()?;
         let item = self.dtype.itemsize();

@@ -51,11 +51,14 @@ struct Elsewhere<'a> {
     budget: Budget,
 }
 
-impl Elsewhere<'_> {
-    /// Parses an attribute's message.
-    fn read(&mut self, source: &Source, message: &Message) -> Outcome<(String, AttributeValue)> {
-        let body = self.resolve(source, message.stored(), message.kind, message.is_shared())?;
-        parse(source, &body, self)
+impl<'a> Elsewhere<'a> {
+    fn new(source: &'a Source) -> Self {
+        Elsewhere { texts: GlobalHeap::new(source), shared: HashMap::new(), budget: source.budget() }
+    }
+
+    /// The body of an attribute's message.
+    fn body(&mut self, source: &Source, message: &Message) -> Outcome<Vec<u8>> {
+        self.resolve(source, message.stored(), message.kind, message.is_shared())
     }
 
     /// The bytes of a message, or of the one it refers to.
@@ -75,25 +78,53 @@ impl Elsewhere<'_> {
 
 /// All attributes of an object that can be read; others are left out.
 pub(super) fn list(source: &Source, header: &ObjectHeader) -> Outcome<Vec<(String, AttributeValue)>> {
-    let mut elsewhere =
-        Elsewhere { texts: GlobalHeap::new(source), shared: HashMap::new(), budget: source.budget() };
     let mut found = Vec::new();
-    for message in header.messages.iter().filter(|message| message.kind == kind::ATTRIBUTE) {
-        if let Ok(attribute) = elsewhere.read(source, message) {
-            found.push(attribute);
-        }
-    }
-    if let Some(body) = header.body(source, kind::ATTRIBUTE_INFO)? {
-        list_dense(source, &body, &mut elsewhere, &mut found)?;
-    }
+    for_each(source, header, &mut |stored, elsewhere| {
+        found.extend(stored.value(source, elsewhere).map(|value| (stored.name.clone(), value)).ok());
+    })?;
     Ok(found)
 }
 
-fn list_dense(
+/// The objects that an attribute refers to, a list of references for each of its elements; `None` if there is no such
+/// attribute. Where a list is empty, so is the result's.
+pub(super) fn references(
+    source: &Source,
+    header: &ObjectHeader,
+    name: &str,
+) -> Outcome<Option<Vec<Vec<u64>>>> {
+    let mut found = None;
+    for_each(source, header, &mut |stored, elsewhere| {
+        if stored.name == name && found.is_none() {
+            found = Some(stored.references(source, elsewhere));
+        }
+    })?;
+    found.transpose()
+}
+
+/// Gives every attribute whose message can be taken apart to `visit`.
+fn for_each(
+    source: &Source,
+    header: &ObjectHeader,
+    visit: &mut dyn FnMut(&Stored, &mut Elsewhere<'_>),
+) -> Outcome<()> {
+    let mut elsewhere = Elsewhere::new(source);
+    for message in header.messages.iter().filter(|message| message.kind == kind::ATTRIBUTE) {
+        let body = elsewhere.body(source, message);
+        if let Ok(stored) = body.and_then(|body| Stored::parse(source, &body, &mut elsewhere)) {
+            visit(&stored, &mut elsewhere);
+        }
+    }
+    if let Some(body) = header.body(source, kind::ATTRIBUTE_INFO)? {
+        for_each_dense(source, &body, &mut elsewhere, visit)?;
+    }
+    Ok(())
+}
+
+fn for_each_dense(
     source: &Source,
     info: &[u8],
     elsewhere: &mut Elsewhere<'_>,
-    found: &mut Vec<(String, AttributeValue)>,
+    visit: &mut dyn FnMut(&Stored, &mut Elsewhere<'_>),
 ) -> Outcome<()> {
     let mut cursor = source.cursor("attribute info message", info);
     cursor.version(0)?;
@@ -107,47 +138,76 @@ fn list_dense(
             return Err(corrupt("attribute name record", "is too short"));
         };
         if flags & 0b10 == 0
-            && let Ok(attribute) = heap.object(id).and_then(|body| parse(source, &body, elsewhere))
+            && let Ok(stored) = heap.object(id).and_then(|body| Stored::parse(source, &body, elsewhere))
         {
-            found.push(attribute);
+            visit(&stored, elsewhere);
         }
         Ok(())
     })
 }
 
-fn parse(source: &Source, body: &[u8], elsewhere: &mut Elsewhere<'_>) -> Outcome<(String, AttributeValue)> {
-    let mut cursor = source.cursor(WHAT, body);
-    let version = cursor.u8()?;
-    if !(1..=3).contains(&version) {
-        return Err(corrupt(WHAT, format!("version is {version}, not 1, 2 or 3")));
-    }
-    let flags = if version == 1 { 0 } else { body.get(1).copied().unwrap_or(0) };
-    cursor.skip(1)?;
-    let [name_nbytes, type_nbytes, space_nbytes] =
-        [cursor.u16()?, cursor.u16()?, cursor.u16()?].map(usize::from);
-    cursor.skip(if version == 3 { 1 } else { 0 })?;
-    // Version 1 pads each part to a multiple of eight bytes, its own header having eight.
-    let mut part = |nbytes: usize| {
-        let bytes = cursor.take(nbytes)?;
-        if version == 1 {
-            cursor.align8();
+/// An attribute's message, taken apart.
+#[derive(Debug)]
+struct Stored {
+    name: String,
+    datatype: Vec<u8>,
+    space: Dataspace,
+    data: Vec<u8>,
+}
+
+impl Stored {
+    fn parse(source: &Source, body: &[u8], elsewhere: &mut Elsewhere<'_>) -> Outcome<Self> {
+        let mut cursor = source.cursor(WHAT, body);
+        let version = cursor.u8()?;
+        if !(1..=3).contains(&version) {
+            return Err(corrupt(WHAT, format!("version is {version}, not 1, 2 or 3")));
         }
-        Ok::<_, super::error::Problem>(bytes)
-    };
-    let name = text_of(part(name_nbytes)?);
-    let type_bytes = part(type_nbytes)?;
-    let space_bytes = part(space_nbytes)?;
-    let type_bytes = elsewhere.resolve(source, type_bytes, kind::DATATYPE, flags & 1 != 0)?;
-    let datatype = datatype::parse(&mut source.cursor(WHAT, &type_bytes))?;
-    let space_bytes = elsewhere.resolve(source, space_bytes, kind::DATASPACE, flags & 2 != 0)?;
-    let space = Dataspace::parse(source.cursor(WHAT, &space_bytes))?;
-    if space.is_null {
-        return Err(unsupported("an attribute without a value", "give it one"));
+        let flags = if version == 1 { 0 } else { body.get(1).copied().unwrap_or(0) };
+        cursor.skip(1)?;
+        let [name_nbytes, type_nbytes, space_nbytes] =
+            [cursor.u16()?, cursor.u16()?, cursor.u16()?].map(usize::from);
+        cursor.skip(if version == 3 { 1 } else { 0 })?;
+        // Version 1 pads each part to a multiple of eight bytes, its own header having eight.
+        let mut part = |nbytes: usize| {
+            let bytes = cursor.take(nbytes)?;
+            if version == 1 {
+                cursor.align8();
+            }
+            Ok::<_, super::error::Problem>(bytes)
+        };
+        let name = text_of(part(name_nbytes)?);
+        let type_bytes = part(type_nbytes)?;
+        let space_bytes = part(space_nbytes)?;
+        let datatype = elsewhere.resolve(source, type_bytes, kind::DATATYPE, flags & 1 != 0)?;
+        let space_bytes = elsewhere.resolve(source, space_bytes, kind::DATASPACE, flags & 2 != 0)?;
+        let space = Dataspace::parse(source.cursor(WHAT, &space_bytes))?;
+        let data = cursor.take(cursor.remaining())?.to_vec();
+        Ok(Stored { name, datatype, space, data })
     }
-    let num_elements = space.num_elements()?;
-    let element = if let Datatype::Element(element) = datatype { Some(element) } else { None };
-    let data = parse_data(&mut cursor, &datatype, num_elements, elsewhere)?;
-    Ok((name, AttributeValue { shape: space.shape, element, data }))
+
+    fn value(&self, source: &Source, elsewhere: &mut Elsewhere<'_>) -> Outcome<AttributeValue> {
+        let datatype = datatype::parse(&mut source.cursor(WHAT, &self.datatype))?;
+        if self.space.is_null {
+            return Err(unsupported("an attribute without a value", "give it one"));
+        }
+        let element = if let Datatype::Element(element) = datatype { Some(element) } else { None };
+        let mut cursor = source.cursor(WHAT, &self.data);
+        let data = parse_data(&mut cursor, &datatype, self.space.num_elements()?, elsewhere)?;
+        Ok(AttributeValue { shape: self.space.shape.clone(), element, data })
+    }
+
+    fn references(&self, source: &Source, elsewhere: &mut Elsewhere<'_>) -> Outcome<Vec<Vec<u64>>> {
+        if !datatype::is_list_of_references(&mut source.cursor(WHAT, &self.datatype))? {
+            return Err(unsupported("an attribute of another type than lists of references", "leave it out"));
+        }
+        let mut cursor = source.cursor(WHAT, &self.data);
+        let lists = (0..self.space.num_elements()?).map(|_| {
+            let bytes = elsewhere.texts.bytes(&mut cursor, source.offset_size)?;
+            let parts = bytes.chunks_exact(source.offset_size);
+            Ok(parts.filter_map(|part| source.cursor(WHAT, part).address().ok().flatten()).collect())
+        });
+        lists.collect()
+    }
 }
 
 fn parse_data(
@@ -160,7 +220,7 @@ fn parse_data(
         Datatype::Element(element) => element.size,
         Datatype::FixedText { nbytes, .. } => *nbytes,
         Datatype::VariableText => 8 + cursor.offset_size(),
-        Datatype::Other(name) => {
+        Datatype::Other(name) | Datatype::OddInteger(name) => {
             return Err(unsupported(format!("an attribute of type '{name}'"), "use a plain type"));
         }
     };

@@ -5,7 +5,7 @@ use super::chunk_index::{ChunkGrid, ChunkIndex, ChunkLocation};
 use super::codec;
 use super::dataspace::Dataspace;
 use super::datatype::{self, Datatype, ElementType};
-use super::error::{Outcome, Problem, Result, corrupt, unsupported};
+use super::error::{Outcome, Problem, Result, corrupt, needs_library, unsupported};
 use super::fill_value;
 use super::filter::{self, Filter};
 use super::layout::{self, StoredChunks, StoredLayout};
@@ -66,9 +66,9 @@ impl Dataset {
             header.body(source, kind)?.ok_or_else(|| corrupt("dataset", format!("it has no {name} message")))
         };
         if header.find(kind::EXTERNAL_FILES).is_some() {
-            return Err(unsupported(
+            return Err(needs_library(
                 "a dataset in external files",
-                "rewrite it into this file, with h5repack",
+                "rewrite it into this file with h5repack",
             ));
         }
         let space =
@@ -78,6 +78,9 @@ impl Dataset {
             Datatype::Element(element) => element,
             Datatype::FixedText { nbytes, .. } => return Err(refused(&format!("text of {nbytes} bytes"))),
             Datatype::VariableText => return Err(refused("variable-length text")),
+            Datatype::OddInteger(name) => {
+                return Err(needs_library(name, "rewrite the dataset with integers of 1, 2, 4 or 8 bytes"));
+            }
             Datatype::Other(name) => return Err(refused(&name)),
         };
         let array_nbytes = space
@@ -86,7 +89,10 @@ impl Dataset {
             .filter(|&nbytes| isize::try_from(nbytes).is_ok())
             .ok_or_else(|| corrupt("dataset", format!("shape {:?} has too many bytes", space.shape)))?;
         let filters = match header.body(source, kind::FILTERS)? {
-            Some(body) => filter::parse(source.cursor("filter pipeline message", &body), element.size)?,
+            Some(body) => {
+                let stored = filter::parse_stored(source.cursor("filter pipeline message", &body))?;
+                filter::understand(&stored, element.size)?
+            }
             None => Vec::new(),
         };
         let mut fill = fill_value::read(source, header, element.size)?;
@@ -111,6 +117,9 @@ impl Dataset {
                     return Err(corrupt("dataset", detail));
                 }
                 (Layout::Contiguous { address, nbytes: array_nbytes }, None)
+            }
+            StoredLayout::Virtual => {
+                return Err(needs_library("a virtual dataset", "open the datasets it is made of"));
             }
             StoredLayout::Chunked(stored) => {
                 let chunks = chunks(stored, &space, element)?;

@@ -100,6 +100,8 @@ pub(super) enum Datatype {
     },
     /// A text in the global heap.
     VariableText,
+    /// An integer whose bits do not fill 1, 2, 4 or 8 bytes, by its name.
+    OddInteger(String),
     /// Anything else, by its name.
     Other(String),
 }
@@ -107,6 +109,19 @@ pub(super) enum Datatype {
 /// Parses a datatype message.
 pub(super) fn parse(cursor: &mut Cursor<'_>) -> Outcome<Datatype> {
     parse_nested(cursor, MAX_DEPTH)
+}
+
+/// Whether a datatype message is of lists of references to objects, as dimension scales are attached by.
+pub(super) fn is_list_of_references(cursor: &mut Cursor<'_>) -> Outcome<bool> {
+    const SEQUENCE: (u8, u8) = (9, 0);
+    const OBJECT_REFERENCE: (u8, u8) = (7, 0);
+    let mut kind = || {
+        let class = cursor.u8()? & 0x0f;
+        let bits = cursor.uint(3)? as u8;
+        cursor.skip(4)?;
+        Ok::<_, super::error::Problem>((class, bits & 0x0f))
+    };
+    Ok(kind()? == SEQUENCE && kind()? == OBJECT_REFERENCE)
 }
 
 fn parse_nested(cursor: &mut Cursor<'_>, depth: usize) -> Outcome<Datatype> {
@@ -144,7 +159,7 @@ fn parse_nested(cursor: &mut Cursor<'_>, depth: usize) -> Outcome<Datatype> {
 fn parse_integer(cursor: &mut Cursor<'_>, bits: u32, size: usize) -> Outcome<Datatype> {
     let (bit_offset, precision) = (cursor.u16()?, usize::from(cursor.u16()?));
     if ![1, 2, 4, 8].contains(&size) || bit_offset != 0 || precision != 8 * size {
-        return Ok(Datatype::Other(format!("integer of {precision} bits in {size} bytes")));
+        return Ok(Datatype::OddInteger(format!("integer of {precision} bits in {size} bytes")));
     }
     let endian = if bits & 1 != 0 && size > 1 { Endian::Big } else { Endian::Little };
     let kind = if bits & 0b1000 != 0 { ElementKind::Int } else { ElementKind::UInt };
@@ -219,18 +234,23 @@ fn parse_compound(
     }
 }
 
-/// An enumeration of FALSE = 0 and TRUE = 1 in one byte is a bool.
+/// An enumeration of FALSE = 0 and TRUE = 1 in one byte is a bool; any other is the integers it is made of.
 fn parse_enumeration(cursor: &mut Cursor<'_>, version: u8, bits: u32, depth: usize) -> Outcome<Datatype> {
-    let other = || Ok(Datatype::Other("enumeration".to_owned()));
     let base = parse_nested(cursor, depth)?;
-    let Datatype::Element(ElementType { size: 1, .. }) = base else { return other() };
-    if bits & 0xffff != 2 || read_name(cursor, version)? != "FALSE" || read_name(cursor, version)? != "TRUE" {
-        return other();
+    let Datatype::Element(element) = base else { return Ok(Datatype::Other("enumeration".to_owned())) };
+    let is_bool = element.size == 1
+        && bits & 0xffff == 2
+        && read_name(cursor, version)? == "FALSE"
+        && read_name(cursor, version)? == "TRUE"
+        && cursor.take(2)? == [0, 1];
+    if is_bool {
+        return Ok(Datatype::Element(ElementType {
+            kind: ElementKind::Bool,
+            size: 1,
+            endian: Endian::Little,
+        }));
     }
-    if cursor.take(2)? != [0, 1] {
-        return other();
-    }
-    Ok(Datatype::Element(ElementType { kind: ElementKind::Bool, size: 1, endian: Endian::Little }))
+    Ok(Datatype::Element(element))
 }
 
 /// A member's name; up to version 2 it is padded to a multiple of eight bytes.
@@ -279,7 +299,7 @@ mod tests {
     #[test]
     fn unusual_types_are_named() {
         let name = |bytes: &[u8]| match parse_bytes(bytes).unwrap() {
-            Datatype::Other(name) => name,
+            Datatype::Other(name) | Datatype::OddInteger(name) => name,
             other => format!("{other:?}"),
         };
         assert_eq!(name(&[0x10, 0x08, 0, 0, 2, 0, 0, 0, 0, 0, 12, 0]), "integer of 12 bits in 2 bytes");

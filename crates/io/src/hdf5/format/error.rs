@@ -68,6 +68,17 @@ pub enum Problem {
         hint: &'static str,
     },
 
+    /// Valid HDF5 that the HDF5 library reads, and this reader does not.
+    #[error(
+        "{what} cannot be read without the HDF5 library: build with feature \"hdf5-write\", or {way_out}"
+    )]
+    NeedsLibrary {
+        /// The feature, by its name.
+        what: String,
+        /// What else would be right.
+        way_out: &'static str,
+    },
+
     /// A path that leads nowhere.
     #[error("there is no '{name}' in group '{parent}'; it holds {}", listed(.available))]
     NotFound {
@@ -143,6 +154,11 @@ pub(super) fn corrupt(what: &'static str, detail: impl Into<String>) -> Problem 
 /// Valid HDF5 which is beyond this reader.
 pub(super) fn unsupported(what: impl Into<String>, hint: &'static str) -> Problem {
     Problem::Unsupported { what: what.into(), hint }
+}
+
+/// Valid HDF5 that is left to the HDF5 library.
+pub(super) fn needs_library(what: impl Into<String>, way_out: &'static str) -> Problem {
+    Problem::NeedsLibrary { what: what.into(), way_out }
 }
 
 /// Names for a message, cut off where a reader would stop reading.

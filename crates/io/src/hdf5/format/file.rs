@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::attribute::{self, AttributeValue};
 use super::dataset::Dataset;
-use super::error::{Outcome, Problem, Result, unsupported};
+use super::error::{Outcome, Problem, Result, needs_library, unsupported};
 use super::links::{self, Link, Target};
 use super::object_header::{ObjectHeader, ObjectKind};
 use super::read_at::{LocalFile, ReadAt};
@@ -20,8 +20,8 @@ const MAX_NAMES: usize = 1000;
 /// An HDF5 file, open for reading. Copies share it; it may be read from many threads at once.
 #[derive(Debug, Clone)]
 pub struct File {
-    source: Arc<Source>,
-    root: u64,
+    pub(super) source: Arc<Source>,
+    pub(super) root: u64,
 }
 
 /// Where a path led.
@@ -143,7 +143,7 @@ impl File {
 
 /// A walk along links. It keeps the listings of groups, so that a group of many soft links is not listed for each.
 #[derive(Debug)]
-struct Walk<'a> {
+pub(super) struct Walk<'a> {
     file: &'a File,
     links_left: usize,
     names_left: usize,
@@ -153,7 +153,7 @@ struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    fn new(file: &'a File) -> Self {
+    pub fn new(file: &'a File) -> Self {
         Self {
             file,
             links_left: MAX_SOFT_LINKS,
@@ -165,12 +165,17 @@ impl<'a> Walk<'a> {
     }
 
     /// Forgets how far it went, but not what it saw.
-    fn start_again(&mut self) {
+    pub fn start_again(&mut self) {
         (self.links_left, self.names_left) = (MAX_SOFT_LINKS, MAX_NAMES);
     }
 
     /// Follows a path from a group on; gives the address of the object's header.
     fn to(&mut self, start: u64, path: &str) -> Outcome<u64> {
+        self.through(start, path, &mut |_| ())
+    }
+
+    /// [`Walk::to`], telling the addresses of the groups on its way.
+    pub fn through(&mut self, start: u64, path: &str, group: &mut dyn FnMut(u64)) -> Outcome<u64> {
         let root = self.file.root;
         let mut address = if path.starts_with('/') { root } else { start };
         let mut walked = if address == root { "/" } else { "." }.to_owned();
@@ -178,6 +183,7 @@ impl<'a> Walk<'a> {
             self.names_left =
                 self.names_left.checked_sub(1).ok_or(Problem::PathTooLong { limit: MAX_NAMES })?;
             let links = self.links(address, &walked)?;
+            group(address);
             let Some(link) = links.iter().find(|link| link.name == name) else {
                 let available = links.iter().map(|link| link.name.clone()).collect();
                 return Err(Problem::NotFound { name: name.to_owned(), parent: walked, available });
@@ -192,7 +198,7 @@ impl<'a> Walk<'a> {
     }
 
     /// The links of the group at an address, to which `path` led.
-    fn links(&mut self, address: u64, path: &str) -> Outcome<Arc<[Link]>> {
+    pub fn links(&mut self, address: u64, path: &str) -> Outcome<Arc<[Link]>> {
         if let Some(known) = self.listings.get(&address) {
             return Ok(Arc::clone(known));
         }
@@ -211,7 +217,7 @@ impl<'a> Walk<'a> {
     }
 
     /// What the object at an address is.
-    fn kind(&mut self, address: u64) -> Outcome<ObjectKind> {
+    pub fn kind(&mut self, address: u64) -> Outcome<ObjectKind> {
         if let Some(&known) = self.kinds.get(&address) {
             return Ok(known);
         }
@@ -220,7 +226,8 @@ impl<'a> Walk<'a> {
         Ok(kind)
     }
 
-    fn follow(&mut self, target: &Target, group: u64) -> Outcome<u64> {
+    /// Where a link of a group leads.
+    pub fn follow(&mut self, target: &Target, group: u64) -> Outcome<u64> {
         match target {
             &Target::Hard(address) => Ok(address),
             Target::Soft(path) => {
@@ -230,7 +237,7 @@ impl<'a> Walk<'a> {
             }
             Target::External { file, path } => {
                 let what = format!("a link to '{path}' in another file, '{file}',");
-                Err(unsupported(what, "open that file"))
+                Err(needs_library(what, "open that file"))
             }
             Target::UserDefined(class) => {
                 Err(unsupported(format!("a user-defined link of class {class}"), "hard and soft links can"))

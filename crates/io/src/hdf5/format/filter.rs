@@ -1,6 +1,8 @@
 //! Filter pipeline messages: what was done to a chunk before it was written.
+use std::fmt;
+
 use super::cursor::Cursor;
-use super::error::{Outcome, corrupt, unsupported};
+use super::error::{Outcome, corrupt, needs_library};
 
 const WHAT: &str = "filter pipeline message";
 /// The most filters the format allows.
@@ -30,8 +32,48 @@ impl Filter {
     }
 }
 
+/// A filter as the message has it, whether this reader undoes it or not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredFilter {
+    /// Its registered number.
+    pub id: u16,
+    /// The name its writer gave it; may be empty.
+    pub name: String,
+    /// Its settings.
+    pub values: Vec<u32>,
+}
+
+impl StoredFilter {
+    /// The name it is known by, or the one its writer gave it.
+    pub fn known_name(&self) -> &str {
+        known_name(self.id).unwrap_or(&self.name)
+    }
+
+    /// Number and name, such as `32015 (zstd)`.
+    pub fn numbered(&self) -> String {
+        match self.known_name() {
+            "" => self.id.to_string(),
+            name => format!("{} ({name})", self.id),
+        }
+    }
+}
+
+impl fmt::Display for StoredFilter {
+    /// The name and what matters of the settings, such as `gzip(4)`; with the number if it is none of the format's own.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.id, self.values.as_slice()) {
+            (1, [level, ..]) => write!(f, "gzip({level})"),
+            // What it keeps: decimal digits of floats, bits of integers, 0 for as many as are needed.
+            (6, [_, digits, ..]) => write!(f, "scaleoffset({digits})"),
+            (1..=6 | 32_000, _) => f.write_str(self.known_name()),
+            _ if self.known_name().is_empty() => write!(f, "filter {}", self.id),
+            _ => write!(f, "{} (filter {})", self.known_name(), self.id),
+        }
+    }
+}
+
 /// Parses the message; the filters are in the order in which a writer applies them.
-pub(super) fn parse(mut cursor: Cursor<'_>, element_nbytes: usize) -> Outcome<Vec<Filter>> {
+pub(super) fn parse_stored(mut cursor: Cursor<'_>) -> Outcome<Vec<StoredFilter>> {
     let version = cursor.u8()?;
     let num_filters = usize::from(cursor.u8()?);
     match version {
@@ -50,46 +92,64 @@ pub(super) fn parse(mut cursor: Cursor<'_>, element_nbytes: usize) -> Outcome<Ve
         let num_values = usize::from(cursor.u16()?);
         // Version 1 pads the name to a multiple of eight bytes, and an odd number of values by one more.
         let name = cursor.take(if version == 1 { name_nbytes.next_multiple_of(8) } else { name_nbytes })?;
-        let mut values = client_values(cursor.take(4 * num_values)?);
+        let name = Cursor::new(WHAT, name, 8, 8).text_to_nul();
+        let values = cursor.take(4 * num_values)?.as_chunks::<4>().0;
+        let values = values.iter().map(|&value| u32::from_le_bytes(value)).collect();
         cursor.skip(if version == 1 && num_values % 2 == 1 { 4 } else { 0 })?;
-        filters.push(match id {
-            1 => Filter::Deflate,
-            2 => Filter::Shuffle { element_nbytes: values.next().unwrap_or(element_nbytes).max(1) },
-            3 => Filter::Fletcher32,
-            32_000 => Filter::Lzf,
-            _ => return Err(refused(id, name)),
-        });
-    }
-    if filters.iter().filter(|filter| filter.compresses()).count() > 1 {
-        return Err(unsupported("a pipeline of two compressions", "keep one of them"));
+        filters.push(StoredFilter { id, name, values });
     }
     Ok(filters)
 }
 
-fn client_values(bytes: &[u8]) -> impl Iterator<Item = usize> {
-    bytes.as_chunks::<4>().0.iter().map(|&value| u32::from_le_bytes(value) as usize)
+/// The filters that this reader undoes.
+pub(super) fn understand(stored: &[StoredFilter], element_nbytes: usize) -> Outcome<Vec<Filter>> {
+    let mut filters = Vec::new();
+    for filter in stored {
+        filters.push(match filter.id {
+            1 => Filter::Deflate,
+            2 => {
+                let given = filter.values.first().map_or(element_nbytes, |&nbytes| nbytes as usize);
+                Filter::Shuffle { element_nbytes: given.max(1) }
+            }
+            3 => Filter::Fletcher32,
+            32_000 => Filter::Lzf,
+            _ => return Err(needs_library(format!("filter {}", filter.numbered()), REWRITE)),
+        });
+    }
+    if filters.iter().filter(|filter| filter.compresses()).count() > 1 {
+        return Err(needs_library("a pipeline of two compressions", REWRITE));
+    }
+    Ok(filters)
 }
 
-fn refused(id: u16, name: &[u8]) -> super::error::Problem {
-    let known = match id {
+const REWRITE: &str = "rewrite the dataset with gzip or lzf, for instance with h5repack";
+
+/// The name of a registered filter.
+pub(crate) fn known_name(id: u16) -> Option<&'static str> {
+    Some(match id {
+        1 => "gzip",
+        2 => "shuffle",
+        3 => "fletcher32",
         4 => "szip",
         5 => "nbit",
         6 => "scaleoffset",
+        305 => "lzo",
         307 => "bzip2",
+        32_000 => "lzf",
         32_001 => "blosc",
         32_004 => "lz4",
         32_008 => "bitshuffle",
         32_013 => "zfp",
         32_015 => "zstd",
+        32_017 => "sz",
+        32_018 => "fcidecomp",
+        32_019 => "jpeg",
+        32_022 => "granularbr",
+        32_023 => "bitgroom",
+        32_024 => "sz3",
         32_026 => "blosc2",
-        _ => "",
-    };
-    let stored = Cursor::new(WHAT, name, 8, 8).text_to_nul();
-    let name = if known.is_empty() { stored } else { known.to_owned() };
-    unsupported(
-        format!("filter '{name}' (number {id})"),
-        "deflate, shuffle, fletcher32 and lzf can; rewrite the dataset, for instance with h5repack",
-    )
+        _ => return None,
+    })
 }
 
 #[cfg(test)]
@@ -97,7 +157,7 @@ mod tests {
     use super::*;
 
     fn parse_bytes(bytes: &[u8]) -> Outcome<Vec<Filter>> {
-        parse(Cursor::new(WHAT, bytes, 8, 8), 4)
+        understand(&parse_stored(Cursor::new(WHAT, bytes, 8, 8))?, 4)
     }
 
     #[test]
@@ -113,9 +173,21 @@ mod tests {
     #[test]
     fn other_filters_are_refused_by_name_and_number() {
         let message = |bytes: &[u8]| parse_bytes(bytes).unwrap_err().to_string();
-        assert!(message(b"\x02\x01\x04\0\0\0\0\0").starts_with("filter 'szip' (number 4)"));
-        assert!(message(b"\x02\x01\xff\x7e\x04\0\0\0\0\0mine").starts_with("filter 'mine' (number 32511)"));
+        assert!(message(b"\x02\x01\x04\0\0\0\0\0").starts_with("filter 4 (szip) cannot be read"));
+        assert!(message(b"\x02\x01\xff\x7e\x04\0\0\0\0\0mine").starts_with("filter 32511 (mine)"));
         assert!(message(b"\x02\x02\x01\0\0\0\0\0\x01\0\0\0\0\0").contains("two compressions"));
         assert!(message(b"\x02\xff").contains("255 filters"));
+    }
+
+    #[test]
+    fn filters_are_shown_with_their_settings() {
+        let shown = |id, name: &str, values: &[u32]| {
+            StoredFilter { id, name: name.into(), values: values.into() }.to_string()
+        };
+        assert_eq!(shown(1, "deflate", &[4]), "gzip(4)");
+        assert_eq!(shown(6, "", &[2, 0, 8]), "scaleoffset(0)");
+        assert_eq!(shown(32_015, "", &[3]), "zstd (filter 32015)");
+        assert_eq!(shown(400, "mine", &[]), "mine (filter 400)");
+        assert_eq!(shown(400, "", &[]), "filter 400");
     }
 }

@@ -1,4 +1,4 @@
-//! The global heap: collections of texts that attributes refer to.
+//! The global heap: collections of texts, and lists, that attributes refer to.
 use std::collections::HashMap;
 
 use super::cursor::Cursor;
@@ -21,24 +21,28 @@ impl<'a> GlobalHeap<'a> {
         Self { source, collections: HashMap::new(), budget: source.budget() }
     }
 
-    /// The text a variable-length element refers to: its length, a collection's address, and a number in it.
+    /// The text a variable-length element refers to.
     pub fn text(&mut self, cursor: &mut Cursor<'_>) -> Outcome<String> {
-        let nbytes = cursor.u32()? as usize;
+        self.bytes(cursor, 1).map(text_of)
+    }
+
+    /// The bytes a variable-length element refers to: the number of its items, each of `item_nbytes`, a collection's
+    /// address, and a number in it.
+    pub fn bytes(&mut self, cursor: &mut Cursor<'_>, item_nbytes: usize) -> Outcome<&[u8]> {
+        let nbytes = (cursor.u32()? as usize).saturating_mul(item_nbytes);
         let address = cursor.address()?;
         let number = cursor.u32()?;
         let (Some(address), false) = (address.filter(|&address| address != 0), nbytes == 0) else {
-            return Ok(String::new());
+            return Ok(&[]);
         };
         if !self.collections.contains_key(&address) {
             let collection = read_collection(self.source, address, &mut self.budget)?;
             self.collections.insert(address, collection);
         }
-        let object = u16::try_from(number).ok().and_then(|number| self.collections[&address].get(&number));
-        let text = object.and_then(|object| object.get(..nbytes));
-        let text =
-            text.ok_or_else(|| corrupt(WHAT, format!("no object {number} of {nbytes} bytes at {address}")))?;
         self.budget.spend(WHAT, nbytes as u64)?;
-        Ok(text_of(text))
+        let object = u16::try_from(number).ok().and_then(|number| self.collections[&address].get(&number));
+        let bytes = object.and_then(|object| object.get(..nbytes));
+        bytes.ok_or_else(|| corrupt(WHAT, format!("no object {number} of {nbytes} bytes at {address}")))
     }
 }
 

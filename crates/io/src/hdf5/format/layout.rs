@@ -14,6 +14,8 @@ pub(super) enum StoredLayout {
         nbytes: Option<u64>,
     },
     Chunked(StoredChunks),
+    /// Made of parts of other datasets.
+    Virtual,
 }
 
 /// How a dataset's chunks are found.
@@ -82,7 +84,7 @@ fn parse_version_3(mut cursor: Cursor<'_>, version: u8) -> Outcome<StoredLayout>
             chunked(lengths, IndexKind::BTreeV1, address, false)
         }
         2 => parse_chunked_version_4(cursor),
-        3 => Err(unsupported("a virtual dataset", "open the datasets it is made of")),
+        3 => Ok(StoredLayout::Virtual),
         _ => Err(unknown_class(class)),
     }
 }
@@ -152,7 +154,7 @@ mod tests {
 
     #[test]
     fn what_is_not_read_is_named() {
-        assert!(parse_bytes(&[4, 3]).unwrap_err().to_string().starts_with("a virtual dataset"));
+        assert_eq!(parse_bytes(&[4, 3]).unwrap(), StoredLayout::Virtual);
         assert!(
             parse_bytes(&[3, 2, 2, 9, 0, 0, 0, 0, 0, 4, 0, 0, 0]).unwrap_err().to_string().contains("[0, 4]")
         );

@@ -39,6 +39,7 @@ mod read_at;
 mod shuffle;
 mod source;
 mod superblock;
+mod survey;
 mod symbol_table;
 
 #[cfg(test)]
@@ -50,6 +51,10 @@ pub use dataset::{Dataset, Layout};
 pub use datatype::{ElementKind, ElementType, Endian};
 pub use error::{Hdf5Error, Problem, Result};
 pub use file::File;
-pub use filter::Filter;
+pub use filter::{Filter, StoredFilter};
 pub use object_header::ObjectKind;
 pub use read_at::{LocalFile, ReadAt};
+pub use survey::{Object, Summary, Survey};
+
+#[cfg(feature = "hdf5-write")]
+pub(super) use filter::known_name as known_filter;

@@ -1,0 +1,148 @@
+//! What a Zarr store holds, told without reading chunks.
+
+use std::collections::HashSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use brickwork_core::{ChunkGrid, DType, Region};
+use serde_json::{Map, Value};
+
+use super::adapter::Codecs;
+use super::hierarchy::{Node, children, find, read_node};
+use super::metadata::Layout;
+use crate::bytes::checked_nbytes;
+use crate::chunk_walk::touched_chunks;
+use crate::describe::{Description, Tree, scalar_json};
+use crate::error::{Problem, Result};
+use crate::uri::{Format, Location};
+
+/// Chunk files looked at for a description; of more, the stored size is not told.
+const MOST_CHUNKS_SUMMED: usize = 100_000;
+/// The attribute by which xarray names the axes of arrays whose format has no place for them.
+const ARRAY_DIMENSIONS: &str = "_ARRAY_DIMENSIONS";
+
+/// Tells what is at a place in a store: an array or a group.
+pub(crate) fn describe(location: &Location) -> Result<Description> {
+    let uri = &location.uri;
+    let fail = |problem: Problem| problem.at(uri);
+    let (directory, node) = find(&location.path, &location.inner).map_err(fail)?;
+    let is_group = matches!(node, Node::Group { .. });
+    let mut description = describe_node(node, &directory, uri, true).map_err(fail)?;
+    if is_group {
+        description.children = children(&directory);
+    }
+    Ok(description)
+}
+
+/// Tells what is at a place and below it. Stored bytes are told for a single array alone.
+pub(crate) fn describe_tree(location: &Location) -> Result<Tree> {
+    let uri = &location.uri;
+    let fail = |problem: Problem| problem.at(uri);
+    let (directory, node) = find(&location.path, &location.inner).map_err(fail)?;
+    let is_group = matches!(node, Node::Group { .. });
+    let description = describe_node(node, &directory, uri, !is_group).map_err(fail)?;
+    let mut tree = Tree { name: String::new(), description, note: None, members: Vec::new() };
+    if is_group {
+        let place = uri.split_once('#').map_or(uri.as_str(), |(place, _)| place);
+        let inner = if location.inner.is_empty() { String::new() } else { format!("/{}", location.inner) };
+        grow(&mut tree, &directory, &format!("{place}#{inner}"), &mut HashSet::new());
+    }
+    Ok(tree)
+}
+
+/// Adds what a group's directory holds. Directories are looked into once, wherever symbolic links lead.
+fn grow(tree: &mut Tree, directory: &Path, place: &str, seen: &mut HashSet<PathBuf>) {
+    if !directory.canonicalize().is_ok_and(|directory| seen.insert(directory)) {
+        tree.note = Some("is listed above".to_owned());
+        return;
+    }
+    let Ok(entries) = fs::read_dir(directory) else { return };
+    let mut names: Vec<String> =
+        entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    names.sort();
+    for name in names.into_iter().filter(|name| !name.starts_with('.')) {
+        let below = directory.join(&name);
+        let uri = format!("{place}/{name}");
+        let node = match read_node(&below) {
+            Ok(Node::Nothing) => continue,
+            node => node,
+        };
+        let is_group = matches!(node, Ok(Node::Group { .. }));
+        let described = node.and_then(|node| describe_node(node, &below, &uri, false));
+        let (description, note) = match described {
+            Ok(description) => (description, None),
+            // One damaged array does not hide the others.
+            Err(problem) => (Description::new(&uri, Format::Zarr), Some(problem.to_string())),
+        };
+        let mut member = Tree { name: name.clone(), description, note, members: Vec::new() };
+        if is_group {
+            grow(&mut member, &below, &uri, seen);
+        }
+        tree.description.children.push(if is_group { name + "/" } else { name });
+        tree.members.push(member);
+    }
+}
+
+fn describe_node(node: Node, directory: &Path, uri: &str, sum_chunks: bool) -> Result<Description, Problem> {
+    let mut description = Description::new(uri, Format::Zarr);
+    let (version, mut metadata) = match node {
+        Node::Array { version, metadata, .. } => (version, metadata),
+        Node::Group { attributes, .. } => {
+            description.attributes = object(attributes);
+            return Ok(description);
+        }
+        Node::Nothing => return Err(Problem::Misuse { reason: "is not Zarr".into() }),
+    };
+    let layout = Layout::parse(&metadata, version)?;
+    let type_value = if version == 2 { &metadata["dtype"] } else { &metadata["data_type"] };
+    let own_name = type_value.as_str().map_or_else(|| type_value.to_string(), str::to_owned);
+    // Also arrays that cannot be read are described.
+    let codecs = Codecs::new(metadata.clone(), version, &layout.chunk).ok();
+    let codecs = codecs.filter(|codecs| layout.check_size(codecs.dtype()).is_ok());
+    let dtype = codecs.as_ref().map(Codecs::dtype);
+    let fill_value = metadata["fill_value"].take();
+    description.fill_value = match &codecs {
+        Some(codecs) => Some(scalar_json(codecs.dtype(), codecs.fill_value())),
+        None => (!fill_value.is_null()).then_some(fill_value),
+    };
+    if sum_chunks {
+        description.stored_bytes = codecs.and_then(|codecs| stored_bytes(&codecs, &layout, directory));
+    }
+    description.attributes = object(metadata["attributes"].take());
+    description.dimension_names = dimension_names(&metadata, &mut description.attributes, layout.shape.len());
+    description.nbytes = dtype.and_then(|dtype| checked_nbytes(&layout.shape, dtype.itemsize()));
+    description.dtype = Some(dtype.map_or(own_name, DType::name));
+    (description.chunks, description.shards) = match layout.inner_chunk {
+        Some(inner) => (Some(inner), Some(layout.chunk)),
+        None => (Some(layout.chunk), None),
+    };
+    description.codecs = layout.codecs;
+    description.shape = Some(layout.shape);
+    Ok(description)
+}
+
+/// The names of the axes, from the metadata or from xarray's attribute, which is taken out.
+fn dimension_names(
+    metadata: &Value,
+    attributes: &mut Map<String, Value>,
+    ndim: usize,
+) -> Option<Vec<String>> {
+    let attribute = attributes.remove(ARRAY_DIMENSIONS);
+    let list = metadata["dimension_names"].as_array().or_else(|| attribute.as_ref()?.as_array())?;
+    let names: Vec<String> = list.iter().map(|name| name.as_str().unwrap_or_default().to_owned()).collect();
+    (names.len() == ndim && names.iter().any(|name| !name.is_empty())).then_some(names)
+}
+
+fn object(value: Value) -> Map<String, Value> {
+    if let Value::Object(map) = value { map } else { Map::new() }
+}
+
+fn stored_bytes(codecs: &Codecs, layout: &Layout, directory: &Path) -> Option<u64> {
+    let grid = ChunkGrid::regular(&layout.shape, &layout.chunk);
+    if grid.num_chunks() > MOST_CHUNKS_SUMMED {
+        return None;
+    }
+    let all = touched_chunks(&grid, &Region::full(&layout.shape));
+    let size = |at: &[usize]| fs::metadata(directory.join(codecs.chunk_key(at))).map_or(0, |file| file.len());
+    Some(all.iter().map(|chunk| size(&chunk.at)).sum())
+}
