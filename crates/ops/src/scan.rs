@@ -271,6 +271,8 @@ fn not_numeric(dtype: DType) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use brickwork_core::Lazy;
+
     use super::*;
     use crate::index::checks::{check, check_regions, iota, values};
     use crate::random::default_rng;
