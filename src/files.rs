@@ -1,9 +1,6 @@
 //! Files on both ends of an expression.
 
-use std::sync::Arc;
-
 use brickwork_core::{Block, ChunkSpec, Error, Lazy, Node, Result, Value};
-use brickwork_io::{Format, Location, SinkOptions};
 use brickwork_ops::Array;
 use brickwork_ops::memory::from_block;
 use brickwork_sched::{Compute, Scheduler, Threads};
@@ -45,33 +42,6 @@ fn matching(pattern: &str) -> Result<Vec<String>> {
         return Err(Error::invalid_data(pattern, reason));
     }
     Ok(found)
-}
-
-/// A sink that writes to a file, in the format of its ending.
-///
-/// # Errors
-/// If the ending names no format that this build writes.
-pub fn create(uri: &str, options: &SinkOptions) -> Result<Arc<dyn brickwork_core::Sink>> {
-    // Checked here so that a missing feature is told before anything is computed.
-    let location = Location::parse(uri)?;
-    debug_assert!(matches!(location.format, Format::Npy | Format::Zarr | Format::Hdf5));
-    Ok(Arc::from(brickwork_io::create(uri, options)?))
-}
-
-/// Computes an array into a file, block by block: the result is never in memory as a whole.
-///
-/// # Errors
-/// If the file exists or cannot be written, or a task fails; then nothing is left behind.
-pub fn store(array: &Array, uri: &str) -> Result<()> {
-    store_with(array, uri, &SinkOptions::default(), &Threads::default())
-}
-
-/// [`store`] with options, and a scheduler of the caller's choice.
-///
-/// # Errors
-/// As [`store`].
-pub fn store_with(array: &Array, uri: &str, options: &SinkOptions, scheduler: &dyn Scheduler) -> Result<()> {
-    brickwork_sched::store(array, create(uri, options)?, scheduler)
 }
 
 /// Computing once, and going on with what was computed.

@@ -19,6 +19,7 @@
 mod files;
 #[cfg(feature = "draw")]
 mod notebook;
+mod outputs;
 #[cfg(feature = "draw")]
 pub mod plot;
 #[cfg(feature = "draw")]
@@ -28,14 +29,18 @@ pub use brickwork_core::{
     Block, ChunkGrid, ChunkSpec, Complex, DType, Error, Lazy, Meta, Operation, Region, Result, Scalar, Sink,
     Source, TimeUnit, Weak, parse_bytes,
 };
+pub use brickwork_io::{GroupAttributes, SinkOptions};
 pub use brickwork_ops::*;
 pub use brickwork_sched::{
     CancelToken, Compute, Event, Observer, Outcome, Scheduler, Synchronous, Threads, compute_all, explain,
     store_all,
 };
-pub use files::{Persist, create, open, open_many, store, store_with};
+pub use files::{Persist, open, open_many};
 #[cfg(feature = "draw")]
 pub use notebook::Notebook;
+pub use outputs::{
+    Output, create, requests, requests_in, store, store_many, store_outputs, store_region, store_with,
+};
 #[cfg(feature = "draw")]
 pub use visualize::{VisualizeOptions, visualize, visualize_with};
 
@@ -50,7 +55,8 @@ pub mod prelude {
     pub use brickwork_ops::{Array, Axes, s};
     pub use brickwork_sched::Compute;
 
-    pub use crate::files::{Persist, open, store};
+    pub use crate::files::{Persist, open};
     #[cfg(feature = "draw")]
     pub use crate::notebook::Notebook;
+    pub use crate::outputs::store;
 }

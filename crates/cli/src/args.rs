@@ -12,6 +12,7 @@ Examples:
   brickwork plan '(x - x.mean(axis=0)) / x.std(axis=0)' x=big.npy --memory 64MB
   brickwork plot 't[0] - stack(t).mean(axis=0)' t='weather-big/*.hdf5#/t2m' -o diff.png --cmap RdBu_r
   brickwork info day.hdf5#/t2m
+  brickwork copy day.hdf5#/t2m day.zarr --chunks '(500, 500)'
   brickwork demo weather .";
 
 const EVAL_EXAMPLES: &str = "\
@@ -24,6 +25,7 @@ Examples:
   brickwork eval 't[0] - stack(t).mean(axis=0)' t='weather-big/*.hdf5#/t2m' -o diff.npy
   brickwork eval 'y = x + x.T; y[::2, 5000:].mean(axis=1)' x=square.npy --memory 1GB
   brickwork eval 'x.min(axis=0), x.max(axis=0)' x=x.npy -o low.npy -o high.npy
+  brickwork eval 'x[:5]' x=x.npy -o half.hdf5#/output --region '0:5, ::2'
   brickwork eval -f lj.py c=cluster.npy";
 
 const PLOT_EXAMPLES: &str = "\
@@ -48,6 +50,14 @@ Examples:
   brickwork plan 'stack(t).mean(axis=0)' t='weather-big/*.hdf5#/t2m' --png mean.png --view stages
   brickwork plan '(x - x.mean(axis=0)) / x.std(axis=0)' x=big.npy --dot plan.dot --view expression";
 
+const COPY_EXAMPLES: &str = "\
+Attributes, dimension names and fill values go along; .npy files have none of them.
+
+Examples:
+  brickwork copy day.hdf5#/t2m day.zarr --chunks '(500, 500)' --codec zstd:3
+  brickwork copy half.zarr half.nc#/t2m --codec shuffle+gzip:4
+  brickwork copy cube.zarr cube.h5";
+
 /// Parallel, larger-than-memory n-dimensional arrays by blocked algorithms.
 #[derive(Debug, Parser)]
 #[command(name = "brickwork", version, after_help = EXAMPLES)]
@@ -71,6 +81,9 @@ pub enum Command {
     Plot(PlotArgs),
     /// Tell what is at a URI: shape, dtype, chunks, codecs, bytes, attributes
     Info(InfoArgs),
+    /// Convert and rechunk an array or a group, with its attributes, in bounded memory
+    #[command(after_help = COPY_EXAMPLES)]
+    Copy(CopyArgs),
     /// Write the data of the tutorials
     #[command(subcommand)]
     Demo(DemoCommand),
@@ -94,9 +107,26 @@ pub struct ProgramArgs {
     /// The chunks of the stored results, '(1000, 1000)', or of an input, NAME='(1000, 1000)'
     #[arg(long, value_name = "[NAME=]CHUNKS")]
     pub chunks: Vec<String>,
+    /// The codec of the stored results: none, gzip:4, zstd:3, blosc (Zarr), shuffle+gzip:4 (HDF5)
+    #[arg(long, value_name = "CODEC")]
+    pub codec: Option<String>,
+    /// The shards of stored Zarr arrays, '(4000, 4000)': files that hold several chunks each
+    #[arg(long, value_name = "SHARDS")]
+    pub shards: Option<String>,
+    /// Write into a part of the existing array that -o names, '0:5, ::2' (once for each -o)
+    #[arg(long, value_name = "SLICES", allow_hyphen_values = true)]
+    pub region: Vec<String>,
     /// The seed of random numbers
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
+    /// What runs it, and with what.
+    #[command(flatten)]
+    pub run: RunArgs,
+}
+
+/// What runs tasks, and what it may use.
+#[derive(Debug, Args)]
+pub struct RunArgs {
     /// What runs the tasks
     #[arg(long, value_enum, default_value_t)]
     pub scheduler: SchedulerName,
@@ -192,6 +222,38 @@ pub struct InfoArgs {
     /// How it is printed
     #[arg(long, value_enum, default_value_t)]
     pub format: OutputFormat,
+}
+
+/// The arguments of `copy`.
+#[derive(Debug, Args)]
+pub struct CopyArgs {
+    /// The array to copy, or a group (a Zarr group or an HDF5 file) with all its arrays
+    #[arg(value_name = "SRC")]
+    pub source: String,
+    /// Where to: the format is that of its ending
+    #[arg(value_name = "DST")]
+    pub target: String,
+    /// The chunks of the copy, '(1000, 1000)' [default: those of the source]
+    #[arg(long, value_name = "CHUNKS")]
+    pub chunks: Option<String>,
+    /// The codec of the copy: none, gzip:4, zstd:3, blosc (Zarr), shuffle+gzip:4 (HDF5)
+    #[arg(long, value_name = "CODEC")]
+    pub codec: Option<String>,
+    /// The shards of a Zarr copy, '(4000, 4000)': files that hold several chunks each
+    #[arg(long, value_name = "SHARDS")]
+    pub shards: Option<String>,
+    /// Allow replacing what is at the target
+    #[arg(long)]
+    pub overwrite: bool,
+    /// What runs it, and with what.
+    #[command(flatten)]
+    pub run: RunArgs,
+    /// Whether progress is shown on standard error
+    #[arg(long, value_enum, default_value_t)]
+    pub progress: ProgressMode,
+    /// Print the plan and what the run took on standard error
+    #[arg(long)]
+    pub analyze: bool,
 }
 
 /// The data sets of `demo`.

@@ -24,7 +24,7 @@ pub fn eval(args: &EvalArgs) -> CommandResult {
     let session = Session::new(&args.program)?;
     let progress = Progress::new(args.progress);
     let observer = progress.clone().map(|progress| progress as Arc<dyn Observer>);
-    let scheduler = scheduler(&args.program, cancel_on_interrupt(), observer)?;
+    let scheduler = scheduler(&args.program.run, cancel_on_interrupt(), observer)?;
     if args.program.output.is_empty() {
         let shown = session
             .results
@@ -45,7 +45,11 @@ pub fn eval(args: &EvalArgs) -> CommandResult {
     }
 }
 
-fn run(requests: &[Request], scheduler: &dyn Scheduler, analyze: bool) -> CommandResult<Vec<Block>> {
+/// Runs requests, and tells what was planned and measured if that is asked for.
+///
+/// # Errors
+/// If no plan fits the memory, or a task fails.
+pub fn run(requests: &[Request], scheduler: &dyn Scheduler, analyze: bool) -> CommandResult<Vec<Block>> {
     if requests.is_empty() {
         return Ok(Vec::new());
     }

@@ -2,6 +2,7 @@
 
 mod args;
 mod chunk_sketch;
+mod copy;
 mod demo;
 mod eval;
 mod info;
@@ -13,6 +14,7 @@ mod numpy_format;
 mod plan;
 mod plot;
 mod progress;
+mod region;
 mod report;
 mod session;
 mod show;
@@ -25,12 +27,14 @@ use clap::Parser;
 use args::{Cli, Command};
 
 fn main() -> ExitCode {
+    signals::report_long_files();
     let cli = Cli::parse();
     let result = match &cli.command {
         Command::Eval(args) => eval::eval(args),
         Command::Plan(args) => plan::plan(args),
         Command::Plot(args) => plot::plot(args),
         Command::Info(args) => info::info(args),
+        Command::Copy(args) => copy::copy(args),
         Command::Demo(command) => demo::demo(command),
     };
     match result {

@@ -30,7 +30,7 @@ pub fn plot(args: &PlotArgs) -> CommandResult {
     let picture = described(picture_of_results(&session)?, args, &session);
     let progress = Progress::new(args.progress);
     let observer = progress.clone().map(|progress| progress as Arc<dyn Observer>);
-    let scheduler = scheduler(&args.program, cancel_on_interrupt(), observer)?;
+    let scheduler = scheduler(&args.program.run, cancel_on_interrupt(), observer)?;
     let text = match output {
         Some(file) => picture
             .overwrite(args.program.overwrite)
@@ -105,8 +105,7 @@ fn label_of_input(args: &ProgramArgs, session: &Session) -> Option<String> {
     // A pattern names many files, or none by that name.
     let description = brickwork_io::describe(uri).ok()?;
     let attribute = |wanted: &str| {
-        let (_, value) = description.attributes.iter().find(|(name, _)| name == wanted)?;
-        let value = value.trim().trim_matches('"').trim();
+        let value = description.attributes.get(wanted)?.as_str()?.trim();
         (!value.is_empty()).then(|| value.to_owned())
     };
     match (attribute("long_name").or_else(|| attribute("standard_name")), attribute("units")) {

@@ -3,16 +3,17 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use brickwork::Output;
 use brickwork_core::plan::Request;
-use brickwork_core::{ChunkSpec, Lazy, parse_bytes};
-use brickwork_io::SinkOptions;
-use brickwork_ops::Array;
+use brickwork_core::{ChunkSpec, parse_bytes};
+use brickwork_ops::{Array, Index};
 use brickwork_sched::{CancelToken, Observer, Scheduler, Synchronous, Threads};
 
-use crate::args::{ProgramArgs, SchedulerName};
+use crate::args::{ProgramArgs, RunArgs, SchedulerName};
 use crate::inputs::{bind, split_binding};
 use crate::interpreter::{Interpreter, Value, to_array, to_chunks};
 use crate::language::{NodeId, Program};
+use crate::region;
 use crate::report::{CommandResult, Failure, note, parsed};
 
 /// An expression that has been interpreted, and nothing computed yet.
@@ -56,12 +57,16 @@ impl Session {
         if results.is_empty() {
             return Err(Failure::usage("the expression has no result: it is an empty tuple"));
         }
-        let output_chunks = output_chunks
-            .map(|text| {
-                let value = chunks_value(&text)?;
-                to_chunks(&value, None).map_err(|fault| Failure::fault(&text, &fault))
-            })
-            .transpose()?;
+        let layout = [("--codec", args.codec.is_some()), ("--shards", args.shards.is_some())];
+        let needs_output = [("--region", !args.region.is_empty())].into_iter().chain(layout);
+        if let Some((option, _)) =
+            needs_output.into_iter().find(|(_, given)| *given && args.output.is_empty())
+        {
+            return Err(Failure::usage(format!(
+                "{option} is about what is stored, and nothing is stored\nhelp: give -o"
+            )));
+        }
+        let output_chunks = output_chunks.map(|text| chunk_spec(&text, "--chunks")).transpose()?;
         let texts = texts_of(&source, &program, results.len());
         Ok(Session { results, texts, output_chunks })
     }
@@ -78,27 +83,41 @@ impl Session {
                 "the expression has {results} result{plural}, and -o names {outputs}\nhelp: give -o once for each result"
             )));
         }
-        let mut requests = Vec::with_capacity(results);
-        for (place, (value, uri)) in self.results.iter().zip(&args.output).enumerate() {
-            if args.output[..place].contains(uri) {
-                return Err(Failure::usage(format!("two results go to the same output {uri}")));
-            }
+        let regions = args.region.len();
+        if regions > 0 && regions != outputs {
+            return Err(Failure::usage(format!(
+                "-o names {outputs} outputs, and --region {regions}\nhelp: give --region once for each -o, or not at all"
+            )));
+        }
+        let parts: Vec<Vec<Index>> =
+            args.region.iter().map(|text| region::parse(text)).collect::<CommandResult<_>>()?;
+        let shards = args.shards.as_deref().map(|text| chunk_spec(text, "--shards")).transpose()?;
+        let mut arrays = Vec::with_capacity(results);
+        for (value, uri) in self.results.iter().zip(&args.output) {
             let array =
                 to_array(value).map_err(|fault| Failure::usage(format!("{uri}: {}", fault.message)))?;
-            if let Some(chunks) = &self.output_chunks {
+            for chunks in self.output_chunks.iter().filter(|_| array.is_known()) {
                 chunks
                     .resolve(array.shape(), array.dtype())
                     .map_err(|error| Failure::usage(error.to_string()))?;
             }
-            let options = SinkOptions {
-                overwrite: args.overwrite,
-                chunks: self.output_chunks.clone(),
-                ..SinkOptions::default()
-            };
-            let sink = brickwork_io::create(uri, &options)?;
-            requests.push(Request::Store(array.value().clone(), Arc::from(sink)));
+            arrays.push(array);
         }
-        Ok(requests)
+        let outputs: Vec<Output<'_>> = arrays
+            .iter()
+            .zip(&args.output)
+            .enumerate()
+            .map(|(place, (array, uri))| {
+                let mut output = Output::new(array, uri);
+                output.part = parts.get(place).map(Vec::as_slice);
+                output.options.overwrite = args.overwrite;
+                output.options.chunks = self.output_chunks.clone();
+                output.options.shards = shards.clone();
+                output.options.codec = args.codec.clone();
+                output
+            })
+            .collect();
+        Ok(brickwork::requests(&outputs)?)
     }
 
     /// The results that are arrays.
@@ -178,12 +197,24 @@ pub fn chunks_value(text: &str) -> CommandResult<Value> {
     Interpreter::new(HashMap::new(), None).run(&program).map_err(|fault| Failure::fault(text, &fault))
 }
 
+/// The chunks that a text means.
+///
+/// # Errors
+/// If it means none; the message names the option.
+pub fn chunk_spec(text: &str, option: &str) -> CommandResult<ChunkSpec> {
+    let value = chunks_value(text)?;
+    to_chunks(&value, None).map_err(|fault| match fault.span {
+        Some(_) => Failure::fault(text, &fault),
+        None => Failure::usage(format!("{option} {text}: {}", fault.message)),
+    })
+}
+
 /// The scheduler that the options ask for.
 ///
 /// # Errors
 /// If the memory is no size.
 pub fn scheduler(
-    args: &ProgramArgs,
+    args: &RunArgs,
     cancel: CancelToken,
     observer: Option<Arc<dyn Observer>>,
 ) -> CommandResult<Box<dyn Scheduler>> {

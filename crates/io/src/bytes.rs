@@ -1,5 +1,7 @@
 //! Small things that every format needs: byte order, targets that are not dense, sizes that must not overflow.
 
+#[cfg(any(feature = "zarr", feature = "hdf5-write"))]
+use brickwork_core::Block;
 #[cfg(any(feature = "npy", feature = "zarr"))]
 use brickwork_core::TimeUnit;
 use brickwork_core::{BlockMut, DType, Granule, Region, ViewMut};
@@ -59,6 +61,17 @@ pub(crate) fn fill_dense(mut into: ViewMut<'_>, fill: impl FnOnce(&mut [u8]) -> 
     fill(dense.bytes_mut())?;
     into.assign(&dense.freeze());
     Ok(())
+}
+
+/// A whole chunk, dense; one that reaches beyond the array is filled up with zeros.
+#[cfg(any(feature = "zarr", feature = "hdf5-write"))]
+pub(crate) fn padded(part: &Block, chunk: &[usize]) -> Block {
+    if part.shape() == chunk {
+        return part.to_dense(None);
+    }
+    let mut whole = BlockMut::zeroed(part.dtype(), chunk);
+    whole.slice_mut(&Region::full(part.shape())).assign(part);
+    whole.freeze()
 }
 
 /// What a region without elements is read by: a granule that costs nothing.

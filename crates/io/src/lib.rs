@@ -9,7 +9,19 @@
 //! | `npy` | read and write `.npy` |
 //! | `zarr` | read Zarr 2 and 3, write Zarr 3 |
 //! | `hdf5` | read HDF5 and netCDF-4, without a C library |
-//! | `hdf5-write` | write HDF5 through the HDF5 library |
+//! | `hdf5-write` | write HDF5 through the HDF5 library, and read what only it reads |
+//!
+//! What a run leaves that failed or was killed:
+//!
+//! | written | new array | a region of an existing array |
+//! | --- | --- | --- |
+//! | `.npy` | nothing, or the file that was there | the file, readable, with the region written in part: it is written in place |
+//! | Zarr | nothing, or the array that was there; others in the store stay | every chunk (shard) as it was or as it should be: each is replaced in one step |
+//! | HDF5 | the file that was there, or none | the file that was there: a copy is written, and takes its place at the end |
+//!
+//! What is unfinished lies beside its target, named `.NAME.part-PROCESS`; a failed run removes it, and the next run for
+//! the same target removes what a killed one has left. The sinks of one run that write to one HDF5 file
+//! ([`create_all`]) publish it together.
 
 #[cfg(any(feature = "npy", feature = "zarr", feature = "hdf5"))]
 #[cfg_attr(
@@ -21,17 +33,23 @@ mod bytes;
 mod chunk_choice;
 #[cfg(any(feature = "zarr", feature = "hdf5"))]
 mod chunk_walk;
+#[cfg(any(feature = "zarr", feature = "hdf5-write"))]
+mod codec;
 mod describe;
 mod error;
+mod fill;
 #[cfg(all(test, any(feature = "npy", feature = "zarr", feature = "hdf5")))]
 mod fixture_tests;
 #[cfg(any(feature = "npy", feature = "zarr", feature = "hdf5"))]
 mod handles;
 #[cfg(feature = "hdf5")]
 pub mod hdf5;
+#[cfg(feature = "hdf5-write")]
+mod kept;
 #[cfg(feature = "npy")]
 pub mod npy;
 mod open;
+mod options;
 mod part;
 #[cfg(any(feature = "npy", feature = "zarr", feature = "hdf5"))]
 #[cfg_attr(
@@ -50,7 +68,8 @@ pub mod zarr;
 
 pub use describe::{Description, Tree};
 pub use error::{IoError, Problem};
-pub use open::{SinkOptions, create, describe, describe_tree, open};
+pub use open::{create, create_all, create_all_in, describe, describe_tree, is_dimension_only, open};
+pub use options::{GroupAttributes, SinkOptions};
 pub use uri::{Format, Location};
 pub use whole_file::WholeFile;
 

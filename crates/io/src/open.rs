@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use brickwork_core::{ChunkSpec, Operation, Result, Sink};
+use brickwork_core::{Operation, Region, Result, Sink};
 
 use crate::describe::{Description, Tree};
 use crate::error::Problem;
+use crate::options::{GroupAttributes, SinkOptions};
 use crate::uri::{Format, Location};
 
 /// Opens the array at a URI for reading: reads its metadata, none of its elements.
@@ -66,42 +67,145 @@ pub fn describe_tree(uri: &str) -> Result<Tree> {
     }
 }
 
-/// How an array is to be written. What a format does not have, it ignores.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct SinkOptions {
-    /// Whether what is there may be replaced. It is, when the new array is whole.
-    pub overwrite: bool,
-    /// The chunks in the store; by default those of the array, if they are of a sensible size.
-    pub chunks: Option<ChunkSpec>,
-    /// The codec: for Zarr `none`, `zstd:5`, `gzip:4`, `blosc` and so on, by default zarr-python's (`zstd:0`); for
-    /// HDF5 `none`, `gzip:4`, `shuffle`, `shuffle+gzip:4`, by default none.
-    pub codec: Option<String>,
-    /// Attributes of the array: names and values, the values as JSON.
-    pub attributes: Vec<(String, serde_json::Value)>,
-    /// A name for every axis, for Zarr; xarray opens no Zarr array without.
-    pub dimension_names: Option<Vec<String>>,
+/// Whether what is at a URI only stands for a dimension of netCDF, and holds no values.
+///
+/// # Errors
+/// If there is nothing, or what is there cannot be understood.
+pub fn is_dimension_only(uri: &str) -> Result<bool> {
+    let location = Location::parse(uri)?;
+    match location.format {
+        #[cfg(feature = "hdf5")]
+        Format::Hdf5 => Ok(crate::hdf5::is_dimension_only(&location)?),
+        _ => Ok(false),
+    }
 }
 
 /// Makes a sink that writes an array to a URI. Touches nothing before [`Sink::create`].
 ///
 /// # Errors
 /// If the URI or an option makes no sense, or the build lacks the format.
+pub fn create(uri: &str, options: &SinkOptions) -> Result<Box<dyn Sink>> {
+    create_all(&[(uri, options)])?
+        .pop()
+        .ok_or_else(|| Problem::Misuse { reason: "no sink".into() }.at(uri).into())
+}
+
+/// Makes the sinks of one run. Those that write to one HDF5 file write it together: it is published by the last of
+/// them that is committed, and by none if one is aborted.
+///
+/// # Errors
+/// As [`create`], and if two of them are in each other's way.
+pub fn create_all(outputs: &[(&str, &SinkOptions)]) -> Result<Vec<Box<dyn Sink>>> {
+    create_all_in(outputs, &[])
+}
+
+/// [`create_all`], with attributes for groups that hold the arrays; they are written when the arrays are published.
+///
+/// # Errors
+/// As [`create_all`].
 #[cfg_attr(
     not(any(feature = "npy", feature = "zarr", feature = "hdf5-write")),
-    allow(unused_variables, reason = "without a format to write there is nothing to choose")
+    allow(unused_variables, unused_mut, reason = "without a format to write there is nothing to choose")
 )]
-pub fn create(uri: &str, options: &SinkOptions) -> Result<Box<dyn Sink>> {
-    let location = Location::parse(uri)?;
-    match location.format {
-        #[cfg(feature = "npy")]
-        Format::Npy => Ok(Box::new(crate::npy::NpySink::new(uri, options.overwrite)?)),
-        #[cfg(feature = "zarr")]
-        Format::Zarr => Ok(Box::new(crate::zarr::ZarrSink::new(uri, options)?)),
-        #[cfg(feature = "hdf5-write")]
-        Format::Hdf5 => Ok(Box::new(crate::hdf5::Hdf5Sink::new(uri, options)?)),
-        #[allow(unreachable_patterns, reason = "reached without some feature")]
-        format => Err(missing(format, true).at(uri).into()),
+pub fn create_all_in(
+    outputs: &[(&str, &SinkOptions)],
+    groups: &[GroupAttributes],
+) -> Result<Vec<Box<dyn Sink>>> {
+    let mut locations: Vec<(Location, &SinkOptions)> = Vec::with_capacity(outputs.len());
+    for &(uri, options) in outputs {
+        let location = Location::parse(uri)?;
+        check_together(&location, options, &locations).map_err(|problem| problem.at(uri))?;
+        locations.push((location, options));
     }
+    #[cfg(feature = "hdf5-write")]
+    let mut files: Vec<Arc<crate::hdf5::SharedFile>> = Vec::new();
+    let mut sinks: Vec<Box<dyn Sink>> = Vec::with_capacity(outputs.len());
+    for (location, options) in locations {
+        sinks.push(match (location.format, &options.region) {
+            #[cfg(feature = "npy")]
+            (Format::Npy, None) => Box::new(crate::npy::NpySink::of(location, options)?),
+            #[cfg(feature = "npy")]
+            (Format::Npy, Some(region)) => {
+                Box::new(crate::npy::NpyRegionSink::new(location, region, options)?)
+            }
+            #[cfg(feature = "zarr")]
+            (Format::Zarr, None) => {
+                Box::new(crate::zarr::ZarrSink::of(location, options)?.in_groups(groups)?)
+            }
+            #[cfg(feature = "zarr")]
+            (Format::Zarr, Some(region)) => {
+                Box::new(crate::zarr::ZarrRegionSink::new(location, region, options)?)
+            }
+            #[cfg(feature = "hdf5-write")]
+            (Format::Hdf5, region) => {
+                let same = files.iter().find(|file| file.is_at(&location.path)).cloned();
+                let file = same.unwrap_or_else(|| {
+                    files.push(Arc::new(crate::hdf5::SharedFile::new(&location).in_groups(groups)));
+                    files[files.len() - 1].clone()
+                });
+                match region {
+                    None => Box::new(crate::hdf5::Hdf5Sink::within(file, location, options)?),
+                    Some(region) => {
+                        Box::new(crate::hdf5::Hdf5RegionSink::within(file, location, region, options)?)
+                    }
+                }
+            }
+            #[allow(unreachable_patterns, reason = "reached without some feature")]
+            (format, _) => return Err(missing(format, true).at(&location.uri).into()),
+        });
+    }
+    Ok(sinks)
+}
+
+/// Fails if an output is in the way of one before it: the same array twice, overlapping parts of it, or one inside
+/// the other.
+fn check_together(
+    location: &Location,
+    options: &SinkOptions,
+    others: &[(Location, &SinkOptions)],
+) -> Result<(), Problem> {
+    let whole = |location: &Location| {
+        let path = std::path::PathBuf::from(location.absolute_path());
+        match location.format {
+            Format::Zarr => path.join(&location.inner),
+            _ => path.join(format!("#{}", location.inner)),
+        }
+    };
+    let place = whole(location);
+    for (other, other_options) in others {
+        let other_place = whole(other);
+        if place == other_place {
+            match (&options.region, &other_options.region) {
+                (Some(a), Some(b)) if a.ndim() == b.ndim() && !overlap(a, b) => continue,
+                (Some(_), Some(_)) => {
+                    let reason = "is written by two results, and their regions overlap; give regions that share no element";
+                    return Err(Problem::Misuse { reason: reason.into() });
+                }
+                _ => {
+                    let reason = "is the output of two results; give each its own";
+                    return Err(Problem::Misuse { reason: reason.into() });
+                }
+            }
+        }
+        if location.format == Format::Zarr
+            && (place.starts_with(&other_place) || other_place.starts_with(&place))
+        {
+            let reason =
+                format!("lies inside another output, or holds it ({}); an array holds no other", other.uri);
+            return Err(Problem::Misuse { reason });
+        }
+    }
+    Ok(())
+}
+
+/// Whether two boxes of rising steps share an element.
+fn overlap(a: &Region, b: &Region) -> bool {
+    a.axes().iter().zip(b.axes()).all(|(a, b)| {
+        let (short, long) = if a.len <= b.len { (a, b) } else { (b, a) };
+        let (low, high) = long.bounds();
+        let (first, count) = short.positions_between(low, high);
+        (first..first + count).any(|i| long.position(short.get(i)).is_some())
+    })
 }
 
 fn missing(format: Format, writing: bool) -> Problem {
@@ -110,5 +214,40 @@ fn missing(format: Format, writing: bool) -> Problem {
         (Format::Zarr, _) => Problem::Feature { format: "Zarr", feature: "zarr" },
         (Format::Hdf5, false) => Problem::Feature { format: "HDF5", feature: "hdf5" },
         (Format::Hdf5, true) => Problem::Feature { format: "writing of HDF5", feature: "hdf5-write" },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use brickwork_core::AxisRange;
+
+    #[test]
+    fn boxes_overlap_if_they_share_an_element() {
+        let range = |start, len, step| AxisRange::stepped(start, len, step);
+        let boxes = |a: AxisRange, b: AxisRange| overlap(&Region::new(vec![a]), &Region::new(vec![b]));
+        assert!(!boxes(range(0, 5, 2), range(1, 5, 2)));
+        assert!(boxes(range(0, 5, 2), range(2, 5, 3)));
+        assert!(!boxes(range(0, 5, 1), range(5, 5, 1)));
+        assert!(boxes(range(0, 6, 1), range(5, 5, 1)));
+    }
+
+    #[test]
+    fn outputs_in_each_others_way_are_refused() {
+        let refuse = |a: &str, b: &str, expected: &str| {
+            let options = SinkOptions::default();
+            let error = create_all(&[(a, &options), (b, &options)]).unwrap_err().to_string();
+            assert!(error.contains(expected), "{error}");
+        };
+        if cfg!(feature = "npy") {
+            refuse("x.npy", "./x.npy", "the output of two results");
+        }
+        if cfg!(feature = "zarr") {
+            refuse("x.zarr", "x.zarr#/a", "lies inside another output");
+            refuse("x.zarr#/a/b", "x.zarr#/a", "lies inside another output");
+        }
+        if cfg!(feature = "hdf5-write") {
+            refuse("x.h5#/a", "x.h5#a/", "the output of two results");
+        }
     }
 }

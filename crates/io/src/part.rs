@@ -51,14 +51,17 @@ impl Part {
         if !overwrite && exists(target) {
             return Err(Problem::Exists.at(uri));
         }
-        let part = part_name(&name.to_string_lossy(), "part");
-        Ok(Part {
-            uri: uri.to_owned(),
-            path: directory.join(part),
-            target: target.to_owned(),
-            overwrite,
-            published: false,
-        })
+        let name = name.to_string_lossy();
+        remove_leftovers(directory, &name);
+        let part = (0..1000).map(|_| directory.join(part_name(&name, "part"))).find(|path| !exists(path));
+        let Some(path) = part else {
+            let reason = format!(
+                "cannot be written: {} is full of unfinished parts of it; remove .{name}.part-*",
+                directory.display()
+            );
+            return Err(Problem::Misuse { reason }.at(uri));
+        };
+        Ok(Part { uri: uri.to_owned(), path, target: target.to_owned(), overwrite, published: false })
     }
 
     /// Where to write.
@@ -82,7 +85,13 @@ impl Part {
             self.published = true;
             return Ok(());
         }
-        // A directory cannot be replaced by a rename: the old one steps aside first.
+        if exchange(&self.path, &self.target) {
+            // What was the part now is what was there before; it is removed as such.
+            remove(&self.path);
+            self.published = true;
+            return Ok(());
+        }
+        // Where the file system cannot exchange them, the old one steps aside first.
         let name = self.target.file_name().unwrap_or_default().to_string_lossy();
         let aside = self.target.with_file_name(part_name(&name, "old"));
         fs::rename(&self.target, &aside).map_err(failed)?;
@@ -105,9 +114,52 @@ impl Drop for Part {
     }
 }
 
+/// Exchanges two directories in one step; `false` if the system cannot.
+#[cfg(target_os = "linux")]
+fn exchange(a: &Path, b: &Path) -> bool {
+    use std::ffi::CString;
+    use std::os::unix::ffi::OsStrExt;
+    let c_path = |path: &Path| CString::new(path.as_os_str().as_bytes());
+    let (Ok(a), Ok(b)) = (c_path(a), c_path(b)) else { return false };
+    // SAFETY: both paths end in a zero and live until the call returns; nothing else is handed over.
+    let status = unsafe {
+        libc::renameat2(libc::AT_FDCWD, a.as_ptr(), libc::AT_FDCWD, b.as_ptr(), libc::RENAME_EXCHANGE)
+    };
+    status == 0
+}
+
+#[cfg(not(target_os = "linux"))]
+fn exchange(_a: &Path, _b: &Path) -> bool {
+    false
+}
+
 /// Whether there is anything at a path, be it a link that leads nowhere.
 fn exists(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok()
+}
+
+/// Removes the parts of this target that processes left which are no more. One that is locked, or whose process lives,
+/// stays; so does one where this cannot be told.
+fn remove_leftovers(directory: &Path, name: &str) {
+    let prefix = format!(".{name}.part-");
+    // Without a listing of processes nothing is known about any of them.
+    if !Path::new("/proc/self").exists() {
+        return;
+    }
+    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+        let file_name = entry.file_name();
+        let Some(rest) = file_name.to_str().and_then(|text| text.strip_prefix(&prefix)) else { continue };
+        let process = rest.split('-').next().unwrap_or_default();
+        if process.is_empty() || !process.bytes().all(|byte| byte.is_ascii_digit()) {
+            continue;
+        }
+        let is_gone = !Path::new("/proc").join(process).exists();
+        // A process on another machine may share the directory: who writes holds a lock.
+        let is_free = || fs::File::open(entry.path()).is_ok_and(|file| file.try_lock().is_ok());
+        if is_gone && is_free() {
+            remove(&entry.path());
+        }
+    }
 }
 
 fn part_name(name: &str, role: &str) -> String {
@@ -168,6 +220,25 @@ mod tests {
         fs::create_dir(part.path()).unwrap();
         drop(part);
         assert_eq!(names(directory.path()), ["x.zarr"]);
+    }
+
+    #[test]
+    fn what_dead_processes_left_is_removed_and_what_live_ones_hold_stays() {
+        let directory = tempfile::tempdir().unwrap();
+        let target = directory.path().join("x.npy");
+        // No process has this number: Linux counts them in 22 bits.
+        let dead = directory.path().join(".x.npy.part-4194305-3");
+        let locked = directory.path().join(".x.npy.part-4194306");
+        let live = directory.path().join(format!(".x.npy.part-{}", std::process::id()));
+        let other = directory.path().join(".xx.npy.part-4194305");
+        for path in [&dead, &locked, &live, &other] {
+            fs::write(path, "").unwrap();
+        }
+        let lock = fs::File::open(&locked).unwrap();
+        lock.try_lock().unwrap();
+        let part = Part::new("x.npy", &target, false).unwrap();
+        assert_eq!([&dead, &locked, &live, &other].map(|path| path.exists()), [false, true, true, true]);
+        assert!(!part.path().exists());
     }
 
     #[test]

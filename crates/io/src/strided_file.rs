@@ -5,7 +5,7 @@
 
 use std::cell::Cell;
 
-use brickwork_core::{AxisRange, Block, Region};
+use brickwork_core::{AxisRange, Block, BlockMut, Region};
 
 use crate::error::Result;
 
@@ -89,24 +89,110 @@ pub(crate) fn write_region(
     block: &Block,
 ) -> Result<()> {
     let item = block.dtype().itemsize();
-    let mut put = |region: &Region, bytes: &[u8]| {
-        let mut done = 0;
-        for_each_line(shape, region, &mut |line| {
-            for k in 0..line.count {
-                let nbytes = line.width * item;
-                write((line.start + k * line.step) * item, &bytes[done..done + nbytes])?;
-                done += nbytes;
+    for_each_dense(block, region, &mut |region, bytes| {
+        for_each_run(shape, region, item, bytes, &mut |line, bytes| {
+            for (k, run) in bytes.chunks(line.width).enumerate() {
+                write(line.start + k * line.step, run)?;
             }
             Ok(())
         })
-    };
+    })
+}
+
+/// What is read from and written to by byte offset.
+pub(crate) trait ReadWrite {
+    /// Fills a buffer from an offset on.
+    fn read(&mut self, offset: usize, into: &mut [u8]) -> Result<()>;
+    /// Puts bytes at an offset.
+    fn write(&mut self, offset: usize, bytes: &[u8]) -> Result<()>;
+}
+
+/// Writes a block to a region of rising steps of a file in C order. What lies between elements that are close together
+/// is read and written again, rather than writing every element by itself.
+pub(crate) fn update_region(
+    file: &mut dyn ReadWrite,
+    shape: &[usize],
+    region: &Region,
+    block: &Block,
+) -> Result<()> {
+    let item = block.dtype().itemsize();
+    let mut scratch = Vec::new();
+    for_each_dense(block, region, &mut |region, bytes| {
+        for_each_run(shape, region, item, bytes, &mut |line, bytes| {
+            let is_sparse =
+                line.count > 1 && (line.step - line.width >= MAX_GAP || line.width >= DIRECT_READ);
+            if line.count == 1 || is_sparse {
+                return bytes
+                    .chunks(line.width)
+                    .enumerate()
+                    .try_for_each(|(k, run)| file.write(line.start + k * line.step, run));
+            }
+            let most = ((MAX_READ - line.width) / line.step + 1).min(line.count);
+            for (part, runs) in bytes.chunks(most * line.width).enumerate() {
+                let start = line.start + part * most * line.step;
+                let span = (runs.len() / line.width - 1) * line.step + line.width;
+                scratch.resize(span, 0);
+                file.read(start, &mut scratch)?;
+                for (k, run) in runs.chunks(line.width).enumerate() {
+                    scratch[k * line.step..k * line.step + line.width].copy_from_slice(run);
+                }
+                file.write(start, &scratch)?;
+            }
+            Ok(())
+        })
+    })
+}
+
+/// A block with its axes in the opposite order, dense.
+pub(crate) fn transposed(block: &Block) -> Block {
+    let shape: Vec<usize> = block.shape().iter().rev().copied().collect();
+    let mut turned = BlockMut::zeroed(block.dtype(), &shape);
+    if block.size() > 0 {
+        let dense = block.to_dense(None);
+        let strides: Vec<usize> = dense_strides(block.shape()).into_iter().rev().collect();
+        let from = dense.as_bytes().unwrap_or_default();
+        let to_strides = dense_strides(&shape);
+        scatter(block.dtype().itemsize(), &shape, from, &strides, turned.bytes_mut(), &to_strides);
+    }
+    turned.freeze()
+}
+
+/// Hands out a block and its region as dense bytes: whole if it is dense, in pieces if not, so that no second copy of
+/// the block is needed.
+fn for_each_dense(
+    block: &Block,
+    region: &Region,
+    put: &mut dyn FnMut(&Region, &[u8]) -> Result<()>,
+) -> Result<()> {
     if let Some(bytes) = block.as_bytes() {
         return put(region, bytes);
     }
-    // Of other strides: a piece at a time is made dense, so that no second copy of the block is needed.
-    for_each_piece(block.shape(), item, MAX_READ, &mut |piece| {
+    for_each_piece(block.shape(), block.dtype().itemsize(), MAX_READ, &mut |piece| {
         let dense = block.slice(piece).to_dense(None);
         put(&region.compose(piece), dense.as_bytes().unwrap_or_default())
+    })
+}
+
+/// Names every line of a region, counted in bytes, and the bytes that belong there, run after run.
+fn for_each_run(
+    shape: &[usize],
+    region: &Region,
+    item: usize,
+    bytes: &[u8],
+    put: &mut dyn FnMut(Line, &[u8]) -> Result<()>,
+) -> Result<()> {
+    let mut done = 0;
+    for_each_line(shape, region, &mut |line| {
+        let line = Line {
+            start: line.start * item,
+            count: line.count,
+            step: line.step * item,
+            width: line.width * item,
+        };
+        let nbytes = line.count * line.width;
+        put(line, &bytes[done..done + nbytes])?;
+        done += nbytes;
+        Ok(())
     })
 }
 

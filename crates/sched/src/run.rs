@@ -41,7 +41,8 @@ pub trait Scheduler: Send + Sync {
             .and_then(|plan| run_plans(self, plan, &mut outcome, &mut sinks))
             .and_then(|()| sinks.iter().try_for_each(|sink| sink.commit()));
         if let Err(error) = result {
-            sinks.iter().for_each(|sink| sink.abort());
+            // The last one first: groups and files that an earlier one has made are empty only then.
+            sinks.iter().rev().for_each(|sink| sink.abort());
             return Err(error);
         }
         Ok(outcome)

@@ -197,20 +197,28 @@ pub(super) fn units(graph: &Graph, draft: &Draft, walk: &Walk) -> Result<Vec<Uni
         }
         let leaf = alignment(graph, draft, axis, true);
         let mut unit = leaf;
-        let mut ends = None;
+        let mut ends: Option<AxisChunks> = None;
         for output in draft.outputs.iter().filter(|output| !output.is_fold) {
             for (slot, kind) in &output.targets {
                 if let TargetKind::Store(_, sink) = kind {
                     let step = output.image.as_ref().map_or(1, |image| image.axes[axis].1);
                     match &sink.grid(graph.meta(*slot))?.axes()[axis] {
                         AxisChunks::Regular { chunk, .. } => unit = common(unit, *chunk * step),
-                        irregular => ends = Some(irregular.clone()),
+                        irregular => {
+                            ends = Some(match ends {
+                                Some(others) => joined(&others, &|end| {
+                                    irregular.chunk_range(irregular.chunk_of(end)).0 == end
+                                }),
+                                None => irregular.clone(),
+                            });
+                        }
                     }
                 }
             }
         }
         if let Some(ends) = ends {
-            units.push(Unit::Ends(ends));
+            // Where one sink has chunks of several lengths and another of one, only ends that both have will do.
+            units.push(Unit::Ends(joined(&ends, &|end| end.is_multiple_of(unit))));
             continue;
         }
         if let Some(cuts) = &walk.cuts[axis] {
@@ -233,6 +241,22 @@ pub(super) fn units(graph: &Graph, draft: &Draft, walk: &Walk) -> Result<Vec<Uni
         units.push(Unit::Multiple(unit.min(range.len.max(1))));
     }
     Ok(units)
+}
+
+/// The chunks run together, so that only ends remain at which a cut is allowed.
+fn joined(chunks: &AxisChunks, is_allowed: &dyn Fn(usize) -> bool) -> AxisChunks {
+    let mut lengths = Vec::new();
+    let mut sum = 0;
+    let mut end = 0;
+    for length in chunks.chunk_lengths() {
+        sum += length;
+        end += length;
+        if end == chunks.len() || is_allowed(end) {
+            lengths.push(sum);
+            sum = 0;
+        }
+    }
+    AxisChunks::from_lengths(&lengths)
 }
 
 /// Cuts the domain into cells, as few as fit the memory allowed and keep all threads busy.

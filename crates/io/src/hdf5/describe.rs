@@ -55,7 +55,7 @@ pub(crate) fn describe_tree(location: &Location) -> Result<Tree> {
     })
 }
 
-fn with_survey<T>(
+pub(super) fn with_survey<T>(
     location: &Location,
     tell: impl FnOnce(&mut Survey<'_>, Object) -> Result<T, Hdf5Error>,
 ) -> Result<T> {

@@ -1,7 +1,7 @@
 //! Elements in the HDF5 library's types: as h5py would write them.
 
-use brickwork_core::{Block, Bool8, Complex, DType, Region};
-use hdf5::types::{CompoundField, CompoundType, FloatSize, IntSize, TypeDescriptor};
+use brickwork_core::{Block, Bool8, Complex, DType, Region, Weak};
+use hdf5::types::{CompoundField, CompoundType, FloatSize, IntSize, OwnedDynValue, TypeDescriptor};
 use hdf5::{Dataset, H5Type, Hyperslab, Selection, SliceOrIndex};
 
 use crate::error::Problem;
@@ -59,12 +59,45 @@ pub(super) fn file_type(dtype: DType) -> Result<TypeDescriptor, Problem> {
     })
 }
 
-/// Writes a dense block to a region of step 1 of a dataset of the same dtype.
+/// A fill value of a dtype, as the library takes it.
+///
+/// # Errors
+/// If the dtype cannot hold it.
+pub(super) fn fill_value(value: Weak, dtype: DType) -> Result<OwnedDynValue, Problem> {
+    let wrong = || {
+        let reason = format!("fill value {value} is none of dtype {dtype}; choose one that it can hold");
+        Problem::Misuse { reason }
+    };
+    let scalar = value.to_scalar(dtype).ok_or_else(wrong)?;
+    macro_rules! first_of {
+        ($($t:ty),*) => {
+            $(if let Some(value) = scalar.get::<$t>() { return Ok(OwnedDynValue::new(value)); })*
+        };
+    }
+    first_of!(i8, i16, i32, i64, u8, u16, u32, u64, f32, f64);
+    if let Some(value) = scalar.get::<Bool8>() {
+        return Ok(OwnedDynValue::new(value.get()));
+    }
+    if let Some(value) = scalar.get::<Complex<f32>>() {
+        return Ok(OwnedDynValue::new(Parts { re: value.re, im: value.im }));
+    }
+    if let Some(value) = scalar.get::<Complex<f64>>() {
+        return Ok(OwnedDynValue::new(Parts { re: value.re, im: value.im }));
+    }
+    Err(wrong())
+}
+
+/// Writes a dense block to a region of rising steps of a dataset of the same dtype.
 pub(super) fn write_block(dataset: &Dataset, region: &Region, block: &Block) -> hdf5::Result<()> {
     let selection = || {
         let axes = region.axes().iter();
         let slices: Vec<SliceOrIndex> = axes
-            .map(|axis| SliceOrIndex::SliceCount { start: axis.start, step: 1, count: axis.len, block: 1 })
+            .map(|axis| SliceOrIndex::SliceCount {
+                start: axis.start,
+                step: axis.step.unsigned_abs(),
+                count: axis.len,
+                block: 1,
+            })
             .collect();
         Selection::from(Hyperslab::from(slices))
     };

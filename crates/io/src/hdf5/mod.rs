@@ -1,20 +1,38 @@
 //! HDF5, and so netCDF-4: read by our own reader ([`mod@format`]), written through the HDF5 library.
 
+#[cfg(feature = "hdf5-write")]
+mod attributes;
+#[cfg(feature = "hdf5-write")]
+mod calls;
 mod describe;
+mod dimension;
 #[cfg(feature = "hdf5-write")]
 mod elements;
 pub mod format;
 #[cfg(feature = "hdf5-write")]
 mod library;
+#[cfg(feature = "hdf5-write")]
+mod region;
+#[cfg(feature = "hdf5-write")]
+mod scales;
+#[cfg(feature = "hdf5-write")]
+mod shared_file;
+#[cfg(feature = "hdf5-write")]
+mod shuffle;
 mod source;
 #[cfg(feature = "hdf5-write")]
 mod write;
 
 #[cfg(feature = "hdf5-write")]
 pub use library::Hdf5LibrarySource;
+#[cfg(feature = "hdf5-write")]
+pub use region::Hdf5RegionSink;
 pub use source::Hdf5Source;
 #[cfg(feature = "hdf5-write")]
 pub use write::{Hdf5Layout, Hdf5Sink, create_dataset};
 
 pub(crate) use describe::{describe, describe_tree};
+pub(crate) use dimension::is_dimension_only;
+#[cfg(feature = "hdf5-write")]
+pub(crate) use shared_file::SharedFile;
 pub(crate) use source::open;

@@ -1,25 +1,28 @@
-//! Writing HDF5 files through the HDF5 library.
+//! Writing new datasets of HDF5 files.
 
-use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
-use brickwork_core::{AxisRange, Block, ChunkGrid, DType, Meta, Region, Sink};
-use hdf5::types::{TypeDescriptor, VarLenUnicode};
+use brickwork_core::{AxisRange, Block, ChunkGrid, Complex, DType, Meta, Region, Sink};
+use hdf5::types::{OwnedDynValue, TypeDescriptor};
+use libdeflater::{CompressionLvl, Compressor};
 use parking_lot::Mutex;
-use serde_json::Value;
 
-use super::elements::{file_type, write_block};
+use super::attributes::write_attributes;
+use super::calls::write_chunk;
+use super::elements::{file_type, fill_value, write_block};
+use super::shared_file::{Joined, LIBRARY, Named, SharedFile, library_failed};
+use super::shuffle::shuffle;
 use crate::bytes::checked_nbytes;
 use crate::chunk_choice::store_chunk;
+use crate::chunk_walk::touched_chunks;
+use crate::codec;
 use crate::error::{Problem, Result};
-use crate::handles::FileStamp;
-use crate::open::SinkOptions;
-use crate::part::Part;
+use crate::fill::attributes_for_netcdf;
+use crate::kept::Kept;
+use crate::options::SinkOptions;
 use crate::uri::{Format, Location};
-use crate::write_checks::{check_write, not_created};
-
-/// The library does one thing at a time; whoever writes waits here rather than inside it.
-static LIBRARY: Mutex<()> = Mutex::new(());
+use crate::write_checks::{check_write, not_created, refuse_options};
 
 /// The most bytes the library is handed at once from a block that is not dense.
 const WRITE_AT_ONCE: usize = 16 << 20;
@@ -39,14 +42,16 @@ pub struct Hdf5Layout {
 
 /// Writes an array to a dataset of an HDF5 file, new or existing.
 ///
-/// The file is written beside its target and renamed when it is whole; an existing one is copied first. Truth values
-/// and complex numbers are written as h5py writes them.
+/// The file is written beside its target and renamed when it is whole; an existing one is copied first, and its other
+/// datasets stay. Chunks are compressed by whoever writes them, all at once, and go past the library's filters and
+/// cache. Truth values and complex numbers are written as h5py writes them.
 #[derive(Debug)]
 pub struct Hdf5Sink {
+    file: Arc<SharedFile>,
     location: Location,
     options: SinkOptions,
     codec: Codec,
-    writing: Mutex<Option<Writing>>,
+    writing: Mutex<Option<Arc<Writing>>>,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -55,37 +60,34 @@ struct Codec {
     gzip: Option<u8>,
 }
 
-/// A file between `create` and `commit`.
+/// A dataset between `create` and `commit`.
 #[derive(Debug)]
 struct Writing {
-    file: hdf5::File,
+    joined: Joined,
     dataset: hdf5::Dataset,
-    part: Part,
     meta: Meta,
-    /// The file that was copied, which nobody else may have changed meanwhile.
-    copied: Option<FileStamp>,
+    layout: Hdf5Layout,
+    grid: ChunkGrid,
 }
 
 impl Codec {
     fn parse(text: Option<&str>) -> Result<Self, Problem> {
-        let mut codec = Codec::default();
-        for part in text.unwrap_or("none").split('+') {
-            let level =
-                part.strip_prefix("gzip:").and_then(|level| level.parse().ok()).filter(|level| *level <= 9);
-            match (part, level) {
-                ("none", _) => {}
-                ("shuffle", _) => codec.shuffle = true,
-                ("gzip", _) => codec.gzip = Some(4),
-                (_, Some(level)) => codec.gzip = Some(level),
-                _ => {
+        let mut found = Codec::default();
+        for step in codec::parse(text.unwrap_or("none"))? {
+            match step {
+                codec::Codec::Shuffle => found.shuffle = true,
+                codec::Codec::Gzip(level) => found.gzip = Some(level.unwrap_or(4)),
+                codec::Codec::Zstd(_) | codec::Codec::Blosc(..) => {
                     let reason = format!(
-                        "codec {part:?} is not known; use none, gzip:0 … gzip:9, shuffle or shuffle+gzip:4"
+                        "codec {:?} is one of Zarr; HDF5 files are written with none, gzip:0 … gzip:9, shuffle or \
+                         shuffle+gzip:4, which every reader knows",
+                        text.unwrap_or_default()
                     );
                     return Err(Problem::Misuse { reason });
                 }
             }
         }
-        Ok(codec)
+        Ok(found)
     }
 }
 
@@ -93,18 +95,30 @@ impl Hdf5Sink {
     /// A sink for the dataset that the URI names after `#`.
     ///
     /// # Errors
-    /// If the URI cannot be read or names no dataset, or the codec is not known.
+    /// If the URI cannot be read or names no dataset, or an option is not one of HDF5.
     pub fn new(uri: &str, options: &SinkOptions) -> brickwork_core::Result<Self> {
         let location = Location::parse(uri)?;
-        let misuse = |reason: String| Problem::Misuse { reason }.at(uri);
+        Hdf5Sink::within(Arc::new(SharedFile::new(&location)), location, options)
+    }
+
+    /// A sink of a file that others write too.
+    pub(crate) fn within(
+        file: Arc<SharedFile>,
+        location: Location,
+        options: &SinkOptions,
+    ) -> brickwork_core::Result<Self> {
+        let fail = |problem: Problem| problem.at(&location.uri);
+        let misuse = |reason: String| fail(Problem::Misuse { reason });
         if location.format != Format::Hdf5 {
             return Err(misuse(format!("is {}, not hdf5; end the name in .h5", location.format)).into());
         }
         if location.inner.is_empty() {
             return Err(misuse("names no dataset; write for example out.h5#/x".into()).into());
         }
-        let codec = Codec::parse(options.codec.as_deref()).map_err(|problem| problem.at(uri))?;
-        Ok(Hdf5Sink { location, options: options.clone(), codec, writing: Mutex::new(None) })
+        let asked = [("shards", options.shards.is_some())];
+        refuse_options("HDF5", &asked, "leave --shards out, or write .zarr").map_err(fail)?;
+        let codec = Codec::parse(options.codec.as_deref()).map_err(fail)?;
+        Ok(Hdf5Sink { file, location, options: options.clone(), codec, writing: Mutex::new(None) })
     }
 
     /// Chunked if it was asked for, needed by the codec, or the array's own way; else one run of bytes.
@@ -123,58 +137,87 @@ impl Hdf5Sink {
     }
 
     fn try_create(&self, meta: &Meta, layout: &Hdf5Layout) -> Result<()> {
-        let (uri, target) = (&self.location.uri, self.location.path.as_path());
-        let fail = |problem: Problem| problem.at(uri);
+        let fail = |problem: Problem| problem.at(&self.location.uri);
         check_layout(meta, layout).map_err(fail)?;
         let file_type = file_type(meta.dtype).map_err(fail)?;
-        if target.is_dir() {
-            return Err(fail(Problem::IsDirectory { expected: "an HDF5 file" }));
-        }
-        let copied = FileStamp::at(target).ok();
-        // An existing file is not replaced but extended: its other datasets stay.
-        let part = Part::new(uri, target, copied.is_some())?;
-        if copied.is_some() {
-            fs::copy(target, part.path()).map_err(|error| fail(Problem::os("copy the file", error)))?;
-        }
-        let _library = LIBRARY.lock();
-        let file = match copied {
-            Some(_) => hdf5::File::open_rw(part.path()),
-            None => hdf5::File::create_excl(part.path()),
+        let fill = match self.options.fill_value {
+            // Zero is what there is without.
+            Some(fill) if fill.to_complex() != Complex::new(0.0, 0.0) => {
+                Some(fill_value(fill, meta.dtype).map_err(fail)?)
+            }
+            _ => None,
         };
-        let file = file.map_err(|error| fail(library_failed("open the file to write", &error)))?;
-        self.make_room(&file).map_err(fail)?;
-        let dataset = make_dataset(&file, &self.location.inner, &meta.shape, &file_type, layout)
-            .map_err(|error| fail(library_failed("create the dataset", &error)))?;
-        for (name, value) in &self.options.attributes {
-            write_attribute(&dataset, name, value)
-                .map_err(|error| fail(library_failed(&format!("write attribute {name:?}"), &error)))?;
+        let kept = self.kept(meta);
+        let (attributes, dtypes) = match &self.options.attributes {
+            Some(attributes) => (attributes.clone(), &self.options.attribute_dtypes),
+            None => (kept.attributes, &kept.attribute_dtypes),
+        };
+        let attributes = attributes_for_netcdf(attributes, meta.dtype);
+        let names = self.options.dimension_names.clone().or(kept.dimension_names);
+        if let Some(names) = names.as_ref().filter(|names| names.len() != meta.ndim()) {
+            let reason = format!("{} names for {} axes; give every axis a name", names.len(), meta.ndim());
+            return Err(fail(Problem::Misuse { reason }));
         }
-        *self.writing.lock() = Some(Writing { file, dataset, part, meta: meta.clone(), copied });
+        let prepare = |file: &hdf5::File| {
+            self.make_room(file)?;
+            let new =
+                NewDataset { name: &self.location.inner, shape: &meta.shape, file_type: &file_type, fill };
+            let dataset =
+                new.make(file, layout).map_err(|error| library_failed("create the dataset", &error))?;
+            write_attributes(&dataset, &attributes, dtypes, Some(meta.dtype))
+                .map_err(|(name, error)| library_failed(&format!("write attribute {name:?}"), &error))?;
+            Ok(dataset)
+        };
+        let (joined, dataset) = self.file.join(false, prepare).map_err(fail)?;
+        if let Some(names) = names {
+            self.file.name_axes(Named { dataset: self.location.inner.clone(), names });
+        }
+        let chunk = layout.chunk.clone().unwrap_or_else(|| vec![1; meta.ndim()]);
+        let grid = ChunkGrid::regular(&meta.shape, &chunk);
+        let writing = Writing { joined, dataset, meta: meta.clone(), layout: layout.clone(), grid };
+        *self.writing.lock() = Some(Arc::new(writing));
         Ok(())
+    }
+
+    /// What is kept of the dataset that is to be replaced.
+    fn kept(&self, meta: &Meta) -> Kept {
+        if !self.options.overwrite || !self.location.path.is_file() {
+            return Kept::default();
+        }
+        let Kept { attributes, attribute_dtypes, dimension_names } = Kept::of(&self.location.uri);
+        let dimension_names = dimension_names.filter(|names| names.len() == meta.ndim());
+        Kept { attributes, attribute_dtypes, dimension_names }
     }
 
     /// Removes a dataset of the same name, if that is allowed.
     fn make_room(&self, file: &hdf5::File) -> Result<(), Problem> {
         let inner = &self.location.inner;
         let ends = inner.match_indices('/').map(|(end, _)| end).chain([inner.len()]);
+        let misuse = |reason: String| Err(Problem::Misuse { reason });
         for end in ends {
             let path = &inner[..end];
             if !file.link_exists(path) {
                 return Ok(());
             }
-            let is_dataset = file.dataset(path).is_ok();
-            if end < inner.len() && is_dataset {
-                let reason = format!("{path:?} in it is a dataset, not a group; choose another name");
-                return Err(Problem::Misuse { reason });
+            let dataset = file.dataset(path).ok();
+            if end < inner.len() && dataset.is_some() {
+                return misuse(format!("{path:?} in it is a dataset, not a group; choose another name"));
             }
             if end == inner.len() {
+                let Some(dataset) = dataset else {
+                    return misuse(
+                        "is a group in the file, which is not overwritten; choose another name".into(),
+                    );
+                };
                 if !self.options.overwrite {
                     return Err(Problem::Exists);
                 }
-                if !is_dataset {
-                    let reason =
-                        "is a group in the file, which is not overwritten; choose another name".into();
-                    return Err(Problem::Misuse { reason });
+                if dataset.attr("REFERENCE_LIST").is_ok() {
+                    return misuse(
+                        "is a dimension of other datasets in the file, and they would lose it; write into it instead \
+                         (--region on the command line), or choose another name"
+                            .into(),
+                    );
                 }
                 file.unlink(path).map_err(|error| library_failed("remove the old dataset", &error))?;
             }
@@ -183,61 +226,103 @@ impl Hdf5Sink {
     }
 
     fn try_write(&self, region: &Region, block: &Block) -> Result<()> {
-        let uri = &self.location.uri;
-        let fail = |problem: Problem| problem.at(uri);
-        let (dataset, fits) = match &*self.writing.lock() {
-            Some(writing) => (writing.dataset.clone(), check_write(&writing.meta, region, block)),
-            None => return Err(fail(not_created())),
+        let fail = |problem: Problem| problem.at(&self.location.uri);
+        let Some(writing) = self.writing.lock().clone() else { return Err(fail(not_created())) };
+        check_write(&writing.meta, region, block).map_err(fail)?;
+        let written = match &writing.layout.chunk {
+            Some(chunk) => writing.write_chunks(chunk, region, block),
+            None => write_slabs(&writing.dataset, region, region, block),
         };
-        fits.map_err(fail)?;
-        if region.is_empty() {
-            return Ok(());
-        }
-        let is_converted = block.dtype() == DType::Bool || block.dtype().is_complex();
-        // Slabs of whole rows, so that little is copied where the block is not dense or its elements are converted.
-        let rows = match region.axes().first() {
-            Some(first) if !block.is_dense() || is_converted => {
-                (WRITE_AT_ONCE / (block.nbytes() / first.len).max(1)).clamp(1, first.len)
-            }
-            Some(first) => first.len,
-            None => 1,
-        };
-        for start in (0..region.axes().first().map_or(1, |first| first.len)).step_by(rows) {
-            let mut positions = Region::full(block.shape());
-            if region.ndim() > 0 {
-                let first = positions.axis_mut(0);
-                *first = AxisRange::new(start, rows.min(first.len - start));
-            }
-            let slab = block.slice(&positions).to_dense(None);
-            let _library = LIBRARY.lock();
-            write_block(&dataset, &region.compose(&positions), &slab)
-                .map_err(|error| fail(library_failed(&format!("write region {region}"), &error)))?;
-        }
-        let _library = LIBRARY.lock();
-        drop(dataset);
-        Ok(())
+        written.map_err(fail)
     }
 
-    fn try_commit(&self) -> Result<()> {
-        let uri = &self.location.uri;
-        let fail = |problem: Problem| problem.at(uri);
-        let Some(Writing { file, dataset, part, copied, .. }) = self.writing.lock().take() else {
-            return Err(fail(not_created()));
-        };
-        {
-            let _library = LIBRARY.lock();
-            drop(dataset);
-            let closed = file.flush().and_then(|()| file.close());
-            closed.map_err(|error| fail(library_failed("finish the file", &error)))?;
-        }
-        if FileStamp::at(&self.location.path).ok() != copied {
-            let change = "another program wrote it while the dataset was added".into();
-            return Err(fail(Problem::Changed { change }));
-        }
-        let synced = fs::File::open(part.path()).and_then(|file| file.sync_data());
-        synced.map_err(|error| fail(Problem::os("write", error)))?;
-        part.publish()
+    fn leave(&self) -> Option<Joined> {
+        let writing = self.writing.lock().take()?;
+        let joined = writing.joined;
+        let _library = LIBRARY.lock();
+        drop(writing);
+        Some(joined)
     }
+}
+
+impl Writing {
+    /// Compresses whole chunks and puts them into the file.
+    fn write_chunks(&self, chunk: &[usize], region: &Region, block: &Block) -> Result<(), Problem> {
+        let (shuffled, gzip) = (self.layout.shuffle, self.layout.gzip);
+        for touched in touched_chunks(&self.grid, region) {
+            if touched.wanted != touched.region {
+                let reason =
+                    format!("region {region} cuts chunk {:?}, which holds {}", touched.at, touched.region);
+                return Err(Problem::Misuse { reason });
+            }
+            let axes = touched.region.axes().iter().zip(region.axes());
+            let positions = axes.map(|(chunk, region)| AxisRange::new(chunk.start - region.start, chunk.len));
+            let whole = crate::bytes::padded(&block.slice(&Region::new(positions.collect())), chunk);
+            let elements = whole.as_bytes().unwrap_or_default();
+            let encoded = encode(elements, self.meta.dtype.itemsize(), shuffled, gzip)?;
+            let start: Vec<usize> = touched.region.axes().iter().map(|axis| axis.start).collect();
+            let _library = LIBRARY.lock();
+            write_chunk(&self.dataset, &start, encoded.as_deref().unwrap_or(elements))
+                .map_err(|error| library_failed(&format!("write chunk {:?}", touched.at), &error))?;
+        }
+        Ok(())
+    }
+}
+
+/// The bytes of a chunk as the filters would make them; `None` if there are no filters.
+fn encode(
+    elements: &[u8],
+    item: usize,
+    shuffled: bool,
+    gzip: Option<u8>,
+) -> Result<Option<Vec<u8>>, Problem> {
+    let mut planes = Vec::new();
+    if shuffled {
+        planes.resize(elements.len(), 0);
+        shuffle(item, elements, &mut planes);
+    }
+    let Some(level) = gzip else { return Ok(shuffled.then_some(planes)) };
+    let failed = |reason: String| Problem::Misuse { reason: format!("cannot compress a chunk: {reason}") };
+    let level = CompressionLvl::new(level.into()).map_err(|error| failed(format!("{error:?}")))?;
+    let mut compressor = Compressor::new(level);
+    let bytes = if shuffled { &planes } else { elements };
+    let mut encoded = vec![0; compressor.zlib_compress_bound(bytes.len())];
+    let nbytes = compressor.zlib_compress(bytes, &mut encoded).map_err(|error| failed(error.to_string()))?;
+    encoded.truncate(nbytes);
+    Ok(Some(encoded))
+}
+
+/// Writes a block to a region through the library, in slabs of whole rows: so little is copied where the block is not
+/// dense or its elements are converted. `place` is the region in words of the user.
+pub(super) fn write_slabs(
+    dataset: &hdf5::Dataset,
+    region: &Region,
+    place: &Region,
+    block: &Block,
+) -> Result<(), Problem> {
+    if region.is_empty() {
+        return Ok(());
+    }
+    let is_converted = block.dtype() == DType::Bool || block.dtype().is_complex();
+    let rows = match region.axes().first() {
+        Some(first) if !block.is_dense() || is_converted => {
+            (WRITE_AT_ONCE / (block.nbytes() / first.len).max(1)).clamp(1, first.len)
+        }
+        Some(first) => first.len,
+        None => 1,
+    };
+    for start in (0..region.axes().first().map_or(1, |first| first.len)).step_by(rows) {
+        let mut positions = Region::full(block.shape());
+        if region.ndim() > 0 {
+            let first = positions.axis_mut(0);
+            *first = AxisRange::new(start, rows.min(first.len - start));
+        }
+        let slab = block.slice(&positions).to_dense(None);
+        let _library = LIBRARY.lock();
+        write_block(dataset, &region.compose(&positions), &slab)
+            .map_err(|error| library_failed(&format!("write region {place}"), &error))?;
+    }
+    Ok(())
 }
 
 impl Sink for Hdf5Sink {
@@ -260,13 +345,14 @@ impl Sink for Hdf5Sink {
     }
 
     fn commit(&self) -> brickwork_core::Result<()> {
-        Ok(self.try_commit()?)
+        let joined = self.leave().ok_or_else(|| not_created().at(&self.location.uri))?;
+        Ok(self.file.leave(joined)?)
     }
 
     fn abort(&self) {
-        let writing = self.writing.lock().take();
-        let _library = LIBRARY.lock();
-        drop(writing);
+        if let Some(joined) = self.leave() {
+            self.file.give_up(joined);
+        }
     }
 }
 
@@ -319,50 +405,40 @@ fn check_layout(meta: &Meta, layout: &Hdf5Layout) -> Result<(), Problem> {
     }
 }
 
-fn library_failed(action: &str, error: &hdf5::Error) -> Problem {
-    Problem::Misuse { reason: format!("cannot {action}: {error}") }
+/// An empty dataset that is to be made.
+struct NewDataset<'a> {
+    name: &'a str,
+    shape: &'a [usize],
+    file_type: &'a TypeDescriptor,
+    fill: Option<OwnedDynValue>,
 }
 
-/// Makes an empty dataset, and the groups above it.
-fn make_dataset(
-    file: &hdf5::File,
-    name: &str,
-    shape: &[usize],
-    file_type: &TypeDescriptor,
-    layout: &Hdf5Layout,
-) -> hdf5::Result<hdf5::Dataset> {
-    let mut builder = file.new_dataset_builder();
-    builder = match &layout.chunk {
-        Some(chunk) => builder.chunk(chunk.as_slice()),
-        None => builder.no_chunk(),
-    };
-    if layout.shuffle {
-        builder = builder.shuffle();
+impl NewDataset<'_> {
+    /// Makes it, and the groups above it.
+    fn make(self, file: &hdf5::File, layout: &Hdf5Layout) -> hdf5::Result<hdf5::Dataset> {
+        let mut builder = file.new_dataset_builder();
+        builder = match &layout.chunk {
+            Some(chunk) => builder.chunk(chunk.as_slice()),
+            // Every element is written: filling it before would write it twice.
+            None => builder.no_chunk().fill_time(hdf5::dataset::FillTime::Never),
+        };
+        if layout.shuffle {
+            builder = builder.shuffle();
+        }
+        if let Some(level) = layout.gzip {
+            builder = builder.deflate(level);
+        }
+        if let Some(fill) = self.fill {
+            builder = builder.fill_value(fill);
+        }
+        builder.empty_as(self.file_type).shape(self.shape).create(self.name)
     }
-    if let Some(level) = layout.gzip {
-        builder = builder.deflate(level);
-    }
-    builder.empty_as(file_type).shape(shape).create(name)
-}
-
-/// Numbers and truth values keep their kind; texts are texts, and so is the JSON of everything else.
-fn write_attribute(dataset: &hdf5::Dataset, name: &str, value: &Value) -> hdf5::Result<()> {
-    if let Some(value) = value.as_bool() {
-        return dataset.new_attr::<bool>().create(name)?.write_scalar(&value);
-    }
-    if let Some(value) = value.as_i64() {
-        return dataset.new_attr::<i64>().create(name)?.write_scalar(&value);
-    }
-    if let Some(value) = value.as_f64() {
-        return dataset.new_attr::<f64>().create(name)?.write_scalar(&value);
-    }
-    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    let text: VarLenUnicode = text.replace('\0', "").parse().map_err(|error| format!("{error}"))?;
-    dataset.new_attr::<VarLenUnicode>().create(name)?.write_scalar(&text)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::test_support::{read, read_all, sample, store, store_meta};
 

@@ -4,9 +4,11 @@
 //! is written, in C order and this machine's byte order.
 
 mod header;
+mod region;
 mod sink;
 mod source;
 
+pub use region::NpyRegionSink;
 pub use sink::NpySink;
 pub use source::NpySource;
 

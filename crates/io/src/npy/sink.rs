@@ -10,10 +10,11 @@ use parking_lot::Mutex;
 use super::header;
 use crate::bytes::checked_nbytes;
 use crate::error::{Problem, Result};
+use crate::options::SinkOptions;
 use crate::part::Part;
 use crate::strided_file::write_region;
 use crate::uri::{Format, Location};
-use crate::write_checks::{check_write, not_created};
+use crate::write_checks::{check_write, not_created, refuse_options};
 
 /// Writes an array to an `.npy` file, in C order.
 ///
@@ -35,17 +36,28 @@ struct Writing {
 }
 
 impl NpySink {
-    /// A sink for an `.npy` file, which may exist only if `overwrite` is set.
+    /// A sink for an `.npy` file, which may exist only if overwriting is allowed.
     ///
     /// # Errors
-    /// If the URI cannot be read, or does not name an `.npy` file.
-    pub fn new(uri: &str, overwrite: bool) -> brickwork_core::Result<Self> {
-        let location = Location::parse(uri)?;
+    /// If the URI cannot be read or does not name an `.npy` file, or chunks, shards or a codec are asked for.
+    pub fn new(uri: &str, options: &SinkOptions) -> brickwork_core::Result<Self> {
+        NpySink::of(Location::parse(uri)?, options)
+    }
+
+    pub(crate) fn of(location: Location, options: &SinkOptions) -> brickwork_core::Result<Self> {
+        let fail = |problem: Problem| problem.at(&location.uri);
         if location.format != Format::Npy {
             let reason = format!("is {}, not npy; end the name in .npy", location.format);
-            return Err(Problem::Misuse { reason }.at(uri).into());
+            return Err(fail(Problem::Misuse { reason }).into());
         }
-        Ok(NpySink { location, overwrite, writing: Mutex::new(None) })
+        let asked = [
+            ("chunks", options.chunks.is_some()),
+            ("shards", options.shards.is_some()),
+            ("codecs", options.codec.as_ref().is_some_and(|codec| codec != "none")),
+        ];
+        refuse_options("an .npy file", &asked, "leave the option out, or write .zarr or .h5")
+            .map_err(fail)?;
+        Ok(NpySink { overwrite: options.overwrite, location, writing: Mutex::new(None) })
     }
 
     fn try_create(&self, meta: &Meta) -> Result<()> {
@@ -61,6 +73,8 @@ impl NpySink {
         let part = Part::new(uri, &self.location.path, self.overwrite)?;
         let failed = |error| Problem::os("create the file", error).at(uri);
         let file = OpenOptions::new().write(true).create_new(true).open(part.path()).map_err(failed)?;
+        // Tells others that this part is being written; not every file system can.
+        let _ = file.try_lock();
         file.write_all_at(&header, 0).map_err(failed)?;
         file.set_len((header.len() + nbytes) as u64).map_err(failed)?;
         let writing = Writing { file, part, meta: meta.clone(), data_offset: header.len() };
@@ -123,6 +137,10 @@ mod tests {
     use crate::test_support::{read, read_all, store};
     use brickwork_core::{AxisRange, DType};
 
+    fn overwriting() -> SinkOptions {
+        SinkOptions { overwrite: true, ..SinkOptions::default() }
+    }
+
     fn path(directory: &tempfile::TempDir, name: &str) -> String {
         directory.path().join(name).to_str().unwrap().to_owned()
     }
@@ -134,7 +152,7 @@ mod tests {
         for dtype in DType::NUMERIC {
             for shape in [vec![], vec![0, 3], vec![11], vec![5, 4, 3]] {
                 let block = crate::test_support::sample(dtype, &shape);
-                let sink = NpySink::new(&uri, true).unwrap();
+                let sink = NpySink::new(&uri, &overwriting()).unwrap();
                 store(&sink, &block, &vec![2; shape.len()]);
                 let found = read_all(&uri);
                 assert_eq!(found.as_bytes(), block.as_bytes(), "{dtype} {shape:?}");
@@ -148,7 +166,7 @@ mod tests {
     fn nothing_is_there_before_commit_and_after_abort() {
         let directory = tempfile::tempdir().unwrap();
         let uri = path(&directory, "x.npy");
-        let sink = NpySink::new(&uri, false).unwrap();
+        let sink = NpySink::new(&uri, &SinkOptions::default()).unwrap();
         let meta = Meta::whole(&[4], DType::I64);
         sink.create(&meta).unwrap();
         assert!(!sink.location.path.exists());
@@ -163,7 +181,7 @@ mod tests {
     #[test]
     fn wrong_writes_are_refused() {
         let directory = tempfile::tempdir().unwrap();
-        let sink = NpySink::new(&path(&directory, "x.npy"), false).unwrap();
+        let sink = NpySink::new(&path(&directory, "x.npy"), &SinkOptions::default()).unwrap();
         sink.create(&Meta::whole(&[4], DType::I64)).unwrap();
         let block = Block::from_vec(vec![1i64, 2], &[2]);
         let outside = Region::new(vec![AxisRange::new(3, 2)]);
@@ -176,7 +194,11 @@ mod tests {
     fn a_file_that_changes_is_noticed() {
         let directory = tempfile::tempdir().unwrap();
         let uri = path(&directory, "x.npy");
-        store(&NpySink::new(&uri, false).unwrap(), &Block::from_vec(vec![1i64; 100], &[100]), &[100]);
+        store(
+            &NpySink::new(&uri, &SinkOptions::default()).unwrap(),
+            &Block::from_vec(vec![1i64; 100], &[100]),
+            &[100],
+        );
         let source = crate::open(&uri).unwrap();
         assert_eq!(read(&*source, &Region::full(&[100])).unwrap().to_vec::<i64>(), [1; 100]);
         std::fs::OpenOptions::new().write(true).open(&uri).unwrap().set_len(500).unwrap();
@@ -192,12 +214,17 @@ mod tests {
     fn a_place_below_a_file_cannot_be_written() {
         let directory = tempfile::tempdir().unwrap();
         std::fs::write(directory.path().join("file"), "").unwrap();
-        let sink = NpySink::new(&path(&directory, "file/x.npy"), false).unwrap();
+        let sink = NpySink::new(&path(&directory, "file/x.npy"), &SinkOptions::default()).unwrap();
         let error = sink.create(&Meta::whole(&[4], DType::I64)).unwrap_err().to_string();
         assert!(
             error.contains("cannot be written") && error.contains("is a file, not a directory"),
             "{error}"
         );
-        assert!(NpySink::new("x.zarr", false).unwrap_err().to_string().contains("is zarr, not npy"));
+        assert!(
+            NpySink::new("x.zarr", &SinkOptions::default())
+                .unwrap_err()
+                .to_string()
+                .contains("is zarr, not npy")
+        );
     }
 }

@@ -25,9 +25,9 @@ static FILES: HandleCache<File> = HandleCache::new(128);
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct NpySource {
     uri: String,
-    path: String,
+    pub(super) path: String,
     stamp: FileStamp,
-    header: Header,
+    pub(super) header: Header,
     chunks: ChunkGrid,
 }
 

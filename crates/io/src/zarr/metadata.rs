@@ -1,7 +1,7 @@
 //! The JSON of arrays: what of it concerns us is read and written here.
 
-use brickwork_core::{DType, Meta, TimeUnit};
-use serde_json::{Map, Value, json};
+use brickwork_core::DType;
+use serde_json::Value;
 
 use crate::bytes::{ByteFix, checked_nbytes};
 use crate::error::Problem;
@@ -173,104 +173,18 @@ fn lengths(value: &Value, what: &str) -> Result<Vec<usize>, Problem> {
     list.ok_or_else(|| Problem::corrupt(WHAT, format!("the {what} is not a list of lengths")))
 }
 
-/// The metadata of a new array. Readers that know no more than zarr-python's defaults can read it.
-pub(super) fn array_json(
-    meta: &Meta,
-    chunk: &[usize],
-    codec: Option<&str>,
-    attributes: &[(String, Value)],
-    dimension_names: Option<&[String]>,
-) -> Result<Value, Problem> {
-    if let Some(names) = dimension_names.filter(|names| names.len() != meta.ndim()) {
-        let reason = format!("{} names for {} axes; give every axis a name", names.len(), meta.ndim());
-        return Err(Problem::Misuse { reason });
-    }
-    let (data_type, fill_value) = data_type(meta.dtype)?;
-    let mut codecs = vec![match meta.dtype.itemsize() {
-        1 => json!({"name": "bytes"}),
-        _ => json!({"name": "bytes", "configuration": {"endian": "little"}}),
-    }];
-    codecs.extend(compressor(codec.unwrap_or("zstd:0"), meta.dtype)?);
-    let mut metadata = json!({
-        "zarr_format": 3,
-        "node_type": "array",
-        "shape": meta.shape,
-        "data_type": data_type,
-        "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": chunk}},
-        "chunk_key_encoding": {"name": "default", "configuration": {"separator": "/"}},
-        "fill_value": fill_value,
-        "codecs": codecs,
-        "attributes": attributes.iter().cloned().collect::<Map<String, Value>>(),
-        "storage_transformers": [],
-    });
-    if let Some(names) = dimension_names {
-        metadata["dimension_names"] = json!(names);
-    }
-    Ok(metadata)
-}
-
-/// A dtype's name in Zarr, and its zero.
-fn data_type(dtype: DType) -> Result<(Value, Value), Problem> {
-    let time = |name: &str, unit: TimeUnit| {
-        (json!({"name": name, "configuration": {"unit": unit.to_string(), "scale_factor": 1}}), json!(0))
-    };
-    Ok(match dtype {
-        DType::Bool => (json!("bool"), json!(false)),
-        DType::F32 | DType::F64 => (json!(dtype.name()), json!(0.0)),
-        DType::C64 | DType::C128 => (json!(dtype.name()), json!([0.0, 0.0])),
-        DType::DateTime(unit) => time("numpy.datetime64", unit),
-        DType::TimeDelta(unit) => time("numpy.timedelta64", unit),
-        integer if integer.is_integer() => (json!(integer.name()), json!(0)),
-        other => {
-            return Err(Problem::Unsupported {
-                what: format!("dtype {other}"),
-                done: "written to Zarr",
-                help: "bool, numbers and dates can".into(),
-            });
-        }
-    })
-}
-
-/// The compressor that a text names: `none`, or a name and perhaps a level.
-pub(super) fn compressor(text: &str, dtype: DType) -> Result<Option<Value>, Problem> {
-    let wrong = || {
-        let reason = format!(
-            "codec {text:?} is not known; use none, zstd, zstd:0 … zstd:22, gzip:0 … gzip:9 or blosc"
-        );
-        Problem::Misuse { reason }
-    };
-    let (name, level) = match text.split_once(':') {
-        Some((name, level)) => (name, Some(level.parse::<u32>().map_err(|_| wrong())?)),
-        None => (text, None),
-    };
-    match (name, level) {
-        ("none", None) => Ok(None),
-        ("zstd", None | Some(0..=22)) => Ok(Some(
-            json!({"name": "zstd", "configuration": {"level": level.unwrap_or(0), "checksum": false}}),
-        )),
-        ("gzip", None | Some(0..=9)) => {
-            Ok(Some(json!({"name": "gzip", "configuration": {"level": level.unwrap_or(5)}})))
-        }
-        ("blosc", None | Some(0..=9)) => Ok(Some(json!({"name": "blosc", "configuration": {
-            "cname": "lz4",
-            "clevel": level.unwrap_or(5),
-            "shuffle": if dtype.itemsize() > 1 { "shuffle" } else { "noshuffle" },
-            "typesize": dtype.itemsize(),
-            "blocksize": 0,
-        }}))),
-        _ => Err(wrong()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::new_array::plain_array_json;
     use super::*;
+    use brickwork_core::Meta;
+    use serde_json::json;
 
     #[test]
     fn what_is_written_is_understood() {
         for dtype in DType::NUMERIC {
             let meta = Meta::whole(&[5, 6], dtype);
-            let metadata = array_json(&meta, &[2, 3], Some("none"), &[], None).unwrap();
+            let metadata = plain_array_json(&meta, &[2, 3], Some("none")).unwrap();
             let layout = Layout::parse(&metadata, 3).unwrap();
             assert_eq!(
                 (layout.shape.as_slice(), layout.chunk.as_slice()),
@@ -278,7 +192,7 @@ mod tests {
             );
             assert_eq!(layout.raw_big_endian, Some(false));
         }
-        let metadata = array_json(&Meta::whole(&[5], DType::F64), &[5], None, &[], None).unwrap();
+        let metadata = plain_array_json(&Meta::whole(&[5], DType::F64), &[5], None).unwrap();
         let layout = Layout::parse(&metadata, 3).unwrap();
         assert_eq!(layout.codecs, ["bytes", "zstd(0)"]);
         assert_eq!(layout.raw_big_endian, None);
@@ -286,7 +200,7 @@ mod tests {
 
     #[test]
     fn metadata_that_make_no_sense_are_errors() {
-        let good = array_json(&Meta::whole(&[5], DType::F64), &[5], None, &[], None).unwrap();
+        let good = plain_array_json(&Meta::whole(&[5], DType::F64), &[5], None).unwrap();
         let broken = |key: &str, value: Value| {
             let mut metadata = good.clone();
             metadata[key] = value;
@@ -312,13 +226,5 @@ mod tests {
                 .to_string()
                 .contains("corrupt zarr.json: EOF")
         );
-    }
-
-    #[test]
-    fn codecs_are_named_or_refused() {
-        assert_eq!(compressor("none", DType::F64).unwrap(), None);
-        assert_eq!(compressor("gzip:9", DType::F64).unwrap().unwrap()["configuration"]["level"], 9);
-        assert!(compressor("gzip:10", DType::F64).unwrap_err().to_string().contains("use none, zstd"));
-        assert!(compressor("lzma", DType::F64).is_err());
     }
 }

@@ -7,9 +7,12 @@ mod claims;
 mod describe;
 mod hierarchy;
 mod metadata;
+mod new_array;
+mod region;
 mod sink;
 mod source;
 
+pub use region::ZarrRegionSink;
 pub use sink::ZarrSink;
 pub use source::ZarrSource;
 

@@ -5,18 +5,18 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use brickwork_core::{AxisRange, Block, BlockMut, ChunkGrid, DType, Meta, Region, Sink};
+use brickwork_core::{AxisRange, Block, ChunkGrid, DType, Meta, Region, Sink};
 use parking_lot::Mutex;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::adapter::Codecs;
-use super::hierarchy::{Node, read_json, read_node};
-use super::metadata::{array_json, compressor};
-use crate::bytes::checked_nbytes;
-use crate::chunk_choice::store_chunk;
+use super::hierarchy::{Node, children, read_json, read_node};
+use super::new_array::{Cut, array_json, compressor};
+use crate::bytes::{checked_nbytes, padded};
 use crate::chunk_walk::touched_chunks;
 use crate::error::{Problem, Result};
-use crate::open::SinkOptions;
+use crate::fill::attributes_for_zarr;
+use crate::options::{GroupAttributes, SinkOptions};
 use crate::part::Part;
 use crate::uri::{Format, Location};
 use crate::write_checks::{check_write, not_created};
@@ -29,6 +29,8 @@ use crate::write_checks::{check_write, not_created};
 pub struct ZarrSink {
     location: Location,
     options: SinkOptions,
+    /// Attributes of directories that are groups.
+    groups: Vec<(PathBuf, Map<String, Value>)>,
     writing: Mutex<Option<Arc<Writing>>>,
 }
 
@@ -43,6 +45,7 @@ struct Writing {
     // The part is dropped before the groups that were made for it.
     part: Part,
     groups: NewGroups,
+    _lock: Option<fs::File>,
 }
 
 /// Directories of groups that did not exist before; removed again, if nothing came of them.
@@ -66,7 +69,11 @@ impl ZarrSink {
     /// # Errors
     /// If the URI cannot be read or does not name a Zarr store, or the codec is not known.
     pub fn new(uri: &str, options: &SinkOptions) -> brickwork_core::Result<Self> {
-        let location = Location::parse(uri)?;
+        ZarrSink::of(Location::parse(uri)?, options)
+    }
+
+    pub(crate) fn of(location: Location, options: &SinkOptions) -> brickwork_core::Result<Self> {
+        let uri = &location.uri;
         if location.format != Format::Zarr {
             let reason = format!("is {}, not zarr; end the name in .zarr", location.format);
             return Err(Problem::Misuse { reason }.at(uri).into());
@@ -74,31 +81,89 @@ impl ZarrSink {
         if let Some(codec) = &options.codec {
             compressor(codec, DType::F64).map_err(|problem| problem.at(uri))?;
         }
-        Ok(ZarrSink { location, options: options.clone(), writing: Mutex::new(None) })
+        Ok(ZarrSink { location, options: options.clone(), groups: Vec::new(), writing: Mutex::new(None) })
     }
 
-    fn try_create(&self, meta: &Meta, chunk: Vec<usize>) -> Result<()> {
+    /// With attributes for groups of the same store.
+    pub(crate) fn in_groups(mut self, groups: &[GroupAttributes]) -> brickwork_core::Result<Self> {
+        for group in groups {
+            let Location { path, inner, .. } = Location::parse(&group.uri)?;
+            let directory = if inner.is_empty() { path } else { path.join(inner) };
+            self.groups.push((directory, group.attributes.clone()));
+        }
+        Ok(self)
+    }
+
+    fn try_create(&self, meta: &Meta, cut: &Cut) -> Result<()> {
         let uri = &self.location.uri;
         let fail = |problem: Problem| problem.at(uri);
         if checked_nbytes(&meta.shape, meta.dtype.itemsize()).is_none() {
             let reason = format!("shape {:?} has more bytes than a machine can count", meta.shape);
             return Err(fail(Problem::Misuse { reason }));
         }
-        let SinkOptions { codec, attributes, dimension_names, .. } = &self.options;
-        let metadata = array_json(meta, &chunk, codec.as_deref(), attributes, dimension_names.as_deref());
-        let metadata = metadata.map_err(fail)?;
-        let codecs = Codecs::new(metadata.clone(), 3, &chunk).map_err(fail)?;
-        let groups = self.make_groups()?;
         let target = match self.location.inner.as_str() {
             "" => self.location.path.clone(),
             inner => self.location.path.join(inner),
         };
+        let replaced = self.replaced(&target).map_err(fail)?;
+        let attributes = match (&self.options.attributes, &replaced["attributes"]) {
+            (Some(attributes), _) => attributes_for_zarr(attributes.clone(), meta.dtype),
+            (None, Value::Object(kept)) => kept.clone(),
+            _ => Map::new(),
+        };
+        let names: Option<Vec<Option<String>>> = match &self.options.dimension_names {
+            Some(names) => {
+                Some(names.iter().map(|name| Some(name.clone()).filter(|name| !name.is_empty())).collect())
+            }
+            None => serde_json::from_value(replaced["dimension_names"].clone())
+                .ok()
+                .filter(|names: &Vec<Option<String>>| names.len() == meta.ndim()),
+        };
+        let metadata = array_json(meta, cut, &self.options, &attributes, names.as_deref()).map_err(fail)?;
+        let chunk = cut.file().to_vec();
+        let codecs = Codecs::new(metadata.clone(), 3, &chunk).map_err(fail)?;
+        let groups = self.make_groups()?;
         let part = Part::new(uri, &target, self.options.overwrite)?;
         fs::create_dir(part.path()).map_err(|error| fail(Problem::os("create the directory", error)))?;
+        // Tells others that this part is being written; not every file system can.
+        let lock = fs::File::open(part.path()).ok().filter(|directory| directory.try_lock().is_ok());
         let grid = ChunkGrid::regular(&meta.shape, &chunk);
-        let writing = Writing { meta: meta.clone(), grid, chunk, metadata, codecs, part, groups };
+        let writing =
+            Writing { meta: meta.clone(), grid, chunk, metadata, codecs, part, groups, _lock: lock };
         *self.writing.lock() = Some(Arc::new(writing));
         Ok(())
+    }
+
+    /// The metadata of the array that is to be replaced; null if there is none.
+    fn replaced(&self, target: &Path) -> Result<Value, Problem> {
+        let misuse = |reason: &str| Err(Problem::Misuse { reason: reason.into() });
+        match fs::symlink_metadata(target) {
+            Err(_) => return Ok(Value::Null),
+            Ok(found) if !found.is_dir() && !target.is_dir() => {
+                return misuse("is a file, not a Zarr directory; choose another name");
+            }
+            Ok(_) => {}
+        }
+        let node = match read_node(target) {
+            // An array whose metadata are damaged may be replaced, a group with arrays below it not.
+            Err(_) if self.options.overwrite && children(target).is_empty() => return Ok(Value::Null),
+            node => node?,
+        };
+        match node {
+            Node::Group { .. } => {
+                let Location { path, inner, .. } = &self.location;
+                let slash = if inner.is_empty() { "" } else { "/" };
+                let reason =
+                    format!("is a Zarr group; name an array in it: {}#/{inner}{slash}name", path.display());
+                Err(Problem::Misuse { reason })
+            }
+            _ if !self.options.overwrite => Err(Problem::Exists),
+            Node::Array { metadata, .. } => Ok(metadata),
+            Node::Nothing if fs::read_dir(target).is_ok_and(|mut entries| entries.next().is_none()) => {
+                Ok(Value::Null)
+            }
+            Node::Nothing => misuse("is a directory, and no Zarr array; it is not overwritten"),
+        }
     }
 
     /// The directories above the array, outermost first: the store, then groups in it.
@@ -165,11 +230,7 @@ impl ZarrSink {
                 .zip(region.axes())
                 .map(|(chunk, region)| AxisRange::new(chunk.start - region.start, chunk.len));
             let part = block.slice(&Region::new(positions.collect()));
-            let whole = if part.shape() == writing.chunk {
-                part.to_dense(None)
-            } else {
-                padded(&part, &writing.chunk)
-            };
+            let whole = padded(&part, &writing.chunk);
             let elements = whole.as_bytes().unwrap_or_default();
             writing.store(&touched.at, elements).map_err(|problem| problem.at(uri))?;
         }
@@ -185,7 +246,9 @@ impl ZarrSink {
         groups.made.clear();
         // Readers find the array by its groups; these are announced when there is something in them.
         for directory in self.group_directories() {
-            announce(&directory).map_err(|problem| problem.at(uri))?;
+            let group = self.groups.iter().find(|(group, _)| *group == directory);
+            announce(&directory, group.map(|(_, attributes)| attributes))
+                .map_err(|problem| problem.at(uri))?;
         }
         Ok(())
     }
@@ -203,29 +266,26 @@ impl Writing {
             result = fs::create_dir_all(path.parent().unwrap_or(Path::new(".")))
                 .and_then(|()| fs::write(&path, &encoded));
         }
-        result.map_err(|error| broken(format!("cannot be written: {error}")))
+        result.map_err(|error| Problem::os(format!("write chunk {at:?}"), error))
     }
 }
 
-/// A chunk at the array's end, filled up with zeros.
-fn padded(part: &Block, chunk: &[usize]) -> Block {
-    let mut whole = BlockMut::zeroed(part.dtype(), chunk);
-    whole.slice_mut(&Region::full(part.shape())).assign(part);
-    whole.freeze()
-}
-
-/// Makes a directory a group, and drops a listing of what is in it that has become wrong.
-fn announce(directory: &Path) -> Result<(), Problem> {
+/// Makes a directory a group, gives it attributes, and drops a listing of what is in it that has become wrong.
+fn announce(directory: &Path, attributes: Option<&Map<String, Value>>) -> Result<(), Problem> {
     let file = directory.join("zarr.json");
-    match read_json(&file)? {
-        None => write_json(&file, &json!({"zarr_format": 3, "node_type": "group", "attributes": {}})),
-        Some(mut metadata) => {
-            match metadata.as_object_mut().and_then(|group| group.remove("consolidated_metadata")) {
-                Some(_) => write_json(&file, &metadata),
-                None => Ok(()),
+    let found = read_json(&file)?;
+    let mut metadata =
+        found.clone().unwrap_or_else(|| json!({"zarr_format": 3, "node_type": "group", "attributes": {}}));
+    if let Some(group) = metadata.as_object_mut() {
+        group.remove("consolidated_metadata");
+        if let Some(attributes) = attributes {
+            let kept = group.entry("attributes").or_insert_with(|| json!({}));
+            if let Some(kept) = kept.as_object_mut() {
+                kept.extend(attributes.clone());
             }
         }
     }
+    if found.as_ref() == Some(&metadata) { Ok(()) } else { write_json(&file, &metadata) }
 }
 
 /// Writes a metadata file in one step.
@@ -243,12 +303,12 @@ impl Sink for ZarrSink {
     }
 
     fn create(&self, meta: &Meta) -> brickwork_core::Result<ChunkGrid> {
-        self.try_create(meta, store_chunk(self.options.chunks.as_ref(), meta)?)?;
+        self.try_create(meta, &Cut::of(&self.options, meta)?)?;
         self.grid(meta)
     }
 
     fn grid(&self, meta: &Meta) -> brickwork_core::Result<ChunkGrid> {
-        Ok(ChunkGrid::regular(&meta.shape, &store_chunk(self.options.chunks.as_ref(), meta)?))
+        Ok(ChunkGrid::regular(&meta.shape, Cut::of(&self.options, meta)?.file()))
     }
 
     fn write(&self, region: &Region, block: &Block) -> brickwork_core::Result<()> {

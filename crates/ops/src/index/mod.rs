@@ -2,12 +2,15 @@
 
 #[cfg(test)]
 pub(crate) mod checks;
+mod region;
 mod slice;
 
 use std::fmt;
 use std::ops::{Bound, Range, RangeFrom, RangeFull, RangeInclusive, RangeTo, RangeToInclusive};
 
 use serde::{Deserialize, Serialize};
+
+pub use region::Part;
 
 /// One item between the brackets of `x[…]`, with NumPy's meaning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -139,6 +139,17 @@ fn resolve(op: &str, items: &[Index], shape: &[usize]) -> Result<Vec<Resolved>> 
     Ok(resolved)
 }
 
+/// What items pick from every axis, and whether the axis disappears.
+pub(super) fn ranges(op: &str, items: &[Index], shape: &[usize]) -> Result<Vec<(AxisRange, bool)>> {
+    let resolved = resolve(op, items, shape)?;
+    let ranges = resolved.into_iter().map(|item| match item.kind {
+        ResolvedKind::At(index) => Ok((AxisRange::at(index), true)),
+        ResolvedKind::Range(range) => Ok((range, false)),
+        ResolvedKind::NewAxis => Err(Error::argument(op, "a stored array gets no new axes; leave None out")),
+    });
+    ranges.collect()
+}
+
 /// The elements that `start:stop:step` picks from an axis, by the rules of Python's `slice.indices`.
 fn axis_range(start: Option<isize>, stop: Option<isize>, step: isize, len: usize) -> AxisRange {
     let (len, step) = (len as i128, step as i128);

@@ -170,8 +170,14 @@ impl<'a> Survey<'a> {
                 .map(|scales| scales.first().map_or(Ok(None), |&scale| self.scale_name(scale, object)))
                 .collect();
         }
-        // A scale of one axis stands for itself.
         let attributes = attribute::list(&source, &header)?;
+        // Labels name axes without scales; an empty one is none.
+        let labels = attributes.iter().find(|(name, _)| name == "DIMENSION_LABELS");
+        if let Some((_, AttributeValue { data: AttributeData::Text(labels), .. })) = labels {
+            let named = |label: &String| Some(label.clone()).filter(|label| !label.is_empty());
+            return Ok(labels.iter().map(named).collect());
+        }
+        // A scale of one axis stands for itself.
         if text(&attributes, "CLASS") == Some("DIMENSION_SCALE")
             && dataspace(&source, &header)?.shape.len() == 1
         {

@@ -1,0 +1,423 @@
+//! Storing with the built binary: parts of arrays, several outputs, copies, and everything that can go wrong.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use tempfile::TempDir;
+
+fn brickwork(directory: &Path, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_brickwork"));
+    command.current_dir(directory).args(arguments).output().expect("the binary was built for this test")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).expect("output is Unicode")
+}
+
+/// Runs a command that must succeed; its standard output.
+fn succeed(directory: &Path, arguments: &[&str]) -> String {
+    let output = brickwork(directory, arguments);
+    assert!(output.status.success(), "{arguments:?}: {}", text(&output.stderr));
+    text(&output.stdout).trim_end().to_owned()
+}
+
+/// Runs a command that must fail, and leave the directory as it was; its standard error.
+fn fail(directory: &Path, code: i32, arguments: &[&str]) -> String {
+    let before = listing(directory);
+    let output = brickwork(directory, arguments);
+    let message = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {message}{}", text(&output.stdout));
+    assert!(message.starts_with("error: "), "{arguments:?}: {message}");
+    assert!(!message.contains("panicked"), "{arguments:?}: {message}");
+    assert_eq!(listing(directory), before, "{arguments:?} left something");
+    message
+}
+
+/// Every path below a directory.
+fn listing(directory: &Path) -> Vec<String> {
+    let mut paths = Vec::new();
+    let mut open = vec![directory.to_owned()];
+    while let Some(directory) = open.pop() {
+        for entry in fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                open.push(path.clone());
+            }
+            paths.push(path.display().to_string());
+        }
+    }
+    paths.sort();
+    paths
+}
+
+fn prepared() -> TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    succeed(directory.path(), &["eval", "arange(12.0).reshape(3, 4)", "-o", "x.npy"]);
+    directory
+}
+
+const PLACES: [&str; 4] = ["out.npy", "out.zarr", "out.zarr#/g/x", "out.h5#/g/x"];
+
+#[test]
+fn a_region_is_written_into_what_is_there() {
+    for place in PLACES {
+        let directory = prepared();
+        let run = |arguments: &[&str]| succeed(directory.path(), arguments);
+        run(&["eval", "zeros((4, 8))", "-o", place]);
+        run(&["eval", "x[:2] + 1", "x=x.npy", "-o", place, "--region", "1:3, ::2"]);
+        run(&["eval", "arange(8)", "-o", place, "--region", "-1, ::-1"]);
+        assert_eq!(
+            run(&["eval", "y.astype(int)", &format!("y={place}")]),
+            "[[0 0 0 0 0 0 0 0]\n [1 0 2 0 3 0 4 0]\n [5 0 6 0 7 0 8 0]\n [7 6 5 4 3 2 1 0]]",
+            "{place}"
+        );
+    }
+}
+
+#[test]
+fn what_does_not_fit_a_region_is_told_before_anything_runs() {
+    for place in PLACES {
+        let directory = prepared();
+        let root = directory.path();
+        let eval = |expression: &str, region: &str, more: &[&str]| {
+            let arguments =
+                [&["eval", expression, "x=x.npy", "-o", place, "--region", region], more].concat();
+            fail(root, if more == ["-o", "y.npy"] { 2 } else { 1 }, &arguments)
+        };
+        assert!(eval("x", ":", &[]).contains("there is no"), "{place}");
+        succeed(root, &["eval", "zeros((4, 8), dtype=int16)", "-o", place]);
+        assert!(eval("x", "1:3, :4", &[]).contains("has shape [2, 4], and what is to be written has [3, 4]"));
+        assert!(eval("x", "4", &[]).contains("index 4 is out of range for axis 0 with length 4"));
+        assert!(eval("x", "1, 2, 3", &[]).contains("3 items for 2 axes"));
+        assert!(
+            eval("x", ":3, :4", &[])
+                .contains("float64 does not go into int16 without losing its kind; use .astype(int16)")
+        );
+        assert!(eval("x.astype(int)", ":3, :4", &["--overwrite"]).contains("cannot be chosen for a region"));
+        assert!(eval("(x, x)", ":3, :4", &["-o", "y.npy"]).contains("give --region once for each -o"));
+        // int64 goes into int16 as NumPy assigns it.
+        succeed(root, &["eval", "x.astype(int)", "x=x.npy", "-o", place, "--region", ":3, :4"]);
+        assert_eq!(succeed(root, &["eval", "y.sum(), y.dtype", &format!("y={place}")]), "66\nint16");
+    }
+    let directory = prepared();
+    let message = fail(directory.path(), 2, &["eval", "x", "x=x.npy", "-o", "x.npy", "--region", "a:b"]);
+    assert!(message.contains("\"a:b\" is no index"), "{message}");
+    let message = fail(directory.path(), 2, &["eval", "x", "x=x.npy", "--region", ":"]);
+    assert!(message.contains("--region is about what is stored"), "{message}");
+    let message =
+        fail(directory.path(), 1, &["eval", "x.T.T + 1", "x=x.npy", "-o", "x.npy", "--region", ":"]);
+    assert!(message.contains("is read by the same expression"), "{message}");
+}
+
+#[test]
+fn an_hdf5_file_may_be_read_and_written_by_one_expression() {
+    let directory = prepared();
+    succeed(directory.path(), &["eval", "arange(6)", "-o", "a.h5#/x"]);
+    succeed(directory.path(), &["eval", "x[::-1] * 10", "x=a.h5#/x", "-o", "a.h5#/x", "--region", ":"]);
+    assert_eq!(succeed(directory.path(), &["eval", "x", "x=a.h5#/x"]), "[50 40 30 20 10  0]");
+}
+
+#[test]
+fn several_outputs_go_to_one_file_or_group() {
+    for container in ["s.h5", "s.nc", "s.zarr"] {
+        let directory = prepared();
+        let run = |arguments: &[&str]| succeed(directory.path(), arguments);
+        let [a, b, c] = ["a", "g/b", "g/c"].map(|name| format!("{container}#/{name}"));
+        run(&["eval", "x.min(axis=0), x.max(axis=0)", "x=x.npy", "-o", &a, "-o", &b]);
+        run(&["eval", "x.sum()", "x=x.npy", "-o", &c]);
+        let bind = [format!("a={a}"), format!("b={b}"), format!("c={c}")];
+        assert_eq!(
+            run(&["eval", "a, b, c", &bind[0], &bind[1], &bind[2]]),
+            "[0. 1. 2. 3.]\n[ 8.  9. 10. 11.]\n66.0",
+            "{container}"
+        );
+        // One that fails takes the others along.
+        let d = format!("{container}#/d");
+        let message = fail(directory.path(), 1, &["eval", "x, x", "x=x.npy", "-o", &d, "-o", &a]);
+        assert!(message.contains("exists already"), "{message}");
+        let message = fail(directory.path(), 1, &["eval", "x, x", "x=x.npy", "-o", &d, "-o", &d]);
+        assert!(message.contains("the output of two results"), "{message}");
+    }
+}
+
+#[test]
+fn options_that_a_format_does_not_have_are_refused() {
+    let directory = prepared();
+    let refuse = |place: &str, options: &[&str], expected: &str| {
+        let message = fail(directory.path(), 1, &[&["eval", "x", "x=x.npy", "-o", place], options].concat());
+        assert!(message.contains(expected), "{message}");
+    };
+    refuse("a.npy", &["--codec", "gzip"], "an .npy file has no codecs");
+    refuse("a.npy", &["--chunks", "2"], "an .npy file has no chunks");
+    refuse("a.h5#/x", &["--shards", "2"], "HDF5 has no shards");
+    refuse("a.h5#/x", &["--codec", "zstd:3"], "is one of Zarr; HDF5 files are written with none, gzip:0");
+    refuse("a.zarr", &["--codec", "shuffle+gzip:4"], "shuffle is a filter of HDF5");
+    refuse("a.zarr", &["--codec", "lzma"], "codec \"lzma\" is not known; use none, zstd");
+    refuse(
+        "a.zarr",
+        &["--chunks", "2", "--shards", "(2, 3)"],
+        "shards of 3 on axis 1 are no multiple of chunks of 2; choose for example 4",
+    );
+}
+
+#[test]
+fn places_that_cannot_be_written_are_told() {
+    let directory = prepared();
+    let root = directory.path();
+    fs::write(root.join("file"), "text").unwrap();
+    fs::write(root.join("text.h5"), "text").unwrap();
+    fs::create_dir(root.join("folder.zarr")).unwrap();
+    fs::write(root.join("folder.zarr/precious"), "text").unwrap();
+    fs::create_dir(root.join("folder.npy")).unwrap();
+    succeed(root, &["eval", "arange(3)", "-o", "group.zarr#/g/x"]);
+    succeed(root, &["eval", "arange(3)", "-o", "group.h5#/g/x"]);
+    let refuse = |place: &str, options: &[&str], expected: &str| {
+        let message = fail(root, 1, &[&["eval", "x", "x=x.npy", "-o", place], options].concat());
+        assert!(message.contains(expected), "{place}: {message}");
+    };
+    for place in ["x.npy", "group.zarr#/g/x", "group.h5#/g/x"] {
+        refuse(place, &[], "exists already");
+    }
+    for place in ["file/a.npy", "file/a.zarr", "file/a.h5#/x"] {
+        refuse(place, &[], "cannot");
+    }
+    for place in ["none/a.npy", "none/a.zarr", "none/a.h5#/x"] {
+        refuse(place, &[], "there is no directory none");
+    }
+    refuse("group.zarr", &["--overwrite"], "is a Zarr group; name an array in it: group.zarr#/name");
+    refuse("group.zarr#/g", &["--overwrite"], "is a Zarr group; name an array in it: group.zarr#/g/name");
+    refuse("group.zarr#/g/x/y", &[], "is an array; it cannot hold another one");
+    refuse("group.h5#/g", &["--overwrite"], "is a group in the file");
+    refuse("group.h5#/g/x/y", &[], "is a dataset, not a group");
+    refuse("group.h5", &[], "names no dataset; write for example out.h5#/x");
+    refuse("folder.zarr", &["--overwrite"], "is a directory, and no Zarr array");
+    refuse("folder.npy", &["--overwrite"], "is a directory, not an .npy file");
+    refuse("text.h5#/x", &["--overwrite"], "it is not an HDF5 file");
+    assert_eq!(fs::read_to_string(root.join("text.h5")).unwrap(), "text");
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_is_told() {
+    use std::os::unix::fs::PermissionsExt;
+    let directory = prepared();
+    let folder = directory.path().join("closed");
+    fs::create_dir(&folder).unwrap();
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o555)).unwrap();
+    // The superuser may write there nevertheless, but not to a part of the kernel.
+    let may_write = fs::write(folder.join("probe"), "").is_ok();
+    let _ = fs::remove_file(folder.join("probe"));
+    let place = if may_write { "/proc/self".to_owned() } else { folder.display().to_string() };
+    for name in ["a.npy", "a.zarr", "a.zarr#/x", "a.h5#/x"] {
+        let message = fail(directory.path(), 1, &["eval", "x", "x=x.npy", "-o", &format!("{place}/{name}")]);
+        assert!(message.contains(name), "{message}");
+    }
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+#[test]
+fn an_hdf5_file_that_is_written_elsewhere_is_left_alone() {
+    let directory = prepared();
+    let root = directory.path();
+    succeed(root, &["eval", "arange(3)", "-o", "a.h5#/x"]);
+    // The HDF5 library locks files in this way.
+    let file = fs::File::options().read(true).write(true).open(root.join("a.h5")).unwrap();
+    file.lock().unwrap();
+    let message = fail(root, 1, &["eval", "x", "x=x.npy", "-o", "a.h5#/y"]);
+    assert!(
+        message.contains("a.h5: is open for writing in another program")
+            || message.contains("is open for writing"),
+        "{message}"
+    );
+    file.unlock().unwrap();
+    succeed(root, &["eval", "x", "x=x.npy", "-o", "a.h5#/y"]);
+}
+
+/// A disk that is full is played by the longest file that the process may write.
+#[test]
+fn a_full_disk_leaves_nothing_that_opens() {
+    for (place, options) in [
+        ("a.npy", ""),
+        ("a.zarr", "--chunks '(2000, 500)' --codec none"),
+        ("a.zarr#/g/x", "--chunks '(2000, 500)' --codec none"),
+        ("a.h5#/x", ""),
+        ("a.h5#/x", "--chunks '(100, 500)'"),
+        ("a.h5#/x", "--chunks '(100, 500)' --codec gzip:1"),
+    ] {
+        let directory = prepared();
+        let before = listing(directory.path());
+        let script = format!(
+            "ulimit -f 4000; exec '{}' eval 'random.random((2000, 500))' --seed 1 -o '{place}' {options}",
+            env!("CARGO_BIN_EXE_brickwork")
+        );
+        let output = Command::new("sh").arg("-c").arg(script).current_dir(directory.path()).output().unwrap();
+        let message = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{place} {options}: {message}");
+        assert!(message.contains(place.split('#').next().unwrap()), "{message}");
+        assert!(message.contains("ulimit -f"), "{place} {options}: {message}");
+        assert_eq!(listing(directory.path()), before, "{place} {options}");
+    }
+}
+
+#[test]
+fn copies_convert_and_say_so() {
+    let directory = prepared();
+    let root = directory.path();
+    succeed(root, &["eval", "arange(600.0).reshape(20, 30)", "-o", "a.zarr", "--chunks", "(7, 30)"]);
+    let mut from = "a.zarr".to_owned();
+    for to in ["b.nc#/t2m", "c.npy", "d.h5#/g/x", "e.zarr#/g/x", "f.zarr"] {
+        let said = succeed(root, &["copy", &from, to]);
+        assert!(said.starts_with(&format!("copied {from} to {to}: float64 (20, 30), 4.80 kB in ")), "{said}");
+        assert_eq!(said.lines().count(), 1);
+        assert_eq!(
+            succeed(root, &["eval", "(x == y).all(), x.dtype", &format!("x={to}"), "y=a.zarr"]),
+            "True\nfloat64"
+        );
+        from = to.to_owned();
+    }
+    succeed(
+        root,
+        &[
+            "copy",
+            "a.zarr",
+            "f.zarr",
+            "--chunks",
+            "(4, 5)",
+            "--shards",
+            "(8, 30)",
+            "--codec",
+            "gzip:1",
+            "--overwrite",
+        ],
+    );
+    let described = succeed(root, &["info", "f.zarr"]);
+    assert!(described.contains("(4, 5)") && described.contains("gzip(1)"), "{described}");
+    assert!(fail(root, 1, &["copy", "a.zarr", "f.zarr"]).contains("exists already"));
+    assert!(fail(root, 1, &["copy", "none.zarr", "g.zarr"]).contains("no such file"));
+    assert!(fail(root, 1, &["copy", "a.zarr", "g.h5"]).contains("names no dataset"));
+    assert!(fail(root, 1, &["copy", "a.zarr", "g.npy", "--codec", "gzip"]).contains("has no codecs"));
+}
+
+#[test]
+fn groups_are_copied_with_all_their_arrays() {
+    let directory = prepared();
+    let root = directory.path();
+    succeed(root, &["eval", "arange(6), arange(4.0)", "-o", "a.zarr#/x", "-o", "a.zarr#/g/y"]);
+    for (from, to) in
+        [("a.zarr", "b.h5"), ("b.h5", "c.zarr"), ("c.zarr", "d.zarr#/inner"), ("d.zarr#/inner", "e.nc#/g")]
+    {
+        assert!(succeed(root, &["copy", from, to]).contains("2 arrays, 80 B"));
+        let inner = if to.contains('#') { format!("{to}/") } else { format!("{to}#/") };
+        let bind = [format!("x={inner}x"), format!("y={inner}g/y")];
+        assert_eq!(succeed(root, &["eval", "x, y", &bind[0], &bind[1]]), "[0 1 2 3 4 5]\n[0. 1. 2. 3.]");
+    }
+}
+
+/// Bytes and files of what is unfinished in a directory.
+fn unfinished(directory: &Path) -> u64 {
+    let parts = fs::read_dir(directory).into_iter().flatten().flatten();
+    let parts = parts.filter(|entry| entry.file_name().to_string_lossy().contains(".part-"));
+    parts
+        .map(|entry| {
+            let all = if entry.path().is_dir() { listing_of_part(&entry.path()) } else { vec![entry.path()] };
+            1 + all.iter().filter_map(|path| fs::metadata(path).ok()).map(|found| found.len()).sum::<u64>()
+        })
+        .sum()
+}
+
+/// The files of a directory that another process fills.
+fn listing_of_part(directory: &Path) -> Vec<std::path::PathBuf> {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    entries
+        .flat_map(
+            |entry| if entry.path().is_dir() { listing_of_part(&entry.path()) } else { vec![entry.path()] },
+        )
+        .collect()
+}
+
+#[test]
+fn a_killed_run_leaves_the_old_array_or_none() {
+    for (place, part_of) in [("a.npy", ""), ("a.zarr", ""), ("a.zarr#/x", "a.zarr"), ("a.h5#/x", "")] {
+        for (moment, overwrite) in
+            [(1, false), (1, true), (2_000_000, true), (6_000_000, false), (7_900_000, true)]
+        {
+            let directory = tempfile::tempdir().unwrap();
+            let root = directory.path();
+            let chunks: &[&str] =
+                if place == "a.npy" { &[] } else { &["--chunks", "(100, 1000)", "--codec", "none"] };
+            if overwrite {
+                succeed(root, &[&["eval", "zeros((1000, 1000))", "-o", place], chunks].concat());
+            }
+            let mut arguments =
+                [&["eval", "random.random((1000, 1000)) + 1", "--seed", "1", "-o", place], chunks].concat();
+            if overwrite {
+                arguments.push("--overwrite");
+            }
+            let mut command = Command::new(env!("CARGO_BIN_EXE_brickwork"));
+            let mut child = command.current_dir(root).args(&arguments).spawn().unwrap();
+            // The moment is told by what the run has written; a run that is too quick for it ends by itself.
+            let mut has_ended = false;
+            while unfinished(&root.join(part_of)) < moment && !has_ended {
+                has_ended = child.try_wait().unwrap().is_some();
+                std::thread::yield_now();
+            }
+            let _ = child.kill();
+            child.wait().unwrap();
+            let bind = format!("x={place}");
+            let found = brickwork(root, &["eval", "x.min(), x.max()", &bind]);
+            let shown = text(&found.stdout);
+            let is_old = shown == "0.0\n0.0\n";
+            let is_new = shown.starts_with("1.0") && shown.contains("\n1.99");
+            let is_gone = !found.status.success();
+            assert!(
+                is_new || (if overwrite { is_old } else { is_gone }),
+                "{place} at {moment}: {shown}{}",
+                text(&found.stderr)
+            );
+            // What is left is in nobody's way, and goes with the next run.
+            let again = [&["eval", "ones((10, 10))", "-o", place], &["--overwrite"][..]].concat();
+            succeed(root, &again);
+            assert_eq!(succeed(root, &["eval", "x.sum()", &bind]), "100.0");
+            assert_eq!(unfinished(&root.join(part_of)), 0, "{place} at {moment}");
+        }
+    }
+}
+
+#[test]
+fn a_killed_region_write_leaves_every_element_old_or_new() {
+    for place in ["a.npy", "a.zarr", "a.h5#/x"] {
+        let directory = tempfile::tempdir().unwrap();
+        let root = directory.path();
+        let chunks: &[&str] = if place == "a.npy" { &[] } else { &["--chunks", "(30, 1000)"] };
+        succeed(root, &[&["eval", "full((1000, 1000), 7.0)", "-o", place], chunks].concat());
+        let mut command = Command::new(env!("CARGO_BIN_EXE_brickwork"));
+        command.args([
+            "eval",
+            "full((990, 999), 9.0)",
+            "-o",
+            place,
+            "--region",
+            "10:, 1:",
+            "--progress",
+            "json",
+        ]);
+        let mut child = command.current_dir(root).stderr(std::process::Stdio::piped()).spawn().unwrap();
+        // After the first tasks are done.
+        let mut lines = std::io::BufRead::lines(std::io::BufReader::new(child.stderr.take().unwrap()));
+        let _ = lines.by_ref().take(3).last();
+        let _ = child.kill();
+        child.wait().unwrap();
+        let bind = format!("x={place}");
+        let shown = succeed(
+            root,
+            &["eval", "((x == 7) | (x == 9)).all(), (x[:10] == 7).all(), (x[:, 0] == 7).all()", &bind],
+        );
+        assert_eq!(shown, "True\nTrue\nTrue", "{place}");
+        if place == "a.h5#/x" {
+            let shown = succeed(root, &["eval", "(x == 7).all() | (x[10:, 1:] == 9).all()", &bind]);
+            assert_eq!(shown, "True", "an HDF5 file is as it was, or done");
+        }
+        succeed(root, &["eval", "full((990, 999), 9.0)", "-o", place, "--region", "10:, 1:"]);
+        assert_eq!(succeed(root, &["eval", "(x[10:, 1:] == 9).all()", &bind]), "True");
+    }
+}
