@@ -1,4 +1,4 @@
-# make demo   build, make a month of weather, take its mean, store it as Zarr
+# make demo   build, make a month of weather, take its mean and an anomaly, store and draw them
 # make test   everything that CI checks
 # make check  format, clippy, docs: the quick half of make test
 
@@ -8,10 +8,9 @@ CARGO_TARGET = $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
 DEMO ?= demo
 LIBRARIES = brickwork-core brickwork-ops brickwork-sched brickwork-io brickwork-draw
 
-.PHONY: demo test check packages format clippy docs tests alone examples downstream numpy formats
+.PHONY: demo test check packages format clippy docs tests alone examples downstream numpy formats binary
 
-demo: packages
-	$(CARGO) build --release -p brickwork-cli
+demo: packages binary
 	scripts/demo.sh $(abspath $(BRICKWORK)) $(DEMO)
 
 test: check tests alone examples downstream numpy formats
@@ -48,22 +47,26 @@ alone:
 		$(CARGO) check -p brickwork-io --no-default-features --features $$feature || exit 1; \
 	done
 
+# Every example runs, on data of its own.
 examples:
-	$(CARGO) build --examples
+	$(CARGO) build --workspace --all-features --examples
 	for example in examples/*.rs; do \
-		$(CARGO) run -q --example $$(basename $$example .rs) || exit 1; \
+		echo "== $$(basename $$example .rs)"; \
+		$(CARGO_TARGET)/debug/examples/$$(basename $$example .rs) || exit 1; \
 	done
 
 # A user's crate, with an operation, a source and a sink of its own.
 downstream:
 	cd tests/downstream && CARGO_TARGET_DIR=$(abspath $(CARGO_TARGET)) $(CARGO) test
 
-# The command line against NumPy.
-numpy:
-	$(CARGO) build --release -p brickwork-cli
+# The command line against NumPy: values, and memory against the budget.
+numpy: binary
 	tests/numpy/run.sh $(abspath $(BRICKWORK))
+	tests/numpy/memory.py $(abspath $(BRICKWORK))
 
-# Files that h5py, netCDF4, zarr-python and xarray write.
-formats:
-	$(CARGO) build --release -p brickwork-cli
+# Files that h5py, netCDF4, zarr-python and xarray write, and what they make of ours.
+formats: binary
 	tests/formats/run.sh $(abspath $(BRICKWORK))
+
+binary:
+	$(CARGO) build --release -p brickwork-cli

@@ -1,5 +1,5 @@
-//! A chain of operations on a random array, as one expression: look at the plan that `explain` prints. Nothing runs
-//! before `compute`, and half of `x` is never made.
+//! A chain of operations on a random array, as one expression: look at the tables of `x` and of the result, and at the
+//! plan that `explain` prints. Nothing runs before `compute`, and half of `x` is never made.
 #![allow(clippy::print_stdout, reason = "an example shows what it does")]
 
 use brickwork::prelude::*;
@@ -10,7 +10,7 @@ fn main() -> brickwork::Result<()> {
     let x = random::default_rng(Some(42)).random(&[n, n], [500, 500])?;
     let y = &x + x.t();
     let v = y.slice(s![..;2, 1000..])?.mean(1)?;
-    println!("{v:?}");
+    println!("{x}\n\n{v}\n");
     println!("{}", explain(&[&v], &Threads::default())?.explain());
     let values = v.compute()?.to_vec::<f64>();
     println!("{} values, the first: {:?}", values.len(), &values[..5]);

@@ -305,6 +305,28 @@ fn w13_rechunk_on_store_reads_each_chunk_once() {
 }
 
 #[test]
+fn w13_stores_across_the_grain_of_one_source_share_an_exchange() {
+    let values = noise(&[300, 40], 1);
+    let (x, log) = counted(&values, &[38, 10]);
+    let parts = [s![-114.., ..], s![..;-5, ..]];
+    // Rows are written whole, chunks of columns read: one of the stores alone would decode often, or both.
+    for rows in [1usize, 7, 60] {
+        log.reset();
+        let sinks: Vec<_> = parts.iter().map(|_| Arc::new(MemorySink::with_chunks([rows, 40]))).collect();
+        let requests: Vec<Request> = parts
+            .iter()
+            .zip(&sinks)
+            .map(|(part, sink)| Request::Store(x.slice(part).unwrap().value().clone(), sink.clone()))
+            .collect();
+        Threads::new(2).run(&requests).unwrap();
+        for (part, sink) in parts.iter().zip(&sinks) {
+            let expected = naive::slice(&values, part).into_raw_vec_and_offset().0;
+            assert_eq!(sink.published().unwrap().to_vec::<f64>(), expected, "rows of {rows}");
+        }
+    }
+}
+
+#[test]
 fn w14_map_blocks_is_given_whole_chunks() {
     let values = iota(&[10, 12]);
     let (x, log) = counted(&values, &[4, 5]);

@@ -57,7 +57,7 @@ fn array_text(description: &Description) -> String {
     let counts = description.chunks.as_deref().map(|chunks| counts(shape, chunks));
     match (&description.chunks, &counts) {
         (Some(chunks), Some(counts)) => {
-            rows.push(("chunks", format!("{} ({})", tuple(chunks), product(counts))))
+            rows.push(("chunks", format!("{} ({})", tuple(chunks), product(counts))));
         }
         _ => rows.push(("chunks", "none: contiguous".to_owned())),
     }

@@ -109,7 +109,8 @@ impl Buffer {
     /// The values of a vector. Its memory is taken over without a copy, unless it is aligned for no larger type.
     pub fn from_vec<T: Pod>(values: Vec<T>) -> Self {
         let len = size_of_val(values.as_slice());
-        if len > 0 && !values.as_ptr().cast::<u8>().addr().is_multiple_of(LEAST_ALIGN) {
+        // That of an empty vector is nowhere, and may be aligned for no larger type either.
+        if !values.as_ptr().cast::<u8>().addr().is_multiple_of(LEAST_ALIGN) {
             let mut copy = Buffer::zeroed(len);
             copy.bytes_mut().copy_from_slice(bytemuck::cast_slice(&values));
             return copy;
@@ -122,6 +123,9 @@ impl Buffer {
     /// # Errors
     /// The buffer, if it belongs to a pool, is aligned otherwise, or is not made of whole elements.
     pub fn into_vec<T: Pod>(mut self) -> Result<Vec<T>, Buffer> {
+        if self.len == 0 {
+            return Ok(Vec::new());
+        }
         if self.pool.is_some() || size_of::<T>() == 0 || !self.len.is_multiple_of(size_of::<T>()) {
             return Err(self);
         }

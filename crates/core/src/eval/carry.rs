@@ -11,22 +11,22 @@ use crate::region::{AxisRange, Region};
 /// The state of a scan between two elements of some lines.
 pub(crate) type State = Arc<[Block]>;
 
+/// The element before which a scan stands, and its state there.
+pub(crate) type Reached = (usize, State);
+
 /// The states that the scans of a task have reached, by node and lines.
 #[derive(Debug, Default)]
 pub struct Carries {
-    reached: RefCell<FxHashMap<(usize, Region), [Option<(usize, State)>; 2]>>,
+    reached: RefCell<FxHashMap<Lines, [Option<Reached>; 2]>>,
 }
+
+/// A node, and some of its lines.
+type Lines = (usize, Region);
 
 impl Carries {
     /// The last state at or before element `start` of some lines, and the element it stands before; nothing if they
     /// must be gone through from their start.
-    pub(crate) fn before(
-        &self,
-        node: usize,
-        axis: usize,
-        region: &Region,
-        start: usize,
-    ) -> Option<(usize, State)> {
+    pub(crate) fn before(&self, node: usize, axis: usize, region: &Region, start: usize) -> Option<Reached> {
         let reached = self.reached.borrow();
         let states = reached.get(&(node, lines(region, axis)))?.iter().flatten();
         states.filter(|(at, _)| *at <= start).max_by_key(|(at, _)| *at).cloned()
@@ -39,8 +39,8 @@ impl Carries {
         node: usize,
         axis: usize,
         region: &Region,
-        from: Option<(usize, State)>,
-        reached: (usize, State),
+        from: Option<Reached>,
+        reached: Reached,
     ) {
         self.reached.borrow_mut().insert((node, lines(region, axis)), [from, Some(reached)]);
     }

@@ -61,6 +61,9 @@ struct Request {
     asker: Asker,
 }
 
+/// Where a scan goes on for a region of it.
+pub(crate) type Carried<'a> = dyn Fn(usize, &Region) -> (usize, Option<State>) + 'a;
+
 /// What is there already when a demand is worked out.
 #[derive(Clone, Copy)]
 pub(crate) struct Known<'a> {
@@ -68,7 +71,7 @@ pub(crate) struct Known<'a> {
     pub held: &'a dyn Fn(Slot) -> bool,
     /// The element that a scan (the number of its node) can go on from to give a region of it, and its state there;
     /// the state is left out when only sizes matter.
-    pub carried: &'a dyn Fn(usize, &Region) -> (usize, Option<State>),
+    pub carried: &'a Carried<'a>,
 }
 
 /// Evaluates index inputs while the demand is worked out; `None` when only sizes matter.

@@ -92,6 +92,9 @@ pub struct Partial {
     pub acc: Acc,
 }
 
+/// Takes values that ride along with a fold: the regions that were asked for, and their blocks.
+pub(crate) type Visit<'a> = dyn FnMut(&[(Slot, Region)], &[Block]) -> Result<()> + 'a;
+
 impl Evaluator<'_> {
     /// Folds a box of the domain that several reductions share. Their inputs are evaluated together, patch by patch.
     pub fn fold(
@@ -112,7 +115,7 @@ impl Evaluator<'_> {
         walk: &Walk,
         patch: &[usize],
         extra: &dyn Fn(&Region) -> Vec<(Slot, Region)>,
-        visit: &mut dyn FnMut(&[(Slot, Region)], &[Block]) -> Result<()>,
+        visit: &mut Visit<'_>,
     ) -> Result<Vec<FoldTrees>> {
         let mut trees: Vec<FoldTrees> = folds.iter().map(|_| FoldTrees::new()).collect();
         for patch in walk.patches(region, patch) {

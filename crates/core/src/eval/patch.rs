@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::carry::{Carries, State};
 use super::context::{Context, Counters};
@@ -40,6 +40,8 @@ pub struct Evaluator<'a> {
     pub context: &'a dyn Context,
     /// Values of earlier stages.
     pub held: &'a HeldMap,
+    /// Which of them may be used; all if nothing is said.
+    pub reads: Option<&'a FxHashSet<Slot>>,
     /// Values that the task has computed beforehand.
     pub local: &'a HeldMap,
     /// What scans carry from patch to patch; without it they begin again for every region.
@@ -54,7 +56,8 @@ impl std::fmt::Debug for Evaluator<'_> {
 
 impl<'a> Evaluator<'a> {
     fn held(&self, slot: Slot) -> Option<&'a Held> {
-        self.local.get(&slot).or_else(|| self.held.get(&slot))
+        let is_read = self.reads.is_none_or(|reads| reads.contains(&slot));
+        self.local.get(&slot).or_else(|| self.held.get(&slot).filter(|_| is_read))
     }
 
     /// The values of some regions. Every node is evaluated once over the hull of what is asked of it.

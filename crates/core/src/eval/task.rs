@@ -43,6 +43,7 @@ pub fn run_task(
         walks: &plan.walks,
         context,
         held,
+        reads: Some(&plan.stages[stage].reads),
         local: &local,
         carries: Some(&carries),
     };
@@ -84,6 +85,7 @@ fn local_values(
             walks: &plan.walks,
             context,
             held,
+            reads: Some(&stage.reads),
             local: &local,
             carries: Some(&carries),
         };
@@ -260,6 +262,7 @@ pub fn finish_partial(
         walks: &plan.walks,
         context,
         held: &nothing,
+        reads: None,
         local: &nothing,
         carries: None,
     };
@@ -313,17 +316,11 @@ impl Plan {
 
     fn local_demand(&self, wants: &[(Slot, Region)], stage: usize) -> Result<Vec<(Slot, Region)>> {
         let slots = &self.stages[stage].local;
-        let held = |slot: Slot| slots.contains(&slot) || self.is_read_by(slot, stage);
+        let held = |slot: Slot| slots.contains(&slot) || self.stages[stage].reads.contains(&slot);
         // Over a whole cell scans begin at the start of their lines.
         let known = Known { held: &held, carried: &|_, _| (0, None) };
         let demand = super::demand(&self.graph, wants, known, None)?;
         let instances = demand.instances.into_iter();
         Ok(instances.filter(|i| slots.contains(&i.slot)).map(|i| (i.slot, i.region)).collect())
-    }
-
-    /// Whether a stage finds a value held by another.
-    fn is_read_by(&self, slot: Slot, stage: usize) -> bool {
-        self.given.contains_key(&slot)
-            || self.targets.iter().any(|target| target.slot == slot && target.readers.contains(&stage))
     }
 }

@@ -4,6 +4,8 @@
 //! a stage of its own decodes each granule once, and the cells read what it holds. So far an exchange is held in
 //! memory; where it does not fit, the plan is refused with figures.
 
+use std::collections::BTreeMap;
+
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::graph::{Graph, Slot};
@@ -25,47 +27,50 @@ const DECODES_WITHOUT_ROOM: f64 = 8.0;
 /// The part of the budget that exchanges may take.
 const SHARE: usize = 2;
 
-/// Puts an exchange before every stage that would decode some source too often.
+/// Puts an exchange before every stage that would decode some source too often. Stages that read the same source
+/// share one.
 pub(crate) fn with_exchanges(
     graph: &Graph,
-    drafts: Vec<Draft>,
+    mut drafts: Vec<Draft>,
     options: &PlanOptions,
     walks: &Walks,
 ) -> Result<Vec<Draft>> {
-    let mut result: Vec<Draft> = Vec::with_capacity(drafts.len());
-    for mut draft in drafts {
-        for (slot, region, decodes) in decoded_often(graph, &draft, options, walks)? {
-            let nbytes = region.size().saturating_mul(graph.meta(slot).dtype.itemsize());
+    let mut exchanged: BTreeMap<Slot, Region> = BTreeMap::new();
+    for draft in &mut drafts {
+        for (slot, region, decodes) in decoded_often(graph, draft, options, walks)? {
+            let hull = exchanged.get(&slot).map_or_else(|| region.clone(), |known| known.hull(&region));
+            let nbytes = hull.size().saturating_mul(graph.meta(slot).dtype.itemsize());
             if nbytes > options.memory / SHARE {
                 if decodes > DECODES_WITHOUT_ROOM {
-                    return Err(no_room(graph, &draft, slot, nbytes, decodes, options));
+                    return Err(no_room(graph, draft, slot, nbytes, decodes, options));
                 }
                 continue;
             }
+            exchanged.insert(slot, hull);
             draft.scope.held.insert(slot);
-            draft.reads.push((slot, region.clone()));
-            result.push(Draft {
-                domain: region.clone(),
-                outputs: vec![DraftOutput {
-                    slot,
-                    is_fold: false,
-                    targets: vec![(slot, TargetKind::Held)],
-                    region,
-                    image: None,
-                }],
-                scope: Scope::default(),
-                repeated: FxHashMap::default(),
-                reads: Vec::new(),
-                sources: FxHashSet::from_iter([slot.node]),
-                level: 0,
-                runs_along: None,
-            });
+            draft.reads.push((slot, region));
         }
-        result.push(draft);
     }
-    set_levels(&mut result);
-    result.sort_by_key(|draft| draft.level);
-    Ok(result)
+    let makers = exchanged.into_iter().map(|(slot, region)| Draft {
+        domain: region.clone(),
+        outputs: vec![DraftOutput {
+            slot,
+            is_fold: false,
+            targets: vec![(slot, TargetKind::Held)],
+            region,
+            image: None,
+        }],
+        scope: Scope::default(),
+        repeated: FxHashMap::default(),
+        reads: Vec::new(),
+        sources: FxHashSet::from_iter([slot.node]),
+        level: 0,
+        runs_along: None,
+    });
+    let mut drafts: Vec<Draft> = makers.chain(drafts).collect();
+    set_levels(&mut drafts);
+    drafts.sort_by_key(|draft| draft.level);
+    Ok(drafts)
 }
 
 /// The sources that the cells of a stage would decode too often, what of them, and how often.

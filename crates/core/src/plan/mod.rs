@@ -217,6 +217,7 @@ fn place_all(plan: &mut Plan, drafts: Vec<Draft>) -> Result<()> {
         let Placed { mut stage, cache_bytes } = placed;
         stage.figures.held_bytes = held;
         stage.outputs = stage_outputs(draft, &numbers[number]);
+        stage.reads = draft.reads.iter().map(|(slot, _)| *slot).collect();
         stage.depends =
             draft.reads.iter().filter_map(|(slot, _)| maker_of(slot)).filter(|s| *s != number).collect();
         stage.depends.sort_unstable();

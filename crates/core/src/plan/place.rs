@@ -108,6 +108,7 @@ pub(super) fn stage(
         walk,
         patch,
         bands: None,
+        reads: FxHashSet::default(),
         depends: Vec::new(),
         finishes,
         figures,

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use rustc_hash::FxHashSet;
+
 use super::graph::{Graph, Slot};
 use crate::chunks::ChunkGrid;
 use crate::error::Result;
@@ -172,6 +174,8 @@ pub struct Stage {
     pub patch: Vec<usize>,
     /// How a cell that is written to a store is handed over.
     pub bands: Option<Bands>,
+    /// Held values that it reads. What other stages hold of a source is none of its business: it may be another part.
+    pub reads: FxHashSet<Slot>,
     /// Stages that must be done before.
     pub depends: Vec<usize>,
     /// Whether every cell holds the folded axes whole, so that a task finishes its reductions.
