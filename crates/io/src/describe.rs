@@ -42,6 +42,7 @@ pub struct Description {
 
 impl Description {
     /// Of a place that nothing more is known of.
+    #[cfg(any(feature = "npy", feature = "zarr", feature = "hdf5"))]
     pub(crate) fn new(uri: &str, format: Format) -> Self {
         Description {
             uri: uri.to_owned(),

@@ -104,8 +104,8 @@ pub fn create_all(outputs: &[(&str, &SinkOptions)]) -> Result<Vec<Box<dyn Sink>>
 /// # Errors
 /// As [`create_all`].
 #[cfg_attr(
-    not(any(feature = "npy", feature = "zarr", feature = "hdf5-write")),
-    allow(unused_variables, unused_mut, reason = "without a format to write there is nothing to choose")
+    not(any(feature = "zarr", feature = "hdf5-write")),
+    allow(unused_variables, reason = "no other format has groups")
 )]
 pub fn create_all_in(
     outputs: &[(&str, &SinkOptions)],
@@ -121,20 +121,20 @@ pub fn create_all_in(
     let mut files: Vec<Arc<crate::hdf5::SharedFile>> = Vec::new();
     let mut sinks: Vec<Box<dyn Sink>> = Vec::with_capacity(outputs.len());
     for (location, options) in locations {
-        sinks.push(match (location.format, &options.region) {
+        let sink: Result<Box<dyn Sink>> = match (location.format, &options.region) {
             #[cfg(feature = "npy")]
-            (Format::Npy, None) => Box::new(crate::npy::NpySink::of(location, options)?),
+            (Format::Npy, None) => Ok(Box::new(crate::npy::NpySink::of(location, options)?)),
             #[cfg(feature = "npy")]
             (Format::Npy, Some(region)) => {
-                Box::new(crate::npy::NpyRegionSink::new(location, region, options)?)
+                Ok(Box::new(crate::npy::NpyRegionSink::new(location, region, options)?))
             }
             #[cfg(feature = "zarr")]
             (Format::Zarr, None) => {
-                Box::new(crate::zarr::ZarrSink::of(location, options)?.in_groups(groups)?)
+                Ok(Box::new(crate::zarr::ZarrSink::of(location, options)?.in_groups(groups)?))
             }
             #[cfg(feature = "zarr")]
             (Format::Zarr, Some(region)) => {
-                Box::new(crate::zarr::ZarrRegionSink::new(location, region, options)?)
+                Ok(Box::new(crate::zarr::ZarrRegionSink::new(location, region, options)?))
             }
             #[cfg(feature = "hdf5-write")]
             (Format::Hdf5, region) => {
@@ -144,15 +144,16 @@ pub fn create_all_in(
                     files[files.len() - 1].clone()
                 });
                 match region {
-                    None => Box::new(crate::hdf5::Hdf5Sink::within(file, location, options)?),
+                    None => Ok(Box::new(crate::hdf5::Hdf5Sink::within(file, location, options)?)),
                     Some(region) => {
-                        Box::new(crate::hdf5::Hdf5RegionSink::within(file, location, region, options)?)
+                        Ok(Box::new(crate::hdf5::Hdf5RegionSink::within(file, location, region, options)?))
                     }
                 }
             }
             #[allow(unreachable_patterns, reason = "reached without some feature")]
-            (format, _) => return Err(missing(format, true).at(&location.uri).into()),
-        });
+            (format, _) => Err(missing(format, true).at(&location.uri).into()),
+        };
+        sinks.push(sink?);
     }
     Ok(sinks)
 }

@@ -28,6 +28,7 @@ pub(crate) fn check_write(meta: &Meta, region: &Region, block: &Block) -> Result
 }
 
 /// What a format lacks, by name, and whether it was asked for.
+#[cfg(any(feature = "npy", feature = "hdf5-write"))]
 pub(crate) fn refuse_options(format: &str, asked: &[(&str, bool)], help: &str) -> Result<(), Problem> {
     match asked.iter().find(|(_, is_asked)| *is_asked) {
         Some((what, _)) => Err(Problem::Misuse { reason: format!("{format} has no {what}; {help}") }),
