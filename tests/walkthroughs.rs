@@ -382,6 +382,7 @@ fn w18_several_results_of_one_x() {
     assert_eq!(log.granules(), 16, "in one pass: {log:?}");
     for (requests, what) in [
         (vec![s![1..;3, ..;2]], "a start within the first step"),
+        (vec![s![..2, ..3]], "a corner, of which most cells have nothing"),
         (vec![s![..10, ..;5], s![..;2, 3..;4]], "two of them"),
     ] {
         for memory in [MB, 64 * MB] {

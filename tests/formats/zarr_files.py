@@ -150,12 +150,17 @@ def fill_3(root, name, found):
 
 def xarray_stores(directory, found):
     dataset = weather()
+    days = {
+        name: {"chunks": tuple(2 if axis == "time" else size for axis, size in variable.sizes.items())}
+        for name, variable in dataset.data_vars.items()
+    }
     for version in [2, 3]:
         for consolidated in [True, False]:
             name = f"xarray-{version}-{consolidated}.zarr"
             path = os.path.join(directory, name)
             dataset.to_zarr(path, zarr_format=version, consolidated=consolidated)
-            dataset.chunk(time=2).to_zarr(path, group="forecast/deep", zarr_format=version, consolidated=consolidated)
+            options = {"zarr_format": version, "consolidated": consolidated, "encoding": days}
+            dataset.to_zarr(path, group="forecast/deep", **options)
             for group in ["", "forecast/deep/"]:
                 for key in dataset.variables:
                     found[f"{name}#/{group}{key}"] = zarr.open_array(f"{path}/{group}{key}", mode="r")[...]

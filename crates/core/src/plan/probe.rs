@@ -192,7 +192,7 @@ fn instance_cost(
     let node = &graph.nodes[instance.slot.node];
     let nbytes = rounded_size(instance.region.size() * graph.meta(instance.slot).dtype.itemsize());
     let mut cost = InstanceCost::default();
-    if instance.is_held {
+    if instance.is_held || instance.region.is_empty() {
         return Ok(cost);
     }
     match node.op.kind() {
