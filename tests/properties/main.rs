@@ -6,6 +6,7 @@ mod elementwise;
 mod indices;
 mod reductions;
 mod staged;
+mod together;
 mod user;
 mod views;
 
