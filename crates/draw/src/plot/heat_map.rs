@@ -142,8 +142,13 @@ impl HeatMap {
         self
     }
 
-    /// What there is among the cells.
+    /// What there is among the cells; NaN is counted in elements where that is known.
     pub fn summary(&self) -> Summary {
+        let cells = self.of_cells();
+        Summary { nan: self.no_value.unwrap_or(cells.nan), ..cells }
+    }
+
+    fn of_cells(&self) -> Summary {
         Summary::of(&self.numbers)
     }
 
@@ -152,7 +157,7 @@ impl HeatMap {
     /// # Errors
     /// If those asked for are not finite or not in order.
     pub fn limits(&self) -> Result<(f64, f64)> {
-        let range = self.summary().range;
+        let range = self.of_cells().range;
         if self.is_bool && self.asked == (None, None) {
             return Ok((0.0, 1.0));
         }
@@ -164,7 +169,7 @@ impl HeatMap {
     /// # Errors
     /// If the size leaves no room for the cells, or the range asked for makes no sense.
     pub fn svg(&self) -> Result<Svg> {
-        let summary = self.summary();
+        let summary = self.of_cells();
         let limits = self.limits()?;
         let em = axes::font_size(self.size);
         let height = cell_layout::open_size(self.shape, self.factors, self.size).1;
