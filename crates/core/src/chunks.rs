@@ -362,6 +362,19 @@ pub fn parse_bytes(text: &str) -> Result<usize> {
     Ok(bytes as usize)
 }
 
+/// A count in groups of three digits: 1234567 as `1 234 567`.
+pub fn format_count(count: usize) -> String {
+    let digits = count.to_string();
+    let mut text = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(' ');
+        }
+        text.push(digit);
+    }
+    text
+}
+
 /// Writes a number of bytes for people: `1.2 GB`.
 pub fn format_bytes(bytes: usize) -> String {
     let mut value = bytes as f64;
@@ -461,5 +474,6 @@ mod tests {
         assert_eq!(parse_bytes("64MiB").unwrap(), 64 << 20);
         assert_eq!(format_bytes(1_234_567), "1.23 MB");
         assert_eq!(format_bytes(12), "12 B");
+        assert_eq!((format_count(1_234_567), format_count(12)), ("1 234 567".into(), "12".into()));
     }
 }

@@ -22,7 +22,9 @@ mod strided;
 
 pub use block::{Block, BlockMut, ViewMut};
 pub use buffer::{Buffer, BufferPool, rounded_size};
-pub use chunks::{AUTO_CHUNK_BYTES, AxisChunks, AxisSpec, ChunkGrid, ChunkSpec, format_bytes, parse_bytes};
+pub use chunks::{
+    AUTO_CHUNK_BYTES, AxisChunks, AxisSpec, ChunkGrid, ChunkSpec, format_bytes, format_count, parse_bytes,
+};
 pub use dtype::{DType, DTypeKind, TimeUnit, WeakKind};
 pub use element::{Bool8, Element, Scalar, Weak};
 pub use error::{Error, Result};

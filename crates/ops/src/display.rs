@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use brickwork_core::{Lazy, format_bytes};
+use brickwork_core::{Lazy, format_bytes, format_count};
 
 use crate::prelude::*;
 
@@ -55,7 +55,7 @@ impl Array {
         let chunks = match (self.is_known(), meta.chunks.num_chunks()) {
             (false, _) => "?".into(),
             (true, 1) => "1".into(),
-            (true, many) => format!("{} (a plan has no task per chunk)", grouped(many)),
+            (true, many) => format!("{} (a plan has no task per chunk)", format_count(many)),
         };
         let name = self.value().node.op().name();
         let row = |head: &str, array: String, chunk: String| [head.to_owned(), array, chunk];
@@ -68,19 +68,6 @@ impl Array {
             row("from", name, String::new()),
         ]
     }
-}
-
-/// 1234567 as "1 234 567".
-fn grouped(count: usize) -> String {
-    let digits = count.to_string();
-    let mut text = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(' ');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 #[cfg(test)]

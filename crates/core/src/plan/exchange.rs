@@ -8,8 +8,9 @@ use std::collections::BTreeMap;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::figures::granule_elements;
 use super::graph::{Graph, Slot};
-use super::place::{Room, granule_elements, place};
+use super::place::{Room, place};
 use super::probe::{Scope, touched};
 use super::stage::{PlanOptions, Stage, TargetKind};
 use super::stages::{Draft, DraftOutput, set_levels};

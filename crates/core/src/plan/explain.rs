@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::stage::{Plan, StageOutput, TargetKind};
-use crate::chunks::format_bytes;
+use crate::chunks::{format_bytes, format_count};
 use crate::operation::Kind;
 
 /// Operations named in a program before it is cut short.
@@ -133,19 +133,6 @@ fn shape(shape: &[usize]) -> String {
 
 fn plural(count: usize, what: &str) -> String {
     format!("{} {what}{}", format_count(count), if count == 1 { "" } else { "s" })
-}
-
-/// 1234567 as "1 234 567".
-fn format_count(count: usize) -> String {
-    let digits = count.to_string();
-    let mut text = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(' ');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 fn table(rows: &[[String; 7]]) -> String {

@@ -6,7 +6,9 @@
 mod chunk_graph;
 mod exchange;
 mod explain;
+mod figures;
 mod graph;
+mod grid;
 mod images;
 mod imagined;
 mod late;

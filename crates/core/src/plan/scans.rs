@@ -10,9 +10,11 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::graph::Graph;
 use super::late::renewed;
 use super::probe::touched;
-use super::stage::{PlanOptions, Request};
-use super::stages::Draft;
+use super::stage::{Bands, PlanOptions, Request, TargetKind};
+use super::stages::{Draft, common};
+use crate::chunks::{AxisChunks, ChunkGrid};
 use crate::error::Result;
+use crate::eval::Walk;
 use crate::expr::{Node, Value};
 use crate::operation::Kind;
 use crate::region::{AxisRange, Region};
@@ -155,4 +157,45 @@ fn regions_at(
         regions.entry(slot.node).or_default().push(region);
     }
     Ok(regions)
+}
+
+/// Bytes of what scans carry from patch to patch: where they have come to, and where the patch before began.
+pub(super) fn state_bytes(graph: &Graph, draft: &Draft, grid: &ChunkGrid) -> Result<usize> {
+    if draft.runs_along.is_none() {
+        return Ok(0);
+    }
+    let cell = draft.domain.axes().iter().zip(grid.max_chunk());
+    let cell = Region::new(cell.map(|(axis, len)| axis.compose(&AxisRange::new(0, len))).collect());
+    let reached = touched(graph, &draft.wants(graph, &cell), &draft.scope)?;
+    let bytes = reached.scans.iter().map(|(slot, region)| {
+        let node = &graph.nodes[slot.node];
+        let Kind::Scan(scan) = node.op.kind() else { return 0 };
+        let lines = region.size() / region.axes()[scan.axis()].len.max(1);
+        scan.state(&node.input_metas).iter().map(|dtype| 2 * lines * dtype.itemsize()).sum()
+    });
+    Ok(bytes.sum())
+}
+
+/// Cells that hold lines whole because scans run along them are written band by band.
+pub(super) fn bands(graph: &Graph, draft: &Draft, walk: &Walk, patch: &[usize]) -> Result<Option<Bands>> {
+    let Some(axis) = draft.runs_along else { return Ok(None) };
+    if draft.outputs.iter().any(|output| output.image.is_some()) {
+        return Ok(None);
+    }
+    let mut unit = 1;
+    for output in draft.outputs.iter().filter(|output| !output.is_fold) {
+        for (slot, kind) in &output.targets {
+            if let TargetKind::Store(_, sink) = kind {
+                match &sink.grid(graph.meta(*slot))?.axes()[axis] {
+                    AxisChunks::Regular { chunk, .. } => unit = common(unit, *chunk),
+                    _ => return Ok(None),
+                }
+            }
+        }
+    }
+    let part = match &walk.cuts[axis] {
+        Some(cuts) => (cuts.chunks.max_chunk() / cuts.step).max(patch[axis]),
+        None => patch[axis],
+    };
+    Ok(Some(Bands { axis, len: part.max(1).next_multiple_of(unit.max(1)) }))
 }

@@ -5,11 +5,10 @@
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::figures::{figures, granule_elements};
 use super::graph::{Graph, Slot};
-use super::place::{
-    LAST_AXIS, Placed, Room, Unit, cell_bytes, figures, granule_elements, largest_patch, regular, stage,
-    units,
-};
+use super::grid::{LAST_AXIS, Unit, regular, units};
+use super::place::{Placed, Room, cell_bytes, largest_patch, stage};
 use super::probe::{Grain, Scope, fold_bytes, granule_cuts, touched};
 use super::stage::{StageFigures, TargetKind};
 use super::stages::Draft;

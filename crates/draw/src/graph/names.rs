@@ -1,5 +1,6 @@
 //! What nodes and regions are called in pictures.
 
+pub(super) use brickwork_core::format_count as count;
 use brickwork_core::plan::{Graph, GraphNode, Slot};
 use brickwork_core::{AxisMap, Kind, Meta, Operation};
 
@@ -149,19 +150,6 @@ pub(super) fn lens(lens: &[usize]) -> String {
         return "()".into();
     }
     lens.iter().map(|&len| count(len)).collect::<Vec<_>>().join(" × ")
-}
-
-/// 1234567 as "1 234 567".
-pub(super) fn count(count: usize) -> String {
-    let digits = count.to_string();
-    let mut text = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(' ');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 pub(super) fn plural(number: usize, what: &str) -> String {

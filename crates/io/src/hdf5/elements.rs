@@ -87,23 +87,29 @@ pub(super) fn fill_value(value: Weak, dtype: DType) -> Result<OwnedDynValue, Pro
     Err(wrong())
 }
 
+/// A region of rising steps, as the library names it.
+pub(super) fn selection(region: &Region) -> Selection {
+    let axes = region.axes().iter();
+    let slices: Vec<SliceOrIndex> = axes
+        .map(|axis| SliceOrIndex::SliceCount {
+            start: axis.start,
+            step: axis.step.unsigned_abs(),
+            count: axis.len,
+            block: 1,
+        })
+        .collect();
+    Selection::from(Hyperslab::from(slices))
+}
+
 /// Writes a dense block to a region of rising steps of a dataset of the same dtype.
 pub(super) fn write_block(dataset: &Dataset, region: &Region, block: &Block) -> hdf5::Result<()> {
-    let selection = || {
-        let axes = region.axes().iter();
-        let slices: Vec<SliceOrIndex> = axes
-            .map(|axis| SliceOrIndex::SliceCount {
-                start: axis.start,
-                step: axis.step.unsigned_abs(),
-                count: axis.len,
-                block: 1,
-            })
-            .collect();
-        Selection::from(Hyperslab::from(slices))
-    };
     macro_rules! write {
         ($view:expr) => {
-            if region.ndim() == 0 { dataset.write($view) } else { dataset.write_slice($view, selection()) }
+            if region.ndim() == 0 {
+                dataset.write($view)
+            } else {
+                dataset.write_slice($view, selection(region))
+            }
         };
     }
     macro_rules! view {

@@ -6,10 +6,10 @@ use brickwork_core::{
 };
 use hdf5::filters::Filter;
 use hdf5::types::{FloatSize, IntSize, TypeDescriptor};
-use hdf5::{Dataset, H5Type, Hyperslab, Selection, SliceOrIndex};
+use hdf5::{Dataset, H5Type};
 use serde::{Deserialize, Serialize};
 
-use super::elements::Parts;
+use super::elements::{Parts, selection};
 use super::format::known_filter;
 use super::source::{inner_path, stamp_of};
 use crate::bytes::{checked_nbytes, empty_granule, fill_dense};
@@ -215,19 +215,10 @@ impl<F: Element> Element for Parts<F> {
 }
 
 fn read_as<T: Element>(dataset: &Dataset, region: &Region, out: &mut [u8]) -> hdf5::Result<()> {
-    let axes = region.axes().iter();
-    let slices: Vec<SliceOrIndex> = axes
-        .map(|axis| SliceOrIndex::SliceCount {
-            start: axis.start,
-            step: axis.step.unsigned_abs(),
-            count: axis.len,
-            block: 1,
-        })
-        .collect();
     let values = if region.ndim() == 0 {
         dataset.read_raw::<T>()?
     } else {
-        let selected: ndarray::ArrayD<T> = dataset.read_slice(Selection::from(Hyperslab::from(slices)))?;
+        let selected: ndarray::ArrayD<T> = dataset.read_slice(selection(region))?;
         selected.into_raw_vec_and_offset().0
     };
     let item = out.len() / values.len().max(1);

@@ -1,0 +1,179 @@
+//! How a domain is cut into cells.
+
+use rustc_hash::FxHashSet;
+
+use super::graph::Graph;
+use super::place::{cell_bytes, is_folded};
+use super::stage::{Bands, PlanOptions, TargetKind};
+use super::stages::{Draft, alignment, common};
+use crate::chunks::{AxisChunks, ChunkGrid};
+use crate::error::Result;
+use crate::eval::Walk;
+
+/// A cell has at most this many elements, so that progress shows and a run can be stopped.
+const CELL_ELEMENTS: usize = 16 << 20;
+
+/// Tasks a thread should get, so that all end at about the same time.
+const TASKS_PER_THREAD: usize = 8;
+
+/// Cells are not cut shorter than this along the last axis without need: runs of memory and of files get short.
+pub(super) const LAST_AXIS: usize = 1024;
+
+/// How a cell may be cut along an axis.
+#[derive(Debug, Clone)]
+pub(super) enum Unit {
+    /// At multiples of this many positions.
+    Multiple(usize),
+    /// At the ends of these chunks.
+    Ends(AxisChunks),
+}
+
+/// Cells own whole chunks of every sink, whole leaves, and if possible whole granules.
+pub(super) fn units(graph: &Graph, draft: &Draft, walk: &Walk) -> Result<Vec<Unit>> {
+    let mut units = Vec::with_capacity(draft.domain.ndim());
+    for axis in 0..draft.domain.ndim() {
+        let range = draft.domain.axes()[axis];
+        if draft.runs_along == Some(axis) {
+            units.push(Unit::Multiple(range.len.max(1)));
+            continue;
+        }
+        let leaf = alignment(graph, draft, axis, true);
+        let mut unit = leaf;
+        let mut ends: Option<AxisChunks> = None;
+        for output in draft.outputs.iter().filter(|output| !output.is_fold) {
+            for (slot, kind) in &output.targets {
+                if let TargetKind::Store(_, sink) = kind {
+                    let step = output.image.as_ref().map_or(1, |image| image.axes[axis].1);
+                    match &sink.grid(graph.meta(*slot))?.axes()[axis] {
+                        AxisChunks::Regular { chunk, .. } => unit = common(unit, *chunk * step),
+                        irregular => {
+                            ends = Some(match ends {
+                                Some(others) => joined(&others, &|end| {
+                                    irregular.chunk_range(irregular.chunk_of(end)).0 == end
+                                }),
+                                None => irregular.clone(),
+                            });
+                        }
+                    }
+                }
+            }
+        }
+        if let Some(ends) = ends {
+            // Where one sink has chunks of several lengths and another of one, only ends that both have will do.
+            units.push(Unit::Ends(joined(&ends, &|end| end.is_multiple_of(unit))));
+            continue;
+        }
+        if let Some(cuts) = &walk.cuts[axis] {
+            match &cuts.chunks {
+                AxisChunks::Regular { chunk, .. } if cuts.start % chunk == 0 => {
+                    let granule = (chunk / cuts.step / range.step.unsigned_abs()).max(1);
+                    let both = common(unit, granule);
+                    // Granules that do not fit the sink's chunks are decoded by two cells rather than joined far.
+                    if cuts.whole || both <= 8 * unit.max(granule) {
+                        unit = both;
+                    }
+                }
+                AxisChunks::Rectilinear { .. } if cuts.whole && unit == 1 => {
+                    units.push(Unit::Ends(cuts.chunks.clone()));
+                    continue;
+                }
+                _ => {}
+            }
+        }
+        units.push(Unit::Multiple(unit.min(range.len.max(1))));
+    }
+    Ok(units)
+}
+
+/// The chunks run together, so that only ends remain at which a cut is allowed.
+fn joined(chunks: &AxisChunks, is_allowed: &dyn Fn(usize) -> bool) -> AxisChunks {
+    let mut lengths = Vec::new();
+    let mut sum = 0;
+    let mut end = 0;
+    for length in chunks.chunk_lengths() {
+        sum += length;
+        end += length;
+        if end == chunks.len() || is_allowed(end) {
+            lengths.push(sum);
+            sum = 0;
+        }
+    }
+    AxisChunks::from_lengths(&lengths)
+}
+
+/// Cuts the domain into cells, as few as fit the memory allowed and keep all threads busy.
+#[allow(clippy::too_many_arguments, reason = "what decides about a grid; called once")]
+pub(super) fn grid(
+    graph: &Graph,
+    draft: &Draft,
+    units: &[Unit],
+    patch: &[usize],
+    bands: Option<Bands>,
+    fixed: usize,
+    allowed: usize,
+    options: &PlanOptions,
+) -> ChunkGrid {
+    let shape = draft.domain.shape();
+    let ndim = shape.len();
+    let elements: usize = shape.iter().product();
+    let least: usize = patch.iter().product();
+    let tasks = options.threads.max(1) * TASKS_PER_THREAD;
+    let target = options
+        .forced_cell
+        .unwrap_or_else(|| (elements / tasks).clamp(least.min(CELL_ELEMENTS), CELL_ELEMENTS));
+    let folded: FxHashSet<usize> = (0..ndim).filter(|&axis| is_folded(graph, draft, axis)).collect();
+    let mut cell = shape.clone();
+    loop {
+        let size: usize = cell.iter().product();
+        let too_many_bytes =
+            fixed + cell_bytes(graph, draft, &regular(&shape, &cell, units), bands) > allowed;
+        if size <= target && !too_many_bytes {
+            break;
+        }
+        let least_len = |axis: usize| {
+            let unit = match &units[axis] {
+                Unit::Multiple(unit) => *unit,
+                Unit::Ends(ends) => ends.max_chunk(),
+            };
+            let run = if axis + 1 == ndim && options.forced_cell.is_none() { LAST_AXIS } else { 1 };
+            if too_many_bytes { unit } else { unit.max(run) }
+        };
+        let can_cut = |axis: usize| cell[axis] > least_len(axis);
+        // Kept axes first, outermost first: cells of whole runs that share nothing. Then folded axes.
+        let kept = (0..ndim).filter(|axis| !folded.contains(axis));
+        let rest = (0..ndim).filter(|axis| folded.contains(axis));
+        let Some(axis) = kept.chain(rest).find(|&axis| can_cut(axis)) else { break };
+        let parts = size.div_ceil(target.max(1)).max(2);
+        let unit = match &units[axis] {
+            Unit::Multiple(unit) => *unit,
+            Unit::Ends(_) => 1,
+        };
+        let wanted = cell[axis]
+            .div_ceil(if too_many_bytes { 2 } else { parts })
+            .max(least_len(axis).min(cell[axis] / 2));
+        let len = wanted.div_ceil(unit) * unit;
+        cell[axis] = if len < cell[axis] { len } else { unit.max(cell[axis] / 2 / unit * unit) };
+    }
+    regular(&shape, &cell, units)
+}
+
+pub(super) fn regular(shape: &[usize], cell: &[usize], units: &[Unit]) -> ChunkGrid {
+    let axes = shape.iter().zip(cell).zip(units).map(|((&len, &cell), unit)| match unit {
+        Unit::Multiple(_) => AxisChunks::regular(len, cell),
+        Unit::Ends(ends) => {
+            // Chunks of the sink run together up to the wished length.
+            let mut lengths = Vec::new();
+            let mut sum = 0;
+            for length in ends.chunk_lengths() {
+                if sum > 0 && sum + length > cell {
+                    lengths.push(sum);
+                    sum = 0;
+                }
+                sum += length;
+            }
+            lengths.push(sum);
+            AxisChunks::from_lengths(&lengths)
+        }
+    });
+    ChunkGrid::new(axes.collect())
+}
