@@ -179,7 +179,7 @@ impl Interpreter {
         let globals: Vec<&str> = attributes::global_names().collect();
         let near = nearest_name(name, bound.iter().chain(&globals).copied());
         let listed = match bound.len() {
-            0 => format!("no name is bound; bind one to an array: {name}=FILE"),
+            0 => format!("no function has it, and no array is bound to it; bind one: {name}=FILE"),
             count if count > NAMES_LISTED => format!("bound are {}, …", bound[..NAMES_LISTED].join(", ")),
             _ => format!("bound are {}", bound.join(", ")),
         };
