@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use brickwork::plot::{Plot, Saved, Terminal, TerminalColours, plot as picture_of, short_number};
 use brickwork_core::Error;
+use brickwork_io::Description;
 use brickwork_sched::Observer;
 
 use crate::args::{PlotArgs, ProgramArgs};
@@ -80,7 +81,19 @@ fn described(mut picture: Plot, args: &PlotArgs, session: &Session) -> Plot {
         (None, [text]) => text.clone(),
         (None, _) => String::new(),
     };
-    let label = args.label.clone().or_else(|| label_of_input(&args.program, session)).unwrap_or_default();
+    let input = input_of(&args.program, session);
+    let label = args.label.clone().or_else(|| label_of(input.as_ref()?)).unwrap_or_default();
+    if let Some(names) = input.and_then(|input| input.dimension_names) {
+        let (columns, rows) = (names.last(), names.first().filter(|_| names.len() > 1));
+        picture = match columns {
+            Some(name) => picture.x_label(name),
+            None => picture,
+        };
+        picture = match rows {
+            Some(name) => picture.y_label(name),
+            None => picture,
+        };
+    }
     picture = picture
         .title(title)
         .label(label)
@@ -98,14 +111,18 @@ fn described(mut picture: Plot, args: &PlotArgs, session: &Session) -> Plot {
     picture
 }
 
-/// Name and unit from the attributes of the input, if the expression is nothing but that input.
-fn label_of_input(args: &ProgramArgs, session: &Session) -> Option<String> {
+/// What is known of the input, if the expression is nothing but that input.
+fn input_of(args: &ProgramArgs, session: &Session) -> Option<Description> {
     let [text] = session.texts.as_slice() else { return None };
     let uri = args.words.iter().filter_map(|word| split_binding(word)).find(|(name, _)| name == text)?.1;
     // A pattern names many files, or none by that name.
-    let description = brickwork_io::describe(uri).ok()?;
+    brickwork_io::describe(uri).ok()
+}
+
+/// Name and unit, from the attributes.
+fn label_of(input: &Description) -> Option<String> {
     let attribute = |wanted: &str| {
-        let value = description.attributes.get(wanted)?.as_str()?.trim();
+        let value = input.attributes.get(wanted)?.as_str()?.trim();
         (!value.is_empty()).then(|| value.to_owned())
     };
     match (attribute("long_name").or_else(|| attribute("standard_name")), attribute("units")) {

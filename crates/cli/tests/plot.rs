@@ -45,6 +45,30 @@ fn pictures_are_written_and_told_in_one_line() {
 }
 
 #[test]
+fn names_and_units_of_an_input_stand_beside_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let here = directory.path();
+    let x = brickwork::create::arange(0, 12, 1).unwrap().reshape(&[3, 4]).unwrap();
+    let attributes = [("long_name", "air temperature"), ("units", "K")];
+    let options = brickwork_io::SinkOptions {
+        attributes: Some(
+            attributes.map(|(name, value)| (name.to_owned(), value.into())).into_iter().collect(),
+        ),
+        dimension_names: Some(vec!["lat".into(), "lon".into()]),
+        ..Default::default()
+    };
+    let uri = here.join("t.zarr").display().to_string();
+    brickwork::store_with(&x, &uri, &options, &brickwork::Threads::default()).unwrap();
+    succeed(here, &["plot", "t", "t=t.zarr", "-o", "t.svg"]);
+    let svg = std::fs::read_to_string(here.join("t.svg")).unwrap();
+    for text in [">air temperature (K)<", ">lat<", ">lon<"] {
+        assert!(svg.contains(text), "{text}: {svg}");
+    }
+    succeed(here, &["plot", "t + 1", "t=t.zarr", "-o", "u.svg"]);
+    assert!(std::fs::read_to_string(here.join("u.svg")).unwrap().contains(">axis 0<"));
+}
+
+#[test]
 fn wrong_pictures_end_with_code_2() {
     let directory = tempfile::tempdir().unwrap();
     let here = directory.path();
