@@ -327,6 +327,22 @@ fn w13_stores_across_the_grain_of_one_source_share_an_exchange() {
 }
 
 #[test]
+fn w13_stores_whose_chunks_have_nothing_in_common_are_written_one_after_the_other() {
+    let x = brickwork::random::default_rng(Some(1)).random(&[5000, 5000], [1000, 1000]).unwrap();
+    let doubled = &x * 2.0;
+    let stages = |arrays: [&Array; 2], chunks: [usize; 2]| {
+        let requests = arrays.into_iter().zip(chunks).map(|(array, chunk)| {
+            Request::Store(array.value().clone(), Arc::new(MemorySink::with_chunks(chunk)))
+        });
+        let options = Threads::new(2).memory(64 * MB).options();
+        brickwork_core::plan::plan(&requests.collect::<Vec<_>>(), &options).unwrap().stages.len()
+    };
+    for arrays in [[&x, &doubled], [&x, &x]] {
+        assert_eq!((stages(arrays, [500, 1000]), stages(arrays, [997, 1000])), (1, 2));
+    }
+}
+
+#[test]
 fn w14_map_blocks_is_given_whole_chunks() {
     let values = iota(&[10, 12]);
     let (x, log) = counted(&values, &[4, 5]);

@@ -6,14 +6,11 @@ use rustc_hash::FxHashMap;
 use super::graph::{Graph, Slot};
 use super::probe::touched;
 use super::stage::{Image, TargetKind};
-use super::stages::Draft;
+use super::stages::{Draft, MOST_ELEMENTS};
 use crate::chunks::AxisChunks;
 use crate::error::Result;
 use crate::operation::Kind;
 use crate::region::{AxisRange, Region};
-
-/// Chunks of the store, as the domain sees them, may have this many elements: cells own them whole.
-const MOST_ELEMENTS: usize = 4 << 20;
 
 /// Joins what can be joined.
 pub(super) fn joined(graph: &Graph, mut drafts: Vec<Draft>) -> Result<Vec<Draft>> {

@@ -18,6 +18,9 @@ const INLINE_ELEMENTS: usize = 64 << 10;
 /// A domain of at most this many elements is folded where it is used, whatever the number of results.
 const SMALL_DOMAIN: usize = 1 << 20;
 
+/// Cells that own whole chunks of several stores may be made as large as this.
+pub(super) const MOST_ELEMENTS: usize = 4 << 20;
+
 /// How much more may be computed, when a domain is cut along an axis, before that counts as computing twice.
 const REPETITION: f64 = 1.25;
 
@@ -164,11 +167,11 @@ pub(crate) fn draft(
                 None => region.clone(),
             });
         }
-        drafts.push(draft);
+        drafts.extend(apart(graph, draft)?);
     }
     drafts.reverse();
     set_levels(&mut drafts);
-    Ok(joined(graph, drafts))
+    joined(graph, drafts)
 }
 
 /// A stage that only writes what another one holds.
@@ -265,18 +268,24 @@ pub(crate) fn set_levels(drafts: &mut [Draft]) {
 
 /// Stages of one level over one domain that read the same sources become one, and so do the outputs of one
 /// reduction.
-fn joined(graph: &Graph, drafts: Vec<Draft>) -> Vec<Draft> {
+fn joined(graph: &Graph, drafts: Vec<Draft>) -> Result<Vec<Draft>> {
     let mut joined: Vec<Draft> = Vec::with_capacity(drafts.len());
     for draft in drafts {
         let output = &draft.outputs[0];
-        let found = joined.iter_mut().find(|other| {
+        let mut found = None;
+        for (number, other) in joined.iter().enumerate() {
             let same_node = other.outputs.iter().any(|o| o.slot.node == output.slot.node && o.is_fold);
-            other.level == draft.level
+            if other.level == draft.level
                 && other.domain == draft.domain
                 && (same_node || !other.sources.is_disjoint(&draft.sources))
                 && can_share_a_walk(graph, other, &draft)
-        });
-        match found {
+                && stores_fit_together(graph, other, &draft)?
+            {
+                found = Some(number);
+                break;
+            }
+        }
+        match found.map(|number| &mut joined[number]) {
             Some(other) => {
                 let DraftOutput { slot, targets, .. } = output;
                 match other.outputs.iter_mut().find(|o| o.is_fold && o.slot.node == slot.node) {
@@ -298,7 +307,7 @@ fn joined(graph: &Graph, drafts: Vec<Draft>) -> Vec<Draft> {
     }
     // What was joined to an earlier stage may need a stage that came later.
     joined.sort_by_key(|draft| draft.level);
-    joined
+    Ok(joined)
 }
 
 /// Whether the leaves of all reductions fit a patch of sensible size together.
@@ -310,6 +319,48 @@ fn can_share_a_walk(graph: &Graph, a: &Draft, b: &Draft) -> bool {
         })
         .fold(1, usize::saturating_mul);
     patch <= 1 << 20 && a.scope.inline.is_disjoint(&b.scope.held.iter().map(|slot| slot.node).collect())
+}
+
+/// A draft whose value goes to several stores, as several where their chunks do not fit together.
+fn apart(graph: &Graph, draft: Draft) -> Result<Vec<Draft>> {
+    let mut drafts: Vec<Draft> = Vec::new();
+    for target in &draft.outputs[0].targets {
+        let mut single = draft.clone();
+        single.outputs[0].targets = vec![target.clone()];
+        let mut found = None;
+        for (number, other) in drafts.iter().enumerate() {
+            if stores_fit_together(graph, other, &single)? {
+                found = Some(number);
+                break;
+            }
+        }
+        match found {
+            Some(number) => drafts[number].outputs[0].targets.push(target.clone()),
+            None => drafts.push(single),
+        }
+    }
+    Ok(if drafts.is_empty() { vec![draft] } else { drafts })
+}
+
+/// Whether cells that own whole chunks of the stores of both stay small: chunks of lengths that have no common multiple
+/// in reach are written by stages of their own.
+fn stores_fit_together(graph: &Graph, a: &Draft, b: &Draft) -> Result<bool> {
+    let is_stored = |draft: &Draft| draft.outputs.iter().any(DraftOutput::is_stored);
+    if !is_stored(a) || !is_stored(b) {
+        return Ok(true);
+    }
+    let mut unit: Vec<usize> = vec![1; a.domain.ndim()];
+    for output in a.outputs.iter().chain(&b.outputs).filter(|output| !output.is_fold) {
+        for (slot, kind) in &output.targets {
+            let TargetKind::Store(_, sink) = kind else { continue };
+            for (unit, chunks) in unit.iter_mut().zip(sink.grid(graph.meta(*slot))?.axes()) {
+                *unit = common(*unit, chunks.max_chunk().max(1));
+            }
+        }
+    }
+    let lens = a.domain.axes().iter().map(|axis| axis.len.max(1));
+    let cell: usize = unit.iter().zip(lens).map(|(unit, len)| (*unit).min(len)).product();
+    Ok(cell <= MOST_ELEMENTS)
 }
 
 /// Multiples at which tasks (or walks inside tasks) may cut an axis of the domain.
