@@ -77,6 +77,8 @@ pub(super) fn explain(plan: &Plan) -> String {
 fn program(plan: &Plan, stage: usize) -> String {
     let stage = &plan.stages[stage];
     let mut names: Vec<String> = Vec::new();
+    // Sources that came one after the other and are not among the names yet.
+    let mut sources: Vec<String> = Vec::new();
     let mut seen = rustc_hash::FxHashSet::default();
     let mut open: Vec<(super::Slot, bool)> = Vec::new();
     let mut makes = Vec::new();
@@ -100,7 +102,12 @@ fn program(plan: &Plan, stage: usize) -> String {
     while let Some((slot, is_done)) = open.pop() {
         let node = &plan.graph.nodes[slot.node];
         if is_done {
-            names.push(node.op.name());
+            if matches!(node.op.kind(), Kind::Source(_)) {
+                sources.push(node.op.name());
+            } else {
+                names.append(&mut side_by_side(&mut sources));
+                names.push(node.op.name());
+            }
             continue;
         }
         if !seen.insert(slot.node) || names.len() > 1000 {
@@ -108,20 +115,33 @@ fn program(plan: &Plan, stage: usize) -> String {
         }
         let is_held = !outputs.contains(&slot) && plan.targets.iter().any(|target| target.slot == slot);
         if is_held || plan.given.contains_key(&slot) {
+            names.append(&mut side_by_side(&mut sources));
             names.push(format!("[{}]", node.op.name()));
             continue;
         }
         if !matches!(node.op.kind(), Kind::View(_)) {
             open.push((slot, true));
         }
-        open.extend(node.inputs.iter().rev().take(50).map(|&input| (input, false)));
+        open.extend(node.inputs.iter().rev().map(|&input| (input, false)));
     }
+    names.append(&mut side_by_side(&mut sources));
     if names.len() > NAMES {
         let left = names.len() - NAMES;
         names.splice(NAMES / 2..NAMES / 2 + left, [format!("… {left} more …")]);
     }
     makes.dedup();
     format!("{} → {}", names.join(", "), makes.join(", "))
+}
+
+/// Many sources, as in a stack of files, in one name: the first and the last of them, and how many there are.
+fn side_by_side(sources: &mut Vec<String>) -> Vec<String> {
+    let sources = std::mem::take(sources);
+    match sources.as_slice() {
+        [first, .., last] if sources.len() > 3 => {
+            vec![format!("{first} … {last} ({} sources)", format_count(sources.len()))]
+        }
+        _ => sources,
+    }
 }
 
 fn shape(shape: &[usize]) -> String {
@@ -149,4 +169,17 @@ fn table(rows: &[[String; 7]]) -> String {
         })
         .collect::<Vec<_>>()
         .join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_sources_side_by_side_have_one_name() {
+        let named = |count: usize| side_by_side(&mut (0..count).map(|k| format!("read {k}")).collect());
+        assert_eq!(named(3), ["read 0", "read 1", "read 2"]);
+        assert_eq!(named(31), ["read 0 … read 30 (31 sources)"]);
+        assert!(named(0).is_empty());
+    }
 }
