@@ -1,36 +1,10 @@
 //! The built binary on files in a temporary directory: what it prints, what it stores, and how it ends.
 
-use std::path::Path;
-use std::process::{Command, Output};
+mod common;
 
 use tempfile::TempDir;
 
-/// Runs the command in a directory.
-fn brickwork(directory: &Path, arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_brickwork"));
-    command.current_dir(directory).args(arguments).output().expect("the binary was built for this test")
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).expect("output is Unicode")
-}
-
-/// Runs a command that must succeed; its standard output.
-fn succeed(directory: &Path, arguments: &[&str]) -> String {
-    let output = brickwork(directory, arguments);
-    assert!(output.status.success(), "{arguments:?}: {}", text(&output.stderr));
-    text(&output.stdout).trim_end().to_owned()
-}
-
-/// Runs a command that must fail; its standard error.
-fn fail(directory: &Path, code: i32, arguments: &[&str]) -> String {
-    let output = brickwork(directory, arguments);
-    let message = text(&output.stderr);
-    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {message}{}", text(&output.stdout));
-    assert!(message.starts_with("error: "), "{arguments:?}: {message}");
-    assert!(!message.contains("panicked"), "{arguments:?}: {message}");
-    message
-}
+use common::{brickwork, fail, succeed, text};
 
 /// A directory with `x.npy`, the float64 numbers 0 to 11 in three rows, and three days of weather.
 fn prepared() -> TempDir {

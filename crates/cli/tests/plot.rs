@@ -1,27 +1,8 @@
 //! `brickwork plot` of the built binary: files, what it says, and how it ends.
 
-use std::path::Path;
-use std::process::{Command, Output};
+mod common;
 
-fn brickwork(directory: &Path, arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_brickwork"));
-    command.current_dir(directory).args(arguments).output().expect("the binary was built for this test")
-}
-
-fn succeed(directory: &Path, arguments: &[&str]) -> String {
-    let output = brickwork(directory, arguments);
-    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
-}
-
-/// The message of a command that must fail with a code.
-fn fail(directory: &Path, code: i32, arguments: &[&str]) -> String {
-    let output = brickwork(directory, arguments);
-    let message = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {message}");
-    assert!(message.starts_with("error: "), "{arguments:?}: {message}");
-    message
-}
+use common::{fail, succeed};
 
 #[test]
 fn pictures_are_written_and_told_in_one_line() {

@@ -1,35 +1,19 @@
 //! Storing with the built binary: parts of arrays, several outputs, copies, and everything that can go wrong.
 
+mod common;
+
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Command;
 
 use tempfile::TempDir;
 
-fn brickwork(directory: &Path, arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_brickwork"));
-    command.current_dir(directory).args(arguments).output().expect("the binary was built for this test")
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).expect("output is Unicode")
-}
-
-/// Runs a command that must succeed; its standard output.
-fn succeed(directory: &Path, arguments: &[&str]) -> String {
-    let output = brickwork(directory, arguments);
-    assert!(output.status.success(), "{arguments:?}: {}", text(&output.stderr));
-    text(&output.stdout).trim_end().to_owned()
-}
+use common::{brickwork, succeed, text};
 
 /// Runs a command that must fail, and leave the directory as it was; its standard error.
 fn fail(directory: &Path, code: i32, arguments: &[&str]) -> String {
     let before = listing(directory);
-    let output = brickwork(directory, arguments);
-    let message = text(&output.stderr);
-    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {message}{}", text(&output.stdout));
-    assert!(message.starts_with("error: "), "{arguments:?}: {message}");
-    assert!(!message.contains("panicked"), "{arguments:?}: {message}");
+    let message = common::fail(directory, code, arguments);
     assert_eq!(listing(directory), before, "{arguments:?} left something");
     message
 }

@@ -7,7 +7,7 @@ use super::patch::positions;
 use super::task::Deliver;
 use crate::block::{Block, BlockMut};
 use crate::dtype::DType;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::plan::{Bands, Plan, TargetKind};
 use crate::region::{AxisRange, Region};
 
@@ -68,9 +68,14 @@ impl<'a> CellBlock<'a> {
         Ok(())
     }
 
-    /// Hands over what is left: nothing, unless there was nothing to take.
+    /// Ends the cell, of which nothing may be missing: what a band still holds there is not its own.
     pub fn finish(self) -> Result<()> {
-        self.open.into_values().try_for_each(|band| self.output.store(band))
+        match self.open.first_key_value() {
+            None => Ok(()),
+            Some((_, Band { region, missing, .. })) => {
+                Err(Error::Bug { what: format!("{missing} elements of {region} were not computed") })
+            }
+        }
     }
 }
 
