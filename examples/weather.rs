@@ -39,15 +39,18 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .cmap("RdBu_r")
         .title("mean of January 2014")
         .label("t2m (K)")
+        .overwrite(true)
         .save(pictures.join("mean.png"))?;
     plot(&anomaly)
         .cmap("RdBu_r")
         .title("1 January less the mean")
         .label("t2m (K)")
+        .overwrite(true)
         .save(pictures.join("anomaly.png"))?;
     plot(&quarter)
         .title("1 January, every fourth point")
         .label("t2m (K)")
+        .overwrite(true)
         .save(pictures.join("quarter.png"))?;
     println!("look at mean.png, anomaly.png and quarter.png in {}", pictures.display());
     Ok(())
