@@ -12,6 +12,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use bytemuck::Pod;
 use parking_lot::Mutex;
 
+mod huge_pages;
+
 /// Alignment of buffers of a pool, in bytes: a cache line.
 const ALIGN: usize = 64;
 
@@ -36,6 +38,7 @@ impl RawBuffer {
         // SAFETY: the layout has a size of at least 1.
         let pointer = unsafe { alloc_zeroed(layout) };
         let Some(pointer) = NonNull::new(pointer) else { handle_alloc_error(layout) };
+        huge_pages::ask(pointer, layout.size());
         RawBuffer { pointer, layout }
     }
 
@@ -99,6 +102,7 @@ impl Buffer {
         // SAFETY: the layout has a size of at least 1.
         let pointer = unsafe { alloc_zeroed(layout) };
         let Some(pointer) = NonNull::new(pointer) else { handle_alloc_error(layout) };
+        huge_pages::ask(pointer, layout.size());
         let raw = RawBuffer { pointer, layout };
         if !pointer.addr().get().is_multiple_of(LEAST_ALIGN) {
             return Buffer::zeroed(layout.size());

@@ -17,6 +17,7 @@ mod operation;
 pub mod plan;
 mod region;
 mod region_map;
+pub mod simd;
 mod source;
 mod strided;
 

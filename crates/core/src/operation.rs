@@ -171,6 +171,18 @@ pub trait Reduce: Debug {
         broadcast_maps(&inputs[k].shape, &self.domain(inputs))
     }
 
+    /// The box of the domain that is best folded in one call, where that is larger than what a cache holds: products
+    /// of matrices use every element many times.
+    fn best_box(&self) -> Option<Vec<usize>> {
+        None
+    }
+
+    /// The same values by elementwise operations on the planes of a short folded axis; `None` where there is none, or
+    /// the operation cannot say it so. Planes are computed as rows, where a fold would meet a few elements at a time.
+    fn in_planes(&self, _inputs: &[Value]) -> Result<Option<Value>> {
+        Ok(None)
+    }
+
     /// The blocks of an accumulator.
     fn accumulators(&self, inputs: &[Meta]) -> Vec<AccSpec>;
 

@@ -4,6 +4,7 @@ pub mod array;
 pub mod assemble;
 mod coarsen;
 pub mod constant;
+mod correlate;
 pub mod create;
 mod display;
 mod elementwise;

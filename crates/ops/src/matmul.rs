@@ -12,8 +12,16 @@ use crate::reduce::Axes;
 /// on how the work was cut.
 const RUN: usize = 512;
 
-/// The most leaves that the shared axis is divided into: each holds an accumulator as large as the result.
-const MOST_LEAVES: usize = 8;
+/// The most leaves that the shared axis is divided into, and the most elements that the accumulators of all of them
+/// take: where the result is large there is work for everyone without cutting that axis.
+const MOST_LEAVES: usize = 64;
+const LEAF_ELEMENTS: usize = 1 << 21;
+
+/// Sides of the box that is multiplied in one call: about where the library is at its fastest.
+const SIDE: usize = 1024;
+
+/// Elements of both operands of that box.
+const BOX_ELEMENTS: usize = 1 << 20;
 
 impl Array {
     /// The matrix product.
@@ -131,11 +139,12 @@ fn vector_product(row: &Array, column: &Array) -> Result<Array> {
 
 /// Leaves of a power of two of runs. Of whole leaves, because the order of adding inside a run is the library's.
 fn leaves(rows: usize, inner: usize, columns: usize) -> FoldSpec {
+    let most = (LEAF_ELEMENTS / rows.saturating_mul(columns).max(1)).clamp(1, MOST_LEAVES);
     let mut leaf = RUN;
-    while inner.div_ceil(leaf) > MOST_LEAVES {
+    while inner.div_ceil(leaf) > most {
         leaf *= 2;
     }
-    FoldSpec::with_leaf(&[rows, inner, columns], &[1], FoldForm::Rows, leaf)
+    FoldSpec::with_leaf(&[rows, inner, columns], &[1], FoldForm::Columns, leaf).resumed_at(RUN)
 }
 
 /// The product of two matrices, as a fold over the shared axis of the index space (row, inner, column).
@@ -189,6 +198,12 @@ impl Reduce for MatMul {
 
     fn input_maps(&self, _inputs: &[Meta], k: usize) -> Vec<AxisMap> {
         vec![AxisMap::along(k), AxisMap::along(k + 1)]
+    }
+
+    fn best_box(&self) -> Option<Vec<usize>> {
+        let (rows, columns) = (self.rows.min(SIDE), self.columns.min(SIDE));
+        let inner = (BOX_ELEMENTS / (rows + columns)).max(RUN).min(16 * RUN);
+        Some(vec![rows, inner / RUN * RUN, columns])
     }
 
     fn accumulators(&self, _inputs: &[Meta]) -> Vec<AccSpec> {

@@ -209,10 +209,10 @@ fn bounded_guess(shape: &[usize], size: usize) -> Region {
 /// Whether a request is served together with those of a group. Nothing outside the demand is read from a store, so
 /// there the hull must hold no more than both; what is computed may be computed over twice as much.
 fn joins(graph: &Graph, node: usize, hull: &Region, largest: usize, region: &Region, size: usize) -> bool {
-    let Kind::Source(source) = graph.nodes[node].op.kind() else {
-        return hull.hull(region).size() <= HULL_FACTOR * largest.max(size);
-    };
     let joint = hull.hull(region);
+    let Kind::Source(source) = graph.nodes[node].op.kind() else {
+        return joint.size() <= HULL_FACTOR * largest.max(size);
+    };
     if hull.contains(region) || region.contains(hull) {
         return joint.size() <= HULL_FACTOR * largest.max(size);
     }

@@ -137,7 +137,8 @@ pub(crate) fn run_cluster(
                 None => {
                     let region = &demand.instances[reference.instance].region;
                     let block = lookup(reference.instance);
-                    operands.push(view_through(&block, region, &node.maps[k], &instance.region));
+                    let view = view_through(&block, region, &node.maps[k], &instance.region);
+                    operands.push(in_rows(view, pool));
                     From::Operand(operands.len() - 1)
                 }
             })
@@ -150,6 +151,22 @@ pub(crate) fn run_cluster(
     let mut out = BlockMut::take(dtype, &root.region.shape(), Some(pool));
     Program { operands, instructions, registers: registers.count }.run(&mut out, forced_tile);
     out.freeze()
+}
+
+/// An operand that is the same in every row but lies apart within one, brought together: once, and not for every row.
+fn in_rows(operand: Block, pool: &Arc<BufferPool>) -> Block {
+    let (shape, strides) = (operand.shape(), operand.strides());
+    let Some((last, outer)) = strides.split_last() else { return operand };
+    let is_repeated = outer.iter().zip(shape).any(|(&stride, &len)| stride == 0 && len > 1);
+    if matches!(last, 0 | 1) || !is_repeated {
+        return operand;
+    }
+    let once: Vec<usize> =
+        shape.iter().zip(strides).map(|(&len, &stride)| if stride == 0 { 1 } else { len }).collect();
+    let dense = operand.restrided(once.clone(), strides.to_vec(), 0).to_dense(Some(pool));
+    let repeated = dense.strides().iter().zip(&once).zip(shape);
+    let strides = repeated.map(|((&stride, &once), &len)| if once == 1 && len > 1 { 0 } else { stride });
+    dense.restrided(shape.to_vec(), strides.collect(), 0)
 }
 
 /// Gives every instruction's result a register, and takes it back after its last use.

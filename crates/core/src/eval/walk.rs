@@ -62,16 +62,28 @@ pub struct Walk {
     /// The axis along which scans run: all patches of a part of it come before those of the next, so that what is
     /// written there is complete early.
     pub outermost: Option<usize>,
+    /// The patch that is best evaluated in one go, whatever a cache holds.
+    pub best: Option<Vec<usize>>,
 }
 
 impl Walk {
     /// A walk without granules.
     pub fn plain(align: Vec<usize>) -> Self {
-        Walk { cuts: vec![None; align.len()], align, by_granule: false, square: None, outermost: None }
+        Walk {
+            cuts: vec![None; align.len()],
+            align,
+            by_granule: false,
+            square: None,
+            outermost: None,
+            best: None,
+        }
     }
 
     /// Lengths of a patch of about `target` elements of a domain of this shape.
     pub fn patch_shape(&self, shape: &[usize], target: usize) -> Vec<usize> {
+        if let Some(best) = &self.best {
+            return self.shrunk(best, shape, target);
+        }
         let ndim = shape.len();
         let limit = |axis: usize| {
             let granule = self.cuts[axis].as_ref().map(|cuts| (cuts.chunks.max_chunk() / cuts.step).max(1));
@@ -113,6 +125,20 @@ impl Walk {
             grow(axis, usize::MAX, &mut patch);
         }
         patch
+    }
+
+    /// The best patch, smaller where less than a whole patch of elements is asked for: axes that may be cut anywhere are
+    /// halved whenever the target is a quarter.
+    fn shrunk(&self, best: &[usize], shape: &[usize], target: usize) -> Vec<usize> {
+        let halvings = (PATCH_ELEMENTS / target.max(1)).max(1).ilog2().div_ceil(2);
+        let axes = best.iter().zip(shape).zip(&self.align);
+        axes.map(|((&best, &len), &align)| {
+            let align = align.max(1);
+            let wanted = if align > 1 { best } else { (best >> halvings).max(8) };
+            let whole = if align > len { len } else { wanted.max(align) / align * align };
+            whole.clamp(1, len.max(1))
+        })
+        .collect()
     }
 
     /// The patches of a rising region of the domain, granule by granule; every axis is cut in the same way whatever

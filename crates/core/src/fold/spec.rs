@@ -27,6 +27,8 @@ pub struct FoldSpec {
     lens: Vec<usize>,
     leaf: Vec<usize>,
     form: FoldForm,
+    /// A leaf of columns can be left and taken up again at multiples of this along its outermost axis.
+    resume: usize,
 }
 
 impl FoldSpec {
@@ -44,17 +46,17 @@ impl FoldSpec {
     /// Leaves of up to `target` elements.
     pub fn with_leaf(shape: &[usize], axes: &[usize], form: FoldForm, target: usize) -> Self {
         let lens: Vec<usize> = axes.iter().map(|&axis| shape[axis]).collect();
-        let mut leaf = vec![1; axes.len()];
-        let mut room = target;
-        for k in (0..axes.len()).rev() {
-            leaf[k] = lens[k].clamp(1, room);
-            room /= leaf[k];
-            // A very short axis shares its leaf with the neighbour.
-            if leaf[k] < lens[k] || room < 2 {
-                break;
-            }
-        }
-        FoldSpec { axes: axes.to_vec(), lens, leaf, form }
+        FoldSpec { axes: axes.to_vec(), leaf: leaf_lens(&lens, target), lens, form, resume: 1 }
+    }
+
+    /// The same with leaves of up to `target` elements.
+    pub fn with_leaves_of(self, target: usize) -> Self {
+        FoldSpec { leaf: leaf_lens(&self.lens, target), ..self }
+    }
+
+    /// Leaves of columns that can be left and taken up again only at multiples of `resume` along their outermost axis.
+    pub fn resumed_at(self, resume: usize) -> Self {
+        FoldSpec { resume, ..self }
     }
 
     /// The reduced axes, rising.
@@ -88,7 +90,7 @@ impl FoldSpec {
 
     /// A spec that folds the last of `ndim` axes, as rows: for a call that folds many leaves.
     pub(crate) fn rows_of(ndim: usize, len: usize) -> Self {
-        FoldSpec { axes: vec![ndim - 1], lens: vec![len], leaf: vec![len], form: FoldForm::Rows }
+        FoldSpec { axes: vec![ndim - 1], lens: vec![len], leaf: vec![len], form: FoldForm::Rows, resume: 1 }
     }
 
     /// Multiples at which *tasks* may cut an axis: whole leaves. 1 for kept axes.
@@ -101,7 +103,11 @@ impl FoldSpec {
     pub fn walk_alignment(&self, axis: usize) -> usize {
         let Some(k) = self.axes.iter().position(|&reduced| reduced == axis) else { return 1 };
         let outermost = self.leaf.iter().position(|&leaf| leaf > 1).unwrap_or(k);
-        if self.form == FoldForm::Columns && k <= outermost { 1 } else { self.leaf[k] }
+        match self.form {
+            FoldForm::Columns if k < outermost => 1,
+            FoldForm::Columns if k == outermost => self.resume.min(self.leaf[k]),
+            _ => self.leaf[k],
+        }
     }
 
     /// The leaves that a box of the index space touches: number, elements in the whole leaf, and the part of the box
@@ -139,6 +145,21 @@ impl FoldSpec {
             LeafPart { number, size, region: part }
         })
     }
+}
+
+/// Lengths of leaves of up to `target` elements.
+fn leaf_lens(lens: &[usize], target: usize) -> Vec<usize> {
+    let mut leaf = vec![1; lens.len()];
+    let mut room = target;
+    for k in (0..lens.len()).rev() {
+        leaf[k] = lens[k].clamp(1, room);
+        room /= leaf[k];
+        // A very short axis shares its leaf with the neighbour.
+        if leaf[k] < lens[k] || room < 2 {
+            break;
+        }
+    }
+    leaf
 }
 
 /// The part of a leaf that lies in a box.

@@ -107,6 +107,7 @@ pub(super) fn grid(
     graph: &Graph,
     draft: &Draft,
     units: &[Unit],
+    walk: &Walk,
     patch: &[usize],
     bands: Option<Bands>,
     fixed: usize,
@@ -118,9 +119,10 @@ pub(super) fn grid(
     let elements: usize = shape.iter().product();
     let least: usize = patch.iter().product();
     let tasks = options.threads.max(1) * TASKS_PER_THREAD;
-    let target = options
-        .forced_cell
-        .unwrap_or_else(|| (elements / tasks).clamp(least.min(CELL_ELEMENTS), CELL_ELEMENTS));
+    let target = options.forced_cell.unwrap_or_else(|| match walk.best {
+        Some(_) => (elements / tasks).max(least),
+        None => (elements / tasks).clamp(least.min(CELL_ELEMENTS), CELL_ELEMENTS),
+    });
     let folded: FxHashSet<usize> = (0..ndim).filter(|&axis| is_folded(graph, draft, axis)).collect();
     let mut cell = shape.clone();
     loop {
@@ -135,7 +137,12 @@ pub(super) fn grid(
                 Unit::Multiple(unit) => *unit,
                 Unit::Ends(ends) => ends.max_chunk(),
             };
-            let run = if axis + 1 == ndim && options.forced_cell.is_none() { LAST_AXIS } else { 1 };
+            let run = match &walk.best {
+                _ if options.forced_cell.is_some() => 1,
+                Some(_) => patch[axis],
+                None if axis + 1 == ndim => LAST_AXIS,
+                None => 1,
+            };
             if too_many_bytes { unit } else { unit.max(run) }
         };
         let can_cut = |axis: usize| cell[axis] > least_len(axis);

@@ -109,7 +109,7 @@ pub fn resolve_staged(
 }
 
 /// All nodes of some expressions, inputs before users.
-fn nodes(outputs: &[Value]) -> Vec<&Arc<Node>> {
+pub fn nodes(outputs: &[Value]) -> Vec<&Arc<Node>> {
     let mut seen: FxHashMap<u128, bool> = FxHashMap::default();
     let mut order = Vec::new();
     for value in outputs {

@@ -13,6 +13,7 @@ mod images;
 mod imagined;
 mod late;
 mod place;
+mod planes;
 mod probe;
 mod scans;
 mod stage;
@@ -25,7 +26,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 pub use chunk_graph::{ChunkGraph, ChunkPart, ChunkStep, ChunkTask, chunk_graph};
 pub use graph::{Graph, GraphNode, Slot};
 pub use imagined::ImaginedStore;
-pub use late::{awaited, resolve_staged, substitute};
+pub use late::{awaited, nodes, resolve_staged, substitute};
 pub(crate) use stage::part_of;
 pub use stage::{
     Bands, Image, Late, Plan, PlanOptions, Request, Stage, StageFigures, StageOutput, Target, TargetKind,
@@ -66,10 +67,11 @@ pub(crate) fn resume(late: &Late, values: &[Block], options: &PlanOptions) -> Re
 }
 
 fn plan_with(
-    mut requests: Vec<(usize, Request)>,
+    requests: Vec<(usize, Request)>,
     known: &FxHashMap<u128, Block>,
     options: &PlanOptions,
 ) -> Result<Plan> {
+    let mut requests = planes::in_planes(requests)?;
     loop {
         match attempt(&requests, known, options)? {
             Attempt::Planned(plan) => return Ok(*plan),

@@ -43,7 +43,10 @@ pub(crate) fn place(graph: &Graph, draft: &Draft, room: &Room<'_>, walks: &mut W
     let align: Vec<usize> = (0..ndim).map(|axis| alignment(graph, draft, axis, false)).collect();
     // A fold inside a patch walks all that it folds: patches smaller than granules would decode them again and again.
     let by_granule = !draft.scope.inline.is_empty() && room.options.forced_patch.is_none();
-    let mut walk = Walk { cuts, align, by_granule, square, outermost: draft.runs_along };
+    let mut walk = Walk { cuts, align, by_granule, square, outermost: draft.runs_along, best: None };
+    if room.options.forced_patch.is_none() {
+        walk.best = best_patch(graph, draft);
+    }
     let units = units(graph, draft, &walk)?;
     let threads = room.options.threads.max(1);
     let share = room.bytes / threads;
@@ -55,7 +58,7 @@ pub(crate) fn place(graph: &Graph, draft: &Draft, room: &Room<'_>, walks: &mut W
         let bands = bands(graph, draft, &walk, &patch)?;
         // A share for every thread if possible; one task at a time if not.
         for allowed in [share, room.bytes] {
-            let grid = grid(graph, draft, &units, &patch, bands, fixed.total(), allowed, room.options);
+            let grid = grid(graph, draft, &units, &walk, &patch, bands, fixed.total(), allowed, room.options);
             let task_bytes =
                 fixed.total() + cell_bytes(graph, draft, &grid, bands) + state_bytes(graph, draft, &grid)?;
             let figures = figures(graph, draft, &walk, &grid, task_bytes)?;
@@ -140,9 +143,35 @@ fn add_inner_walks(graph: &Graph, draft: &Draft, walks: &mut Walks) -> Result<()
         let wants = |part: &Region| super::probe::fold_wants(graph, node, part);
         let Grain { cuts, square } = granule_cuts(graph, &domain, &wants, &draft.scope)?;
         let align = (0..domain.ndim()).map(|axis| op.spec().walk_alignment(axis)).collect();
-        walks.inner.insert(node, Walk { cuts, align, by_granule: false, square, outermost: None });
+        walks.inner.insert(
+            node,
+            Walk { cuts, align, by_granule: false, square, outermost: None, best: op.best_box() },
+        );
     }
     Ok(())
+}
+
+/// The patch that serves the reductions of a stage best, where one of them prefers large boxes.
+fn best_patch(graph: &Graph, draft: &Draft) -> Option<Vec<usize>> {
+    let best_box = |node: usize| match graph.nodes[node].op.kind() {
+        Kind::Reduce(op) => op.best_box().map(|best| (op.spec(), best)),
+        _ => None,
+    };
+    let ndim = draft.domain.ndim();
+    if let [output] = draft.outputs.as_slice()
+        && output.is_fold
+    {
+        return best_box(output.slot.node).map(|(_, best)| best);
+    }
+    // What is written has the kept axes of a reduction inside, as its last ones.
+    let inline = draft.scope.inline.iter().filter_map(|&node| best_box(node));
+    let (spec, best) = inline.max_by_key(|(_, best)| best.iter().product::<usize>())?;
+    let kept = spec.kept_axes(best.len());
+    let mut patch = vec![1; ndim];
+    for (axis, kept) in (0..ndim).rev().zip(kept.into_iter().rev()) {
+        patch[axis] = best[kept];
+    }
+    Some(patch)
 }
 
 /// Functions of whole blocks are called for whole chunks: patches must not cut them.

@@ -2,7 +2,8 @@
 
 use super::complex_math;
 use super::function::{binary_methods, floats, function, public_binary, real_floats, unary_methods};
-use super::kernel::{fast_unary, plain_binary, plain_unary, with_loop};
+use super::kernel::{bounded_loop, fast_unary, operand, plain_binary, plain_unary, target, with_loop};
+use super::vector_math;
 use crate::prelude::*;
 
 /// A function of floats, by its method on `f32` and `f64` and its function of `Complex<f64>`.
@@ -20,17 +21,36 @@ macro_rules! float_function {
 }
 pub(super) use float_function;
 
+/// A function of floats with a vector loop in [`vector_math`]; where that is right only for numbers of some magnitude,
+/// the method serves the others.
+macro_rules! vector_function {
+    ($op:ident, $tag:tt, $numpy:tt, $vector:path, $most:expr, $method:ident, $complex:expr) => {
+        function!($op, $tag, $numpy, 1, 6.0, floats, |inputs, out| match out.dtype() {
+            DType::C64 => plain_unary!(inputs, out, Complex<f32> => Complex<f32>, |a| {
+                let wide = $complex(Complex::new(f64::from(a.re), f64::from(a.im)));
+                Complex::new(wide.re as f32, wide.im as f32)
+            }),
+            DType::C128 => plain_unary!(inputs, out, Complex<f64> => Complex<f64>, |a| $complex(a)),
+            dtype => with_loop!(dtype, [F32, F64], T => {
+                let (a, out) = (operand::<T>(&inputs[0]), target::<T>(out));
+                bounded_loop(a, out, $most, #[inline(always)] |a: T| $vector(a as f64) as T, |a: T| a.$method());
+            }),
+        });
+    };
+}
+pub(super) use vector_function;
+
 fn scaled(z: Complex<f64>, factor: f64) -> Complex<f64> {
     Complex::new(z.re * factor, z.im * factor)
 }
 
-float_function!(Exp, "brickwork_ops::Exp", "exp", 20.0, exp, complex_math::exp);
-float_function!(Exp2, "brickwork_ops::Exp2", "exp2", 20.0, exp2, |z| {
+vector_function!(Exp, "brickwork_ops::Exp", "exp", vector_math::exp, f64::INFINITY, exp, complex_math::exp);
+vector_function!(Exp2, "brickwork_ops::Exp2", "exp2", vector_math::exp2, f64::INFINITY, exp2, |z| {
     complex_math::exp(scaled(z, std::f64::consts::LN_2))
 });
 float_function!(Expm1, "brickwork_ops::Expm1", "expm1", 20.0, exp_m1, complex_math::expm1);
-float_function!(Log, "brickwork_ops::Log", "log", 20.0, ln, complex_math::ln);
-float_function!(Log2, "brickwork_ops::Log2", "log2", 20.0, log2, |z| {
+vector_function!(Log, "brickwork_ops::Log", "log", vector_math::log, f64::INFINITY, ln, complex_math::ln);
+vector_function!(Log2, "brickwork_ops::Log2", "log2", vector_math::log2, f64::INFINITY, log2, |z| {
     scaled(complex_math::ln(z), std::f64::consts::LOG2_E)
 });
 float_function!(Log10, "brickwork_ops::Log10", "log10", 20.0, log10, |z| {

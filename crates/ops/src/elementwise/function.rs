@@ -150,7 +150,7 @@ pub(super) fn integers(dtype: DType) -> Result<Loop, &'static str> {
 }
 
 /// The float dtype that integers become.
-pub(super) fn to_float(dtype: DType) -> DType {
+pub(crate) fn to_float(dtype: DType) -> DType {
     match dtype {
         DType::Bool | DType::I8 | DType::U8 | DType::I16 | DType::U16 => DType::F32,
         _ if dtype.is_integer() => DType::F64,

@@ -1,32 +1,9 @@
 //! Loops over tiles, compiled for the vector instructions of the machine they run on.
 
+pub(super) use brickwork_core::simd::vectorized;
 use bytemuck::Pod;
-use fearless_simd::Level;
-#[cfg(target_arch = "x86_64")]
-use fearless_simd::Simd;
 
 use crate::prelude::*;
-
-/// Runs a loop with the widest vectors of this machine. Everything it calls must be `#[inline(always)]`, or it is
-/// compiled for the oldest machine.
-#[inline(always)]
-pub(super) fn vectorized<R>(body: impl FnOnce() -> R) -> R {
-    #[cfg(target_arch = "x86_64")]
-    {
-        let level = Level::new();
-        if let Some(simd) = level.as_avx512() {
-            return simd.vectorize(body);
-        }
-        if let Some(simd) = level.as_avx2() {
-            return simd.vectorize(body);
-        }
-        body()
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    {
-        fearless_simd::dispatch!(Level::new(), simd => simd.vectorize(body))
-    }
-}
 
 /// The elements of a tile seen as `T`, which must be as wide as they are: kernels that only look at bits share one
 /// loop between dtypes.
@@ -52,6 +29,56 @@ pub(super) fn unary_loop<A: Copy, R: Copy>(a: Operand<'_, A>, out: &mut [R], f: 
             }
         }
         Operand::Scalar(a) => out.fill(f(a)),
+    }
+}
+
+/// Floats that can be told to be of some magnitude.
+pub(super) trait Magnitude: Copy {
+    /// Whether it is a number of at most this magnitude; all are, NaN too, of at most infinity.
+    fn is_at_most(self, most: f64) -> bool;
+}
+
+macro_rules! magnitude {
+    ($($t:ty),*) => {
+        $(impl Magnitude for $t {
+            #[inline(always)]
+            fn is_at_most(self, most: f64) -> bool {
+                self.abs() <= most as $t || most == f64::INFINITY
+            }
+        })*
+    };
+}
+magnitude!(f32, f64);
+
+/// `out = vector(a)` where `a` is a number of at most this magnitude, and `out = other(a)` elsewhere.
+#[inline(always)]
+pub(super) fn bounded_loop<T: Magnitude>(
+    a: Operand<'_, T>,
+    out: &mut [T],
+    most: f64,
+    vector: impl Fn(T) -> T,
+    other: impl Fn(T) -> T,
+) {
+    match a {
+        Operand::Scalar(a) => out.fill(if a.is_at_most(most) { vector(a) } else { other(a) }),
+        Operand::Slice(a) => {
+            let outside = vectorized(
+                #[inline(always)]
+                || {
+                    let mut outside = 0u32;
+                    for (out, &a) in out.iter_mut().zip(a) {
+                        *out = vector(a);
+                        outside |= u32::from(!a.is_at_most(most));
+                    }
+                    outside
+                },
+            );
+            if outside != 0 {
+                for (out, &a) in out.iter_mut().zip(a).filter(|(_, a)| !a.is_at_most(most)) {
+                    *out = other(a);
+                }
+            }
+        }
     }
 }
 

@@ -19,6 +19,7 @@ mod power;
 mod rounding;
 mod table;
 mod trigonometry;
+mod vector_math;
 
 pub use arithmetic::{add, fabs, multiply, subtract};
 pub use bitwise::{bitwise_and, bitwise_or, bitwise_xor, left_shift, right_shift};
@@ -28,6 +29,7 @@ pub use division::{divide, divmod, floor_divide, fmod, remainder, true_divide};
 pub use exponential::{logaddexp, logaddexp2};
 pub use extremes::{clip, fmax, fmin, maximum, minimum};
 pub use floating::{copysign, gcd, heaviside, lcm, nextafter};
+pub(crate) use function::to_float;
 pub use logical::{logical_and, logical_or, logical_xor};
 pub use power::{float_power, power};
 pub use table::{TableEntry, table};

@@ -1,6 +1,6 @@
 //! Powers.
 
-use super::arithmetic::Ring;
+use super::arithmetic::{Ring, multiply};
 use super::division::Quotient;
 use super::function::{build_in, check_arity, find_loop, function, numbers};
 use super::kernel::{plain_binary, with_loop};
@@ -86,7 +86,7 @@ const NEGATIVE_EXPONENT: &str =
 /// The first operand to the power of the second.
 ///
 /// The square, the square root, the reciprocal and the number itself are used where the second operand is the plain
-/// number 2, 0.5, -1 or 1, as NumPy's `**` does.
+/// number 2, 0.5, -1 or 1, as NumPy's `**` does; and the square times a float where it is 3.
 ///
 /// - shape: the shapes of the operands, broadcast; chunks: along every axis those of the first operand that is not
 ///   broadcast there
@@ -133,6 +133,8 @@ fn simple_power(base: &Array, exponent: &Weak) -> Result<Option<Array>> {
     };
     Ok(Some(match value {
         2.0 => base.square()?,
+        // The square times the number is within 1.5 units in the last place, and many times as fast.
+        3.0 if dtype.is_float() => multiply(base.square()?, base)?,
         1.0 => base.clone(),
         0.5 => base.sqrt()?,
         -1.0 if !dtype.is_integer() => base.reciprocal()?,

@@ -1,11 +1,12 @@
 //! Functions of angles, their inverses, and their hyperbolic kin. Angles are in radians.
 
 use super::complex_math;
-use super::exponential::float_function;
+use super::exponential::{float_function, vector_function};
 use super::function::{
     binary_methods, floats, function, public_binary, real_floats, unary_methods, wide_floats,
 };
-use super::kernel::{fast_unary, plain_binary, plain_unary, with_loop};
+use super::kernel::{bounded_loop, fast_unary, operand, plain_binary, plain_unary, target, with_loop};
+use super::vector_math::{self, MOST_RADIANS};
 use crate::prelude::*;
 
 /// Inverse hyperbolic functions that do not overflow: std squares the number.
@@ -32,8 +33,8 @@ macro_rules! inverse_hyperbolic {
 }
 inverse_hyperbolic!(f32, 1e15; f64, 1e150);
 
-float_function!(Sin, "brickwork_ops::Sin", "sin", 20.0, sin, complex_math::sin);
-float_function!(Cos, "brickwork_ops::Cos", "cos", 20.0, cos, complex_math::cos);
+vector_function!(Sin, "brickwork_ops::Sin", "sin", vector_math::sin, MOST_RADIANS, sin, complex_math::sin);
+vector_function!(Cos, "brickwork_ops::Cos", "cos", vector_math::cos, MOST_RADIANS, cos, complex_math::cos);
 float_function!(Tan, "brickwork_ops::Tan", "tan", 25.0, tan, complex_math::tan);
 float_function!(Arcsin, "brickwork_ops::Arcsin", "arcsin", 20.0, asin, complex_math::asin);
 float_function!(Arccos, "brickwork_ops::Arccos", "arccos", 20.0, acos, complex_math::acos);

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use brickwork_core::fold::Acc;
+use brickwork_core::simd::vectorized;
 use brickwork_core::{Block, Bool8, BufferPool, DType, Element};
-use fearless_simd::{Level, dispatch};
 
 /// Rows of the right matrix that stay in cache while all rows of the left one pass.
 const BLOCK: usize = 64;
@@ -41,7 +41,7 @@ pub(super) fn multiply_add(dtype: DType, acc: &mut Acc, left: &Block, right: &Bl
         let left: &[U] = bytemuck::cast_slice(dense::<E>(&left));
         let right: &[U] = bytemuck::cast_slice(dense::<E>(&right));
         if inner > 0 && columns > 0 {
-            dispatch!(Level::new(), _simd => product(out, left, right, inner, columns));
+            vectorized(#[inline(always)] || product(out, left, right, inner, columns));
         }
     });
 }

@@ -29,22 +29,12 @@ impl Transform<f64> for Exponential {
     fn pair(self, low: u64, high: u64) -> [f64; 2] {
         [self.value(low), self.value(high)]
     }
-
-    #[inline(always)]
-    fn one(self, low: u64, high: u64, odd: bool) -> f64 {
-        self.value(if odd { high } else { low })
-    }
 }
 
 impl Transform<f32> for Exponential {
     #[inline(always)]
     fn pair(self, low: u64, high: u64) -> [f32; 2] {
         [self.value(low) as f32, self.value(high) as f32]
-    }
-
-    #[inline(always)]
-    fn one(self, low: u64, high: u64, odd: bool) -> f32 {
-        self.value(if odd { high } else { low }) as f32
     }
 }
 

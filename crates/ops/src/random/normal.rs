@@ -28,12 +28,6 @@ impl Transform<f64> for Normal {
         let radius = radius(low);
         [self.loc + self.scale * (radius * cos), self.loc + self.scale * (radius * sin)]
     }
-
-    #[inline(always)]
-    fn one(self, low: u64, high: u64, odd: bool) -> f64 {
-        let (sin, cos) = sin_cos_of_bits(high);
-        self.loc + self.scale * (radius(low) * if odd { sin } else { cos })
-    }
 }
 
 impl Transform<f32> for Normal {
@@ -41,12 +35,6 @@ impl Transform<f32> for Normal {
     fn pair(self, low: u64, high: u64) -> [f32; 2] {
         let [even, odd]: [f64; 2] = self.pair(low, high);
         [even as f32, odd as f32]
-    }
-
-    #[inline(always)]
-    fn one(self, low: u64, high: u64, odd: bool) -> f32 {
-        let value: f64 = self.one(low, high, odd);
-        value as f32
     }
 }
 

@@ -9,7 +9,7 @@
 //!
 //! Source: J. K. Salmon, M. A. Moraes, R. O. Dror, D. E. Shaw, *Parallel random numbers: as easy as 1, 2, 3* (2011).
 
-use fearless_simd::{Level, dispatch};
+use brickwork_core::simd::vectorized;
 
 /// The key of one stream.
 pub type Key = [u32; 2];
@@ -37,25 +37,28 @@ pub trait Distribution<T> {
 
 /// A distribution that turns each counter's two words into two values, without rejection.
 ///
-/// Implementations mark both methods `#[inline(always)]` and write them free of branches: they are called in plain
-/// loops that have to vectorise. The two methods must agree bit for bit, hence share their arithmetic.
+/// Implementations mark it `#[inline(always)]` and write it free of branches: it is called in plain loops that have to
+/// vectorise.
 pub trait Transform<T>: Copy {
     /// The values of the even and of the odd element that own the words `low` and `high`.
     fn pair(self, low: u64, high: u64) -> [T; 2];
-
-    /// One of the two values of [`pair`](Self::pair): the second if `odd`.
-    fn one(self, low: u64, high: u64, odd: bool) -> T;
 }
 
 impl<T: Copy, D: Transform<T>> Distribution<T> for D {
     fn fill_run(&self, key: Key, first: u64, out: &mut [T]) {
         let transform = *self;
-        dispatch!(Level::new(), _simd => run(transform, key, first, out));
+        vectorized(
+            #[inline(always)]
+            || run(transform, key, first, out),
+        );
     }
 
     fn fill_strided(&self, key: Key, first: u64, step: i64, out: &mut [T]) {
         let transform = *self;
-        dispatch!(Level::new(), _simd => strided(transform, key, first, step as u64, out));
+        vectorized(
+            #[inline(always)]
+            || strided(transform, key, first, step as u64, out),
+        );
     }
 }
 
@@ -67,11 +70,6 @@ impl Transform<u64> for Words {
     #[inline(always)]
     fn pair(self, low: u64, high: u64) -> [u64; 2] {
         [low, high]
-    }
-
-    #[inline(always)]
-    fn one(self, low: u64, high: u64, odd: bool) -> u64 {
-        if odd { high } else { low }
     }
 }
 
@@ -135,7 +133,8 @@ fn fill_words(key: Key, mut element: u64, step: u64, low: &mut [u64], high: &mut
 #[inline(always)]
 fn single<T, D: Transform<T>>(transform: D, key: Key, element: u64) -> T {
     let [low, high] = counter_words(key, element >> 1, 0);
-    transform.one(low, high, element & 1 == 1)
+    let [even, odd] = transform.pair(low, high);
+    if element & 1 == 1 { odd } else { even }
 }
 
 /// Consecutive elements: whole pairs in blocks, and a lone element at an odd start or end.
@@ -170,10 +169,26 @@ fn strided<T: Copy, D: Transform<T>>(transform: D, key: Key, first: u64, step: u
     for out in out.chunks_mut(BLOCK) {
         let (low, high) = (&mut low[..out.len()], &mut high[..out.len()]);
         fill_words(key, element, step, low, high);
-        for ((value, low), high) in out.iter_mut().zip(low.iter()).zip(high.iter()) {
-            *value = transform.one(*low, *high, element & 1 == 1);
-            element = element.wrapping_add(step);
+        // A loop of its own for each half of the pair: the other half is not computed.
+        match (step & 1, element & 1) {
+            (0, 0) => pick::<T, D, 0>(transform, low, high, out),
+            (0, _) => pick::<T, D, 1>(transform, low, high, out),
+            (_, 0) => pick::<T, D, ALTERNATING>(transform, low, high, out),
+            (_, _) => pick::<T, D, { ALTERNATING + 1 }>(transform, low, high, out),
         }
+        element = element.wrapping_add(step.wrapping_mul(out.len() as u64));
+    }
+}
+
+/// Added to which half of the pair comes first where both come in turn.
+const ALTERNATING: u64 = 2;
+
+#[inline(always)]
+fn pick<T: Copy, D: Transform<T>, const WHICH: u64>(transform: D, low: &[u64], high: &[u64], out: &mut [T]) {
+    for (i, ((value, low), high)) in (0u64..).zip(out.iter_mut().zip(low).zip(high)) {
+        let [even, odd] = transform.pair(*low, *high);
+        let is_odd = if WHICH < ALTERNATING { WHICH == 1 } else { (i ^ WHICH) & 1 == 1 };
+        *value = if is_odd { odd } else { even };
     }
 }
 

@@ -33,11 +33,6 @@ impl Transform<f64> for Uniform {
     fn pair(self, low: u64, high: u64) -> [f64; 2] {
         [self.low + self.span * unit_f64(low), self.low + self.span * unit_f64(high)]
     }
-
-    #[inline(always)]
-    fn one(self, low: u64, high: u64, odd: bool) -> f64 {
-        self.low + self.span * unit_f64(if odd { high } else { low })
-    }
 }
 
 impl Transform<f32> for Uniform {
@@ -45,11 +40,6 @@ impl Transform<f32> for Uniform {
     fn pair(self, low: u64, high: u64) -> [f32; 2] {
         let (offset, span) = (self.low as f32, self.span as f32);
         [offset + span * unit_f32(low), offset + span * unit_f32(high)]
-    }
-
-    #[inline(always)]
-    fn one(self, low: u64, high: u64, odd: bool) -> f32 {
-        self.low as f32 + self.span as f32 * unit_f32(if odd { high } else { low })
     }
 }
 

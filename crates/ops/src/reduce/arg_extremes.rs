@@ -6,7 +6,7 @@ use super::leaf_rows::LeafRows;
 use super::options::Axes;
 use super::order::{Ordered, extreme_of};
 use crate::prelude::*;
-use fearless_simd::{Level, dispatch};
+use brickwork_core::simd::vectorized;
 
 impl Array {
     /// Where the smallest element over axes is: its position in C order of those axes, the first if several are equal
@@ -190,7 +190,10 @@ impl ArgExtreme {
             if elements.is_empty() {
                 continue;
             }
-            let best = dispatch!(Level::new(), _simd => extreme_of(elements, self.largest, &mut keys));
+            let best = vectorized(
+                #[inline(always)]
+                || extreme_of(elements, self.largest, &mut keys),
+            );
             let found = if best.is_nan() {
                 elements.iter().position(|element| element.is_nan())
             } else {
@@ -211,9 +214,15 @@ impl ArgExtreme {
             let (elements, _) = rows.row_and_mask(row);
             let position = self.fold.position(at, row) as i64;
             if self.largest {
-                dispatch!(Level::new(), _simd => take_better::<T, true>(values, positions, elements, position));
+                vectorized(
+                    #[inline(always)]
+                    || take_better::<T, true>(values, positions, elements, position),
+                );
             } else {
-                dispatch!(Level::new(), _simd => take_better::<T, false>(values, positions, elements, position));
+                vectorized(
+                    #[inline(always)]
+                    || take_better::<T, false>(values, positions, elements, position),
+                );
             }
         }
     }

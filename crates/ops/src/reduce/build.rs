@@ -15,17 +15,37 @@ pub(crate) struct Fold {
     pub(crate) masked: bool,
     /// The mask is a boolean selection: positions count selected elements alone.
     pub(crate) ranked: bool,
+    /// Elements of a leaf of rows, where the order of folding does not matter and longer leaves are better.
+    rows: Option<usize>,
 }
 
 impl Fold {
     fn new(shape: &[usize], axes: &[usize], masked: bool, ranked: bool) -> Self {
         let lens = axes.iter().map(|&axis| shape[axis]).collect();
-        Fold { spec: FoldSpec::new(shape, axes), lens, masked, ranked }
+        Fold { spec: FoldSpec::new(shape, axes), lens, masked, ranked, rows: None }
+    }
+
+    /// The same with leaves of this many elements where rows are folded.
+    pub(crate) fn with_rows_of(mut self, rows: usize) -> Self {
+        self.rows = Some(rows);
+        if self.spec.form() == FoldForm::Rows {
+            self.spec = self.spec.with_leaves_of(rows);
+        }
+        self
+    }
+
+    /// The fold over other lengths.
+    fn over(&self, shape: &[usize]) -> Self {
+        let fold = Fold::new(shape, self.spec.axes(), self.masked, self.ranked);
+        match self.rows {
+            Some(rows) => fold.with_rows_of(rows),
+            None => fold,
+        }
     }
 
     /// The same for inputs whose lengths have become known.
     pub(crate) fn refitted(&self, inputs: &[Meta]) -> Self {
-        Fold::new(&inputs[0].shape, self.spec.axes(), self.masked, self.ranked)
+        self.over(&inputs[0].shape)
     }
 
     /// Elements that are folded into one, selected or not.
@@ -44,7 +64,7 @@ impl Fold {
         if !rising
             || axes.last().is_some_and(|&axis| axis >= input.ndim())
             || self.lens != axes.iter().map(|&axis| input.shape[axis]).collect::<Vec<_>>()
-            || self.spec != FoldSpec::new(&input.shape, axes)
+            || self.spec != self.over(&input.shape).spec
         {
             let reason =
                 format!("was built for other axes than those of shape {:?}; build it anew", input.shape);

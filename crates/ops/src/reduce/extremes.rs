@@ -7,7 +7,7 @@ use super::leaf_rows::{LeafRows, mask_rows};
 use super::options::Axes;
 use super::order::{Larger, Ordered, Smaller, extreme_of};
 use crate::prelude::*;
-use fearless_simd::{Level, dispatch};
+use brickwork_core::simd::vectorized;
 
 impl Array {
     /// The smallest element over axes. NaN if there is one; `-0.0` comes before `0.0`; complex numbers compare by
@@ -200,7 +200,10 @@ fn fold_extreme<T: Ordered, C: Combine<T>>(largest: bool, masked: bool, acc: &mu
     let mut rows = LeafRows::<T>::new(leaf, masked, C::identity());
     let acc = acc.part_mut::<T>(0);
     match rows.form() {
-        FoldForm::Rows => dispatch!(Level::new(), _simd => fold_rows::<T, C>(largest, &mut rows, acc)),
+        FoldForm::Rows => vectorized(
+            #[inline(always)]
+            || fold_rows::<T, C>(largest, &mut rows, acc),
+        ),
         FoldForm::Columns => fold_column_leaf::<T, T, C>(&mut rows, acc),
     }
 }

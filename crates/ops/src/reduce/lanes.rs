@@ -3,7 +3,7 @@
 //! In [`FoldForm::Rows`] value `i` of a leaf goes to lane `i mod N`, and lanes merge by halving. `N` depends on the
 //! type alone, never on the machine, so results agree everywhere.
 
-use fearless_simd::{Level, dispatch};
+use brickwork_core::simd::vectorized;
 
 use super::leaf_rows::LeafRows;
 use crate::prelude::*;
@@ -23,7 +23,7 @@ pub(crate) trait Lanes: Element {
     fn fold_rows<E: Element, C: Combine<Self>>(rows: &mut LeafRows<'_, E>, acc: &mut [Self]);
 
     /// Joins the values of one row; with `parts` 2 those at even and at odd places apart. To be called inside
-    /// `dispatch!`.
+    /// [`vectorized`].
     fn join_row<C: Combine<Self>>(values: &[Self], parts: usize) -> [Self; 2];
 }
 
@@ -31,7 +31,7 @@ macro_rules! lanes {
     ($($lanes:literal: $($t:ty),*;)*) => {
         $($(impl Lanes for $t {
             fn fold_rows<E: Element, C: Combine<Self>>(rows: &mut LeafRows<'_, E>, acc: &mut [Self]) {
-                dispatch!(Level::new(), _simd => fold_rows::<E, Self, C, $lanes>(rows, acc));
+                vectorized(#[inline(always)] || fold_rows::<E, Self, C, $lanes>(rows, acc));
             }
 
             #[inline(always)]
@@ -61,12 +61,18 @@ pub(crate) fn fold_column_leaf<E: Element, T: Element, C: Combine<T>>(
     rows: &mut LeafRows<'_, E>,
     acc: &mut [T],
 ) {
-    dispatch!(Level::new(), _simd => fold_columns::<E, T, C>(rows, acc));
+    vectorized(
+        #[inline(always)]
+        || fold_columns::<E, T, C>(rows, acc),
+    );
 }
 
 /// `left = left ⊕ right`, entry by entry.
 pub(crate) fn merge<T: Element, C: Combine<T>>(left: &mut [T], right: &[T]) {
-    dispatch!(Level::new(), _simd => join_onto::<T, C>(left, right));
+    vectorized(
+        #[inline(always)]
+        || join_onto::<T, C>(left, right),
+    );
 }
 
 #[inline(always)]
@@ -161,7 +167,10 @@ fn join_onto<T: Element, C: Combine<T>>(acc: &mut [T], values: &[T]) {
 
 /// Adds the number of true elements to `counts`.
 pub(crate) fn count_true(rows: &mut LeafRows<'_, Bool8>, counts: &mut [i64]) {
-    dispatch!(Level::new(), _simd => count(rows, counts));
+    vectorized(
+        #[inline(always)]
+        || count(rows, counts),
+    );
 }
 
 #[inline(always)]

@@ -15,6 +15,7 @@ mod moments;
 mod nan;
 mod options;
 mod order;
+mod planes;
 mod product;
 mod sum;
 mod topk;

@@ -1,7 +1,7 @@
 //! `var` and `std`.
 use std::sync::Arc;
 
-use fearless_simd::{Level, dispatch};
+use brickwork_core::simd::vectorized;
 
 use super::build::{Fold, reduce};
 use super::lanes::{Combine, Lanes};
@@ -221,8 +221,14 @@ fn join(count: &mut i64, means: &mut [f64], squares: &mut f64, other: (i64, &[f6
 
 fn fold_moments<E: Element, R: Real>(masked: bool, acc: &mut Acc, leaf: &LeafInput<'_>) {
     match leaf.spec.form() {
-        FoldForm::Rows => dispatch!(Level::new(), _simd => rows::<E, R>(masked, acc, leaf)),
-        FoldForm::Columns => dispatch!(Level::new(), _simd => columns::<E, R>(masked, acc, leaf)),
+        FoldForm::Rows => vectorized(
+            #[inline(always)]
+            || rows::<E, R>(masked, acc, leaf),
+        ),
+        FoldForm::Columns => vectorized(
+            #[inline(always)]
+            || columns::<E, R>(masked, acc, leaf),
+        ),
     }
 }
 

@@ -11,7 +11,14 @@ impl Array {
     /// # Errors
     /// As for [`Array::sum`].
     pub fn nansum(&self, axes: impl Into<Axes>) -> Result<Array> {
-        self.sum(without_nan(self, axes.into())?)
+        let axes = axes.into();
+        let is_float = self.dtype().is_float() || self.dtype().is_complex();
+        if is_float && axes.mask().is_none() && self.selection().is_none() {
+            // The zero that leaves every sum as it is takes NaN's place: one array instead of one with a mask.
+            let number = crate::elementwise::equal(self, self)?;
+            return crate::elementwise::where_(number, self, -0.0)?.sum(axes);
+        }
+        self.sum(without_nan(self, axes)?)
     }
 
     /// [`Array::prod`] of the elements that are not NaN; 1 where all are. Agrees with `numpy.nanprod`.

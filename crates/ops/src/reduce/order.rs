@@ -32,6 +32,7 @@ pub(crate) trait Ordered: Element {
     fn from_key(key: Self::Key, largest: bool) -> Self;
 
     /// `self < other` in the order that `numpy.sort` uses, where NaN comes last.
+    #[inline(always)]
     fn sorts_before(self, other: Self) -> bool {
         if self.is_nan() || other.is_nan() { !self.is_nan() } else { self.before(other) }
     }

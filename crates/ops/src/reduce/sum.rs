@@ -5,6 +5,8 @@ use super::build::{Fold, check_numeric, reduce};
 use super::lanes::{Combine, Lanes, count_true, fold_leaf, merge};
 use super::leaf_rows::{LeafRows, mask_rows};
 use super::options::Axes;
+use super::planes::plane;
+use crate::elementwise::{add, divide};
 use crate::prelude::*;
 
 impl Array {
@@ -113,6 +115,9 @@ impl Operation for Sum {
     }
 }
 
+/// The longest axis that is summed up plane by plane.
+const MOST_PLANES: usize = 8;
+
 struct Add;
 
 impl Combine<f32> for Add {
@@ -179,6 +184,33 @@ impl Reduce for Sum {
 
     fn spec(&self) -> &FoldSpec {
         &self.fold.spec
+    }
+
+    /// Adds in the order of the lanes: halves onto halves.
+    fn in_planes(&self, inputs: &[Value]) -> Result<Option<Value>> {
+        let [input] = inputs else { return Ok(None) };
+        let last = input.meta().ndim().checked_sub(1);
+        let len = self.fold.elements();
+        if self.fold.spec.axes() != last.as_slice() || !(2..=MOST_PLANES).contains(&len) {
+            return Ok(None);
+        }
+        let mut lanes = (0..len as isize).map(|index| plane(input, index)).collect::<Result<Vec<Array>>>()?;
+        while lanes.len() > 1 {
+            let half = lanes.len().next_power_of_two() / 2;
+            let upper = lanes.split_off(half);
+            for (lane, upper) in lanes.iter_mut().zip(&upper) {
+                *lane = add(&*lane, upper)?;
+            }
+        }
+        let mut sum = lanes.swap_remove(0);
+        if !self.dtype.is_integer() {
+            // A sum of negative zeros is 0.0.
+            sum = add(&sum, 0.0)?;
+        }
+        if self.mean {
+            sum = divide(&sum, len as f64)?;
+        }
+        Ok(Some(brickwork_core::Lazy::value(&sum).clone()))
     }
 
     fn accumulators(&self, _inputs: &[Meta]) -> Vec<AccSpec> {

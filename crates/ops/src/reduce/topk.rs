@@ -1,4 +1,6 @@
 //! `topk` and `argtopk`.
+use brickwork_core::simd::vectorized;
+
 use super::build::{Fold, check_numeric, reduce};
 use super::leaf_rows::LeafRows;
 use super::options::Axes;
@@ -42,6 +44,7 @@ fn top(op: &str, array: &Array, k: isize, axis: isize, positions: bool) -> Resul
     let count = k.unsigned_abs().min(array.shape()[axis]);
     let dtype = array.dtype();
     let result = reduce(op, array, &Axes::of([axis]), |fold| {
+        let fold = fold.with_rows_of(ROWS);
         Ok(TopK { fold, dtype, count, largest: k >= 0, positions })
     })?;
     // The elements found come behind the kept axes; they belong where they came from.
@@ -104,6 +107,12 @@ macro_rules! with_type {
 /// Rows in which this many elements are wanted are sorted rather than searched.
 const SORT_FROM: usize = 64;
 
+/// Elements that are compared with the worst of the best together, before any is looked at alone.
+const LOOK: usize = 256;
+
+/// Elements of a leaf: every one begins with nothing found, and finds the best anew.
+const ROWS: usize = 32 << 10;
+
 impl Reduce for TopK {
     fn spec(&self) -> &FoldSpec {
         &self.fold.spec
@@ -143,7 +152,7 @@ impl Reduce for TopK {
 }
 
 impl TopK {
-    #[inline]
+    #[inline(always)]
     fn better<T: Ordered>(&self, left: T, right: T) -> bool {
         if self.largest { right.sorts_before(left) } else { left.sorts_before(right) }
     }
@@ -170,9 +179,15 @@ impl TopK {
                     best.offer(row, elements[i], self.fold.position(leaf.at, i) as i64);
                 }
             } else {
-                for (i, element) in elements.iter().enumerate() {
-                    if best.wants(row, *element) {
-                        best.offer(row, *element, self.fold.position(leaf.at, i) as i64);
+                for (part, elements) in elements.chunks(LOOK).enumerate() {
+                    if best.wants_none_of(row, elements) {
+                        continue;
+                    }
+                    for (i, element) in elements.iter().enumerate() {
+                        if best.wants(row, *element) {
+                            let position = self.fold.position(leaf.at, part * LOOK + i) as i64;
+                            best.offer(row, *element, position);
+                        }
                     }
                 }
             }
@@ -216,6 +231,25 @@ struct Best<'a, T> {
 }
 
 impl<T: Ordered> Best<'_, T> {
+    /// Whether none of some elements is better than the worst of those found.
+    fn wants_none_of(&self, kept: usize, elements: &[T]) -> bool {
+        let (start, count) = (kept * self.op.count, self.counts[kept] as usize);
+        if count < self.op.count {
+            return false;
+        }
+        let (op, worst) = (self.op, self.values[start + count - 1]);
+        vectorized(
+            #[inline(always)]
+            || {
+                let mut better = 0u32;
+                for element in elements {
+                    better |= u32::from(op.better(*element, worst));
+                }
+                better == 0
+            },
+        )
+    }
+
     #[inline]
     fn wants(&self, kept: usize, value: T) -> bool {
         let (start, count) = (kept * self.op.count, self.counts[kept] as usize);

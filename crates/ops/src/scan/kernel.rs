@@ -1,5 +1,7 @@
 //! The loops of running sums.
 
+use brickwork_core::simd::vectorized;
+
 use super::SEGMENT;
 use crate::prelude::*;
 
@@ -47,8 +49,52 @@ impl Planes {
 }
 
 fn add_row<T: Summand>(sum: &mut [T], row: &[T]) {
-    for (sum, &value) in sum.iter_mut().zip(row) {
-        *sum = sum.plus(value);
+    vectorized(
+        #[inline(always)]
+        || {
+            for (sum, &value) in sum.iter_mut().zip(row) {
+                *sum = sum.plus(value);
+            }
+        },
+    );
+}
+
+/// Segments of one line whose sums are worked out side by side: a sum waits for the one before it, and meanwhile the
+/// others go on.
+const ABREAST: usize = 4;
+
+/// Whole segments from the start of `values`, as many as are worked out side by side.
+fn abreast<T>(values: &[T]) -> Option<[&[T; SEGMENT]; ABREAST]> {
+    let (segments, _) = values.get(..ABREAST * SEGMENT)?.as_chunks::<SEGMENT>();
+    Some(std::array::from_fn(|k| &segments[k]))
+}
+
+/// The sums of some segments, each from its first element on.
+fn sums_abreast<T: Summand>(segments: [&[T; SEGMENT]; ABREAST]) -> [T; ABREAST] {
+    let mut sums: [T; ABREAST] = std::array::from_fn(|k| segments[k][0]);
+    for i in 1..SEGMENT {
+        for (sum, segment) in sums.iter_mut().zip(&segments) {
+            *sum = sum.plus(segment[i]);
+        }
+    }
+    sums
+}
+
+/// The running sums of some segments, behind what comes before each.
+fn scan_abreast<T: Summand>(segments: [&[T; SEGMENT]; ABREAST], before: &[T], out: &mut [T]) {
+    let (out, _) = out.as_chunks_mut::<SEGMENT>();
+    let [a, b, c, d] = out else { return };
+    let out = [a, b, c, d];
+    let before: [T; ABREAST] = std::array::from_fn(|k| before[k]);
+    let mut sums: [T; ABREAST] = std::array::from_fn(|k| segments[k][0]);
+    for k in 0..ABREAST {
+        out[k][0] = before[k].plus(sums[k]);
+    }
+    for i in 1..SEGMENT {
+        for k in 0..ABREAST {
+            sums[k] = sums[k].plus(segments[k][i]);
+            out[k][i] = before[k].plus(sums[k]);
+        }
     }
 }
 
@@ -185,6 +231,10 @@ pub(super) fn segment_sums<T: Summand>(
     let out = out.as_slice_mut::<T>();
     for plane in 0..planes.outer {
         let out = &mut out[plane * out_size..(plane + 1) * out_size];
+        if inner == 1 && range.step == 1 {
+            line_sums(planes.of(values, plane), out);
+            continue;
+        }
         for (k, rows) in planes.of(values, plane).chunks(SEGMENT * inner).enumerate() {
             let Some(position) = range.position(first_segment + k) else { continue };
             let sum = &mut out[position * inner..(position + 1) * inner];
@@ -193,6 +243,18 @@ pub(super) fn segment_sums<T: Summand>(
         }
     }
     Ok(())
+}
+
+/// The sums of the segments of one line.
+fn line_sums<T: Summand>(mut values: &[T], mut out: &mut [T]) {
+    while let Some(segments) = abreast(values).filter(|_| out.len() >= ABREAST) {
+        let (sums, others) = out.split_at_mut(ABREAST);
+        sums.copy_from_slice(&sums_abreast(segments));
+        (values, out) = (&values[ABREAST * SEGMENT..], others);
+    }
+    for (sum, segment) in out.iter_mut().zip(values.chunks(SEGMENT)) {
+        *sum = segment[1..].iter().fold(segment[0], |sum, &value| sum.plus(value));
+    }
 }
 
 /// The sums of all segments before those asked for; the block holds the sums of all.
@@ -233,12 +295,60 @@ pub(super) fn segment_scan<T: Summand>(
     out: &mut BlockMut,
 ) -> Result<()> {
     let first_segment = at.axes()[axis].bounds().0 / SEGMENT;
+    if block.shape()[axis + 1..].iter().all(|&len| len == 1)
+        && at.axes()[axis].step == 1
+        && let (Some(values), Some(offsets)) = (block.as_slice::<T>(), offsets.as_slice::<T>())
+    {
+        scan_lines(values, offsets, block.shape()[axis], first_segment, &at.axes()[axis], out.as_slice_mut());
+        return Ok(());
+    }
     let mut first = Region::full(offsets.shape());
     *first.axis_mut(axis) = AxisRange::at(0);
     let before = offsets.slice(&first).to_dense(None);
     // Nothing of the first segment has been added up: the second part of the state is not looked at.
     let state = [before.clone(), before];
     running_sum::<T>(Some(&state), block, first_segment * SEGMENT, axis, at, out).map(|_| ())
+}
+
+/// Running sums of whole lines of `len` elements that begin with segment `first`; of every segment the sum before it.
+fn scan_lines<T: Summand>(
+    values: &[T],
+    offsets: &[T],
+    len: usize,
+    first: usize,
+    asked: &AxisRange,
+    out: &mut [T],
+) {
+    let lines = values.chunks_exact(len).zip(offsets.chunks_exact(len.div_ceil(SEGMENT)));
+    for ((values, offsets), out) in lines.zip(out.chunks_exact_mut(asked.len)) {
+        let skipped = asked.start - first * SEGMENT;
+        let mut done = 0;
+        while done < len {
+            let segment = done / SEGMENT;
+            // Where the elements of this segment go: those before the first that is asked for go nowhere.
+            let target = done.saturating_sub(skipped);
+            if done >= skipped
+                && first + segment > 0
+                && let Some(segments) = abreast(&values[done..])
+                && let Some(out) = out.get_mut(target..target + ABREAST * SEGMENT)
+            {
+                scan_abreast(segments, &offsets[segment..segment + ABREAST], out);
+                done += ABREAST * SEGMENT;
+                continue;
+            }
+            let part = &values[done..len.min(done + SEGMENT)];
+            let before = (first + segment > 0).then_some(offsets[segment]);
+            let mut sum = None::<T>;
+            for (i, &value) in part.iter().enumerate() {
+                let local = sum.map_or(value, |sum| sum.plus(value));
+                sum = Some(local);
+                if let Some(at) = (done + i).checked_sub(skipped) {
+                    out[at] = before.map_or(local, |before| before.plus(local));
+                }
+            }
+            done += SEGMENT;
+        }
+    }
 }
 
 fn not_dense() -> Error {

@@ -30,7 +30,7 @@ pub enum Boundary {
 }
 
 impl Boundary {
-    fn pad_mode(self) -> Option<PadMode> {
+    pub(crate) fn pad_mode(self) -> Option<PadMode> {
         match self {
             Boundary::Reflect => Some(PadMode::Symmetric),
             Boundary::Periodic => Some(PadMode::Wrap),
