@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 /// The elements `start, start + step, …` along one axis, `len` of them. The step is never 0.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -147,18 +148,19 @@ impl fmt::Debug for AxisRange {
 /// A box of elements: a range along every axis.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Region {
-    axes: Vec<AxisRange>,
+    /// In place for up to four axes: regions are made and thrown away for every patch.
+    axes: SmallVec<[AxisRange; 4]>,
 }
 
 impl Region {
     /// The box of these ranges.
     pub fn new(axes: Vec<AxisRange>) -> Self {
-        Region { axes }
+        Region { axes: axes.into() }
     }
 
     /// All elements of an array of this shape.
     pub fn full(shape: &[usize]) -> Self {
-        Region::new(shape.iter().map(|&len| AxisRange::new(0, len)).collect())
+        Region::from_iter(shape.iter().map(|&len| AxisRange::new(0, len)))
     }
 
     /// A range along every axis.
@@ -199,7 +201,7 @@ impl Region {
         if other.is_empty() {
             return self.ascending();
         }
-        Region::new(self.axes.iter().zip(&other.axes).map(|(a, b)| a.hull(b)).collect())
+        Region::from_iter(self.axes.iter().zip(&other.axes).map(|(a, b)| a.hull(b)))
     }
 
     /// Whether every element of `other` is one of this box.
@@ -209,12 +211,18 @@ impl Region {
 
     /// The same elements, every axis in rising order.
     pub fn ascending(&self) -> Region {
-        Region::new(self.axes.iter().map(AxisRange::ascending).collect())
+        Region::from_iter(self.axes.iter().map(AxisRange::ascending))
     }
 
     /// The part of this box that `inner`, in positions of this box, picks.
     pub fn compose(&self, inner: &Region) -> Region {
-        Region::new(self.axes.iter().zip(&inner.axes).map(|(a, b)| a.compose(b)).collect())
+        Region::from_iter(self.axes.iter().zip(&inner.axes).map(|(a, b)| a.compose(b)))
+    }
+}
+
+impl FromIterator<AxisRange> for Region {
+    fn from_iter<I: IntoIterator<Item = AxisRange>>(axes: I) -> Self {
+        Region { axes: axes.into_iter().collect() }
     }
 }
 

@@ -104,7 +104,7 @@ fn between(low: usize, high: usize) -> AxisRange {
 
 /// The region of an input that its axis maps ask for.
 pub fn demand(maps: &[AxisMap], out: &Region, shape: &[usize]) -> Region {
-    Region::new(maps.iter().zip(shape).map(|(map, &len)| map.demand(out, len)).collect())
+    Region::from_iter(maps.iter().zip(shape).map(|(map, &len)| map.demand(out, len)))
 }
 
 /// The maps of an input that is broadcast to an output shape: axes aligned from the last, axes of one fixed.

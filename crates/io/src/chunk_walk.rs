@@ -47,8 +47,8 @@ pub(crate) fn touched_chunks(grid: &ChunkGrid, region: &Region) -> Vec<TouchedCh
         let at: Vec<usize> = hits.iter().map(|hit| hit.0).collect();
         touched.push(TouchedChunk {
             number: at.iter().zip(&counts).fold(0, |number, (&k, &count)| number * count as u64 + k as u64),
-            region: Region::new(hits.iter().map(|hit| hit.1).collect()),
-            wanted: Region::new(hits.iter().map(|hit| hit.2).collect()),
+            region: Region::from_iter(hits.iter().map(|hit| hit.1)),
+            wanted: Region::from_iter(hits.iter().map(|hit| hit.2)),
             at,
         });
         let mut axis = index.len();

@@ -20,7 +20,7 @@ fn values(name: &str) -> (String, Vec<usize>, Vec<f64>) {
             let start = usize::from(len > 2);
             AxisRange::stepped(start, (len - start).div_ceil(step), step as isize)
         });
-        Region::new(axes.collect())
+        Region::from_iter(axes)
     };
     for region in [steps(1), steps(2), steps(3)] {
         let part = read(&*source, &region).unwrap();
@@ -240,8 +240,7 @@ mod hdf5 {
                                 crate::test_support::read(&*source, &Region::full(&shape)).unwrap_err();
                             assert!(error.to_string().contains("HDF5 library"), "{error}");
                         } else if meta(&*source).nbytes() > 1 << 26 {
-                            let corner =
-                                Region::new(shape.iter().map(|&len| AxisRange::at(len - 1)).collect());
+                            let corner = Region::from_iter(shape.iter().map(|&len| AxisRange::at(len - 1)));
                             crate::test_support::read(&*source, &corner).unwrap();
                         } else {
                             values(&place);

@@ -64,7 +64,7 @@ pub(crate) fn read_region_fortran(
     out: &mut [u8],
 ) -> Result<()> {
     let file_shape: Vec<usize> = shape.iter().rev().copied().collect();
-    let file_region = Region::new(region.axes().iter().rev().copied().collect());
+    let file_region = Region::from_iter(region.axes().iter().rev().copied());
     let lens = file_region.shape();
     let out_strides = dense_strides(&region.shape());
     let mut slab = Vec::new();
@@ -379,7 +379,7 @@ fn for_each_piece(
             let start = k * piece;
             AxisRange::new(start, piece.min(len - start))
         });
-        visit(&Region::new(axes.collect()))?;
+        visit(&Region::from_iter(axes))?;
         if !advance(&mut index, |axis| counts[axis]) {
             return Ok(());
         }

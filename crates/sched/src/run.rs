@@ -295,17 +295,10 @@ impl Deliver for Run<'_> {
         if region.is_empty() {
             return Ok(());
         }
-        let place = Region::new(
-            goal.region
-                .axes()
-                .iter()
-                .zip(region.axes())
-                .map(|(whole, part)| {
-                    let start = whole.position(part.start).unwrap_or(0);
-                    AxisRange::new(start, part.len)
-                })
-                .collect(),
-        );
+        let place = Region::from_iter(goal.region.axes().iter().zip(region.axes()).map(|(whole, part)| {
+            let start = whole.position(part.start).unwrap_or(0);
+            AxisRange::new(start, part.len)
+        }));
         match &goal.kind {
             TargetKind::Store(_, sink) => sink.write(&place, block),
             TargetKind::Held | TargetKind::Collect(_) => {

@@ -54,7 +54,7 @@ fn random_region(chance: &mut Chance, shape: &[usize]) -> Region {
         let turned = AxisRange::stepped(range.get(count - 1), count, -(step as isize));
         if chance.below(3) == 0 { turned } else { range }
     });
-    Region::new(axes.collect())
+    Region::from_iter(axes)
 }
 
 fn check_granules(source: &dyn Source, region: &Region, expected: &Block) {

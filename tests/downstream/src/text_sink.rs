@@ -33,7 +33,7 @@ impl TextSink {
                 let (start, len) = axis.split_once('+')?;
                 Some(AxisRange::new(start.parse().ok()?, len.parse().ok()?))
             });
-            Ok((Region::new(ranges.collect()), values))
+            Ok((Region::from_iter(ranges), values))
         });
         chunks.collect::<std::io::Result<_>>().map(Some)
     }

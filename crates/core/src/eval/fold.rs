@@ -63,7 +63,7 @@ impl<'a> Fold<'a> {
 
     /// The kept axes of a box of the domain.
     pub(crate) fn kept_region(&self, patch: &Region) -> Region {
-        Region::new(self.kept_axes.iter().map(|&axis| patch.axes()[axis]).collect())
+        Region::from_iter(self.kept_axes.iter().map(|&axis| patch.axes()[axis]))
     }
 }
 

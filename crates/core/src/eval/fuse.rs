@@ -308,6 +308,9 @@ impl Program<'_> {
                 match instruction.inputs.as_slice() {
                     [a] => instruction.kernel.apply(&[operand(a)], &mut written),
                     [a, b] => instruction.kernel.apply(&[operand(a), operand(b)], &mut written),
+                    [a, b, c] => {
+                        instruction.kernel.apply(&[operand(a), operand(b), operand(c)], &mut written);
+                    }
                     inputs => {
                         let tiles: Vec<Tile<'_>> = inputs.iter().map(operand).collect();
                         instruction.kernel.apply(&tiles, &mut written);

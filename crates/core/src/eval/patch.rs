@@ -300,24 +300,13 @@ impl<'a> Evaluator<'a> {
 
 /// Where the elements of `asked` lie in a block that holds `region`.
 pub(crate) fn positions(region: &Region, asked: &Region) -> Region {
-    Region::new(
-        region
-            .axes()
-            .iter()
-            .zip(asked.axes())
-            .map(|(range, asked)| {
-                if asked.len == 0 {
-                    return AxisRange::new(0, 0);
-                }
-                let step = if asked.len > 1 { asked.step / range.step } else { 1 };
-                AxisRange::stepped(
-                    ((asked.start - range.start) as isize / range.step) as usize,
-                    asked.len,
-                    step,
-                )
-            })
-            .collect(),
-    )
+    Region::from_iter(region.axes().iter().zip(asked.axes()).map(|(range, asked)| {
+        if asked.len == 0 {
+            return AxisRange::new(0, 0);
+        }
+        let step = if asked.len > 1 { asked.step / range.step } else { 1 };
+        AxisRange::stepped(((asked.start - range.start) as isize / range.step) as usize, asked.len, step)
+    }))
 }
 
 /// The part of a rising region that lies in a granule: its place in the region, and its elements.

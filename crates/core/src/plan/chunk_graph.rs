@@ -301,7 +301,7 @@ fn chunk_at(grid: &ChunkGrid, mut number: usize) -> (Vec<usize>, Region) {
         let (start, len) = chunks.chunk_range(k);
         AxisRange::new(start, len)
     });
-    let region = Region::new(ranges.collect());
+    let region = Region::from_iter(ranges);
     (place, region)
 }
 

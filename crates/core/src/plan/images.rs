@@ -93,7 +93,7 @@ fn steps(graph: &Graph, draft: &Draft, node: usize) -> Result<Option<Vec<(usize,
             let index = moved.map_or(0, |(a, index)| if a == axis { index } else { 0 });
             AxisRange::at(range.get(index))
         });
-        let part = Region::new(axes.collect());
+        let part = Region::from_iter(axes);
         let reads = touched(graph, &draft.wants(graph, &part), &draft.scope)?.reads;
         let mut regions: FxHashMap<Slot, Vec<Region>> = FxHashMap::default();
         reads.into_iter().for_each(|(slot, region)| regions.entry(slot).or_default().push(region));

@@ -16,6 +16,13 @@ use crate::eval::{AxisCuts, Fold, PATCH_ELEMENTS, Walk, Walks};
 use crate::operation::Kind;
 use crate::region::{AxisRange, Region};
 
+/// What the blocks of a patch may take in a second-level cache, with room for what is read.
+const CACHE_BYTES: usize = 640 << 10;
+
+/// Patches whose blocks take more than this are made smaller, down to so many elements.
+const MOST_PATCH_BYTES: usize = 16 << 20;
+const LEAST_PATCH: usize = 32;
+
 /// The part of the budget that kept granules may take.
 const CACHE_SHARE: usize = 4;
 
@@ -50,7 +57,10 @@ pub(crate) fn place(graph: &Graph, draft: &Draft, room: &Room<'_>, walks: &mut W
     let units = units(graph, draft, &walk)?;
     let threads = room.options.threads.max(1);
     let share = room.bytes / threads;
-    let mut patch_elements = room.options.forced_patch.unwrap_or(PATCH_ELEMENTS);
+    let mut patch_elements = match room.options.forced_patch {
+        Some(forced) => forced,
+        None => cached_patch(graph, draft, &walk, walks)?,
+    };
     let mut best: Option<Placed> = None;
     loop {
         let patch = walk.patch_shape(&draft.domain.shape(), patch_elements);
@@ -184,7 +194,7 @@ fn whole_blocks(graph: &Graph, draft: &Draft, cuts: &mut [Option<AxisCuts>]) -> 
     for &node in &reached.ops {
         let Kind::Map(map) = graph.nodes[node].op.kind() else { continue };
         let metas = &graph.nodes[node].metas;
-        let corner = Region::new(metas[0].shape.iter().map(|_| AxisRange::at(0)).collect());
+        let corner = Region::from_iter(metas[0].shape.iter().map(|_| AxisRange::at(0)));
         if metas[0].size() == 0 || map.widen(metas, &corner).size() == 1 {
             continue;
         }
@@ -238,6 +248,26 @@ pub(super) fn cell_bytes(graph: &Graph, draft: &Draft, grid: &ChunkGrid, bands: 
         .sum()
 }
 
+/// Elements of a patch whose blocks stay in a second-level cache: fewer than usual where an element stands for many of
+/// its inputs, more where next to nothing is kept.
+fn cached_patch(graph: &Graph, draft: &Draft, walk: &Walk, walks: &Walks) -> Result<usize> {
+    let shape = draft.domain.shape();
+    let bytes = |elements: usize| -> Result<usize> {
+        Ok(largest_patch(graph, draft, walk, &walk.patch_shape(&shape, elements), walks)?.blocks)
+    };
+    let mut elements = PATCH_ELEMENTS;
+    if walk.best.is_some() {
+        return Ok(elements);
+    }
+    while elements > LEAST_PATCH && bytes(elements)? > MOST_PATCH_BYTES {
+        elements /= 4;
+    }
+    if elements == PATCH_ELEMENTS && bytes(2 * PATCH_ELEMENTS)? <= CACHE_BYTES {
+        elements *= 2;
+    }
+    Ok(elements)
+}
+
 /// The dearest of some patches: corners and the middle of the domain.
 pub(super) fn largest_patch(
     graph: &Graph,
@@ -257,7 +287,7 @@ pub(super) fn largest_patch(
             let start = ((shape[axis] - len) as f64 * share) as usize / align * align;
             draft.domain.axes()[axis].compose(&AxisRange::new(start, len.min(shape[axis] - start)))
         });
-        Region::new(axes.collect())
+        Region::from_iter(axes)
     };
     let patches = [sample(0.0), sample(0.5), sample(1.0)];
     let wants = |part: &Region| draft.wants(graph, part);

@@ -264,7 +264,7 @@ fn inner_patch(graph: &Graph, walks: &Walks, node: usize, domain: &Region) -> Re
         .iter()
         .zip(&shape)
         .map(|(axis, &len)| axis.compose(&AxisRange::new(0, len.min(axis.len))));
-    Region::new(axes.collect())
+    Region::from_iter(axes)
 }
 
 /// Bytes of the accumulators that a walk over a box of a domain keeps.
@@ -308,7 +308,7 @@ pub(crate) fn granule_cuts(
             let index = moved.map_or(0, |(a, i)| if a == axis { i } else { 0 });
             AxisRange::at(domain.axes()[axis].get(index))
         });
-        let touched = touched(graph, &wants(&Region::new(axes.collect())), scope)?;
+        let touched = touched(graph, &wants(&Region::from_iter(axes)), scope)?;
         let mut regions: FxHashMap<usize, Vec<Region>> = FxHashMap::default();
         for (slot, region) in touched.reads {
             regions.entry(slot.node).or_default().push(region);

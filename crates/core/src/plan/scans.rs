@@ -151,7 +151,7 @@ fn regions_at(
         let index = moved.map_or(0, |(a, index)| if a == axis { index } else { 0 });
         AxisRange::at(range.get(index))
     });
-    let part = Region::new(axes.collect());
+    let part = Region::from_iter(axes);
     let mut regions: FxHashMap<usize, Vec<Region>> = FxHashMap::default();
     for (slot, region) in touched(graph, &draft.wants(graph, &part), &draft.scope)?.scans {
         regions.entry(slot.node).or_default().push(region);
@@ -165,7 +165,7 @@ pub(super) fn state_bytes(graph: &Graph, draft: &Draft, grid: &ChunkGrid) -> Res
         return Ok(0);
     }
     let cell = draft.domain.axes().iter().zip(grid.max_chunk());
-    let cell = Region::new(cell.map(|(axis, len)| axis.compose(&AxisRange::new(0, len))).collect());
+    let cell = Region::from_iter(cell.map(|(axis, len)| axis.compose(&AxisRange::new(0, len))));
     let reached = touched(graph, &draft.wants(graph, &cell), &draft.scope)?;
     let bytes = reached.scans.iter().map(|(slot, region)| {
         let node = &graph.nodes[slot.node];

@@ -138,7 +138,7 @@ impl Image {
             };
             AxisRange::new(position(low), position(high) - position(low))
         });
-        Region::new(ranges.collect())
+        Region::from_iter(ranges)
     }
 }
 

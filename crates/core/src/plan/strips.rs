@@ -97,14 +97,8 @@ pub(crate) fn in_strips(
     loop {
         let mut cell = shape.clone();
         cell[axis] = len.min(shape[axis]);
-        let region = Region::new(
-            draft
-                .domain
-                .axes()
-                .iter()
-                .zip(&cell)
-                .map(|(a, &len)| a.compose(&AxisRange::new(0, len)))
-                .collect(),
+        let region = Region::from_iter(
+            draft.domain.axes().iter().zip(&cell).map(|(a, &len)| a.compose(&AxisRange::new(0, len))),
         );
         let kept = strip_bytes(graph, &wants(&region), &inline, &sources, &folds)?;
         let grid = regular(&shape, &cell, &units);

@@ -257,7 +257,7 @@ impl Writing {
             }
             let axes = touched.region.axes().iter().zip(region.axes());
             let positions = axes.map(|(chunk, region)| AxisRange::new(chunk.start - region.start, chunk.len));
-            let whole = crate::bytes::padded(&block.slice(&Region::new(positions.collect())), chunk);
+            let whole = crate::bytes::padded(&block.slice(&Region::from_iter(positions)), chunk);
             let elements = whole.as_bytes().unwrap_or_default();
             let encoded = encode(elements, self.meta.dtype.itemsize(), shuffled, gzip)?;
             let start: Vec<usize> = touched.region.axes().iter().map(|axis| axis.start).collect();

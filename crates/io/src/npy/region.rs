@@ -67,7 +67,7 @@ impl NpyRegionSink {
             return update_region(&mut file, &header.shape, &region, &block);
         }
         let shape: Vec<usize> = header.shape.iter().rev().copied().collect();
-        let region = Region::new(region.axes().iter().rev().copied().collect());
+        let region = Region::from_iter(region.axes().iter().rev().copied());
         update_region(&mut file, &shape, &region, &transposed(&block))
     }
 

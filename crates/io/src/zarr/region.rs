@@ -77,7 +77,7 @@ impl ZarrRegionSink {
             let positions = touched.wanted.axes().iter().zip(region.axes()).map(|(wanted, region)| {
                 AxisRange::new(region.position(wanted.start).unwrap_or(0), wanted.len)
             });
-            let part = block.slice(&Region::new(positions.collect()));
+            let part = block.slice(&Region::from_iter(positions));
             self.array.update(&touched, &part).map_err(fail)?;
         }
         Ok(())
@@ -125,7 +125,7 @@ impl Existing {
             touched.wanted.axes().iter().zip(touched.region.axes()).map(|(wanted, chunk)| {
                 AxisRange::stepped(wanted.start - chunk.start, wanted.len, wanted.step)
             });
-        whole.slice_mut(&Region::new(inside.collect())).assign(part);
+        whole.slice_mut(&Region::from_iter(inside)).assign(part);
         replace(&path, &encode(&whole.freeze())?, &touched.at)
     }
 

@@ -229,7 +229,7 @@ impl ZarrSink {
                 .iter()
                 .zip(region.axes())
                 .map(|(chunk, region)| AxisRange::new(chunk.start - region.start, chunk.len));
-            let part = block.slice(&Region::new(positions.collect()));
+            let part = block.slice(&Region::from_iter(positions));
             let whole = padded(&part, &writing.chunk);
             let elements = whole.as_bytes().unwrap_or_default();
             writing.store(&touched.at, elements).map_err(|problem| problem.at(uri))?;

@@ -139,7 +139,7 @@ impl ZarrSource {
             start: range.start - chunks.chunk_range(k).0,
             ..*range
         });
-        let in_chunk = Region::new(in_chunk.collect());
+        let in_chunk = Region::from_iter(in_chunk);
         let broken = |reason: String| Problem::Chunk { chunk: at.clone(), reason }.at(&self.uri);
         let unreadable = |error: io::Error| broken(format!("cannot read it: {error}"));
         let path = array.directory.join(array.codecs.chunk_key(&at));

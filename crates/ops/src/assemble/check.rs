@@ -45,7 +45,7 @@ pub(crate) fn check_regions(array: &Array, whole: &Block) {
                 if backwards { -(step as isize) } else { step as isize },
             )
         });
-        let region = Region::new(axes.collect());
+        let region = Region::from_iter(axes);
         let part = evaluate_region(array.value(), &region).unwrap();
         assert_eq!(
             part.to_dense(None).as_bytes(),

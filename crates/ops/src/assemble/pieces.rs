@@ -98,7 +98,7 @@ pub(crate) fn product(axes: &[Vec<AxisPiece>], visit: &mut dyn FnMut(Option<Regi
     loop {
         let parts = || axes.iter().zip(&index).map(|(parts, &i)| parts[i]);
         let from: Option<Vec<AxisRange>> = parts().map(|part| part.from).collect();
-        visit(from.map(Region::new), Region::new(parts().map(|part| part.place).collect()));
+        visit(from.map(Region::new), Region::from_iter(parts().map(|part| part.place)));
         if !advance(&mut index, |axis| axes[axis].len()) {
             return;
         }

@@ -46,7 +46,7 @@ pub(crate) fn check_regions<T: Element>(array: &Array) {
                 AxisRange::stepped(start, 1 + random((len - 1 - start) / step + 1), step as isize)
             }
         });
-        let region = Region::new(ranges.collect());
+        let region = Region::from_iter(ranges);
         let part = evaluate_region(array.value(), &region).unwrap();
         assert_eq!(part.shape(), region.shape());
         // Bytes, so that NaN equals NaN.

@@ -192,7 +192,7 @@ impl Assemble for Selected {
 
 /// A box of the mask, and what is asked along the axes that it lacks.
 fn with_trailing(mask: &Region, out: &Region) -> Region {
-    Region::new(mask.axes().iter().chain(&out.axes()[1..]).copied().collect())
+    Region::from_iter(mask.axes().iter().chain(&out.axes()[1..]).copied())
 }
 
 /// Calls `run` for every run of trues in a box of the mask, in C order: with the indexes of the leading axes, and start

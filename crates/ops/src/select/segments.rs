@@ -103,7 +103,7 @@ impl Segments {
 /// The positions of a box within one that holds it, both of step 1.
 pub(super) fn within(outer: &Region, inner: &Region) -> Region {
     let axes = outer.axes().iter().zip(inner.axes());
-    Region::new(axes.map(|(outer, inner)| AxisRange::new(inner.start - outer.start, inner.len)).collect())
+    Region::from_iter(axes.map(|(outer, inner)| AxisRange::new(inner.start - outer.start, inner.len)))
 }
 
 /// How many of the truth values are true.

@@ -141,7 +141,7 @@ impl Map for MapBlocks {
                 let (start, len) = chunks.chunk_range(k);
                 AxisRange::new(start, len)
             };
-            let region = Region::new(self.chunks.axes().iter().zip(&chunk).map(range).collect());
+            let region = Region::from_iter(self.chunks.axes().iter().zip(&chunk).map(range));
             if !at.contains(&region) {
                 return Err(Error::Bug {
                     what: format!("{NAME} was asked for {at}, which cuts the chunk {region}"),
@@ -149,7 +149,7 @@ impl Map for MapBlocks {
             }
             let position =
                 |(range, at): (&AxisRange, &AxisRange)| AxisRange::new(range.start - at.start, range.len);
-            let place = Region::new(region.axes().iter().zip(at.axes()).map(position).collect());
+            let place = Region::from_iter(region.axes().iter().zip(at.axes()).map(position));
             let result =
                 function(&blocks[0].slice(&place), &BlockInfo { index: chunk, region: region.clone() });
             if result.shape() != region.shape() {
@@ -178,7 +178,7 @@ impl Map for MapBlocks {
             let (last, len) = chunks.chunk_range(first + count - 1);
             AxisRange::new(start, last + len - start)
         };
-        Region::new(self.chunks.axes().iter().zip(self.touched(out)).map(whole).collect())
+        Region::from_iter(self.chunks.axes().iter().zip(self.touched(out)).map(whole))
     }
 
     /// What the function returns, and a copy of what it is given, of one chunk.

@@ -185,7 +185,7 @@ impl Map for Stencil {
     fn demand(&self, inputs: &[Meta], out: &Region, _output: usize) -> Vec<Region> {
         let shape = &inputs[0].shape;
         let axes = out.axes().iter().enumerate();
-        vec![Region::new(axes.map(|(axis, range)| self.surroundings(range, axis, shape[axis]).0).collect())]
+        vec![Region::from_iter(axes.map(|(axis, range)| self.surroundings(range, axis, shape[axis]).0))]
     }
 
     fn apply(
@@ -208,13 +208,13 @@ impl Map for Stencil {
             let (low, _) = range.bounds();
             AxisRange { start: range.start - low + first, ..*range }
         };
-        let inside = Region::new(at.axes().iter().enumerate().map(inside).collect());
+        let inside = Region::from_iter(at.axes().iter().enumerate().map(inside));
         let trimmed: Vec<usize> = at.axes().iter().map(|range| range.bounds().1 - range.bounds().0).collect();
         if result.shape() == block.shape() {
             out.view_mut().assign(&result.slice(&inside));
         } else if result.shape() == trimmed {
             let moved = |range: &AxisRange| AxisRange { start: range.start - range.bounds().0, ..*range };
-            out.view_mut().assign(&result.slice(&Region::new(at.axes().iter().map(moved).collect())));
+            out.view_mut().assign(&result.slice(&Region::from_iter(at.axes().iter().map(moved))));
         } else {
             let reason = format!(
                 "the function returned shape {:?} for a block of shape {:?}; it must return that shape, or {trimmed:?}, \
@@ -231,7 +231,7 @@ impl Map for Stencil {
     fn widen(&self, _metas: &[Meta], out: &Region) -> Region {
         let closed =
             |range: &AxisRange| AxisRange::new(range.bounds().0, range.bounds().1 - range.bounds().0);
-        Region::new(out.axes().iter().map(closed).collect())
+        Region::from_iter(out.axes().iter().map(closed))
     }
 
     /// What the function returns, and a copy of what it is given.
