@@ -33,6 +33,14 @@ CASES = [
     ("random.normal(0, 1, size=(20000, 4000), chunks=(20000, 4000)).std(axis=0)", "std.npy", None),
 ]
 
+# What is copied, the chunks of the copy: chunks that lie across those of the source, through a spill file.
+COPIES = [
+    ("columns.zarr", "(20, 4000)"),
+    ("rows.zarr", "(4000, 20)"),
+    ("days.zarr", "(100, 10, 10)"),
+    ("prime.zarr", "(397, 397)"),
+]
+
 
 def peak(command, folder):
     """The exit code of a command and the most bytes it had in memory."""
@@ -52,21 +60,40 @@ def main():
             ["eval", f"random.random(({N}, {N}))", "--seed", "1", "-o", "x.npy"],
             ["eval", "x", "x=x.npy", "-o", "chunked.zarr", "--chunks", "(500, 500)"],
             ["demo", "weather", ".", "--grid", "720", "1440"],
+            ["eval", "x", "x=x.npy", "-o", "columns.zarr", "--chunks", "(4000, 20)", "--codec", "zstd:0"],
+            ["eval", "x", "x=x.npy", "-o", "rows.zarr", "--chunks", "(20, 4000)", "--codec", "zstd:0"],
+            ["eval", "x", "x=x.npy", "-o", "prime.zarr", "--chunks", "(401, 401)", "--codec", "zstd:0"],
+            ["eval", "random.random((100, 360, 720))", "-o", "days.zarr", "--chunks", "(1, 360, 720)"],
         ]
         for words in make:
             subprocess.run([brickwork, *words], cwd=folder, check=True, stdout=subprocess.DEVNULL)
+
+        def run(name, words):
+            words = [brickwork, *words, "--memory", str(BUDGET), "--progress", "never"]
+            code, most, message = peak(words, folder)
+            is_good = code == 0 and most <= BUDGET + CONSTANT
+            print(f"{'ok' if is_good else 'FAILED':6} {most / MB:6.0f} MB  {name}")
+            if code != 0:
+                print(f"       exit code {code}: {message}")
+            return is_good
+
         for expression, outputs, binding in CASES:
-            words = [brickwork, "eval", expression, "--memory", str(BUDGET), "--seed", "1", "--progress", "never"]
+            words = ["eval", expression, "--seed", "1"]
             words += [binding] if binding else []
             words += ["--overwrite"] if outputs else []
             words += [word for output in (outputs or "").split() for word in ("-o", output)]
-            code, most, message = peak(words, folder)
-            is_good = code == 0 and most <= BUDGET + CONSTANT
+            failed += not run(expression, words)
+        for source, chunks in COPIES:
+            words = ["copy", source, "copy.zarr", "--chunks", chunks, "--overwrite"]
+            is_good = run(f"copy {source} to chunks {chunks}", words)
+            same = subprocess.run(
+                [brickwork, "eval", "(x == y).all()", f"x={source}", "y=copy.zarr"], cwd=folder, capture_output=True
+            )
+            if is_good and same.stdout.strip() != b"True":
+                print(f"FAILED the copy of {source} differs: {same.stdout.decode()}{same.stderr.decode()}")
+                is_good = False
             failed += not is_good
-            print(f"{'ok' if is_good else 'FAILED':6} {most / MB:6.0f} MB  {expression}")
-            if code != 0:
-                print(f"       exit code {code}: {message}")
-    print(f"{len(CASES) - failed} passed, {failed} failed")
+    print(f"{len(CASES) + len(COPIES) - failed} passed, {failed} failed")
     sys.exit(failed > 0)
 
 

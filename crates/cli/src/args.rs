@@ -136,6 +136,10 @@ pub struct RunArgs {
     /// Bytes that may be held, such as 500MB or 2GiB [default: half of what is available]
     #[arg(long, value_name = "SIZE")]
     pub memory: Option<String>,
+    /// The directory for files of values that the memory has no room for [default: that of the output, or the system's
+    /// for temporary files]
+    #[arg(long, value_name = "DIR")]
+    pub spill: Option<PathBuf>,
 }
 
 /// The arguments of `eval`.

@@ -81,6 +81,10 @@ fn analysis(outcome: &Outcome, elapsed: Duration) -> String {
         ("bytes written", bytes(counts.bytes_written)),
         ("peak bytes of blocks", bytes(outcome.peak_bytes as u64)),
     ];
+    if counts.bytes_spilled > 0 {
+        lines.push(("bytes written to spill files", bytes(counts.bytes_spilled)));
+        lines.push(("bytes read from spill files", bytes(counts.bytes_unspilled)));
+    }
     if let Some(resident) = peak_resident_bytes() {
         lines.push(("peak resident memory", bytes(resident as u64)));
     }

@@ -227,12 +227,18 @@ pub fn scheduler(
             "the synchronous scheduler runs one task at a time\nhelp: leave out --threads",
         ));
     }
+    if let Some(directory) = args.spill.as_deref().filter(|directory| !directory.is_dir()) {
+        return Err(Failure::usage(format!("--spill: {} is not a directory", directory.display())));
+    }
     let threads = args.threads.map_or_else(brickwork_sched::default_threads, usize::from);
     macro_rules! configured {
         ($scheduler:expr) => {{
             let mut scheduler = $scheduler.cancelled_by(cancel);
             if let Some(bytes) = memory {
                 scheduler = scheduler.memory(bytes);
+            }
+            if let Some(directory) = &args.spill {
+                scheduler = scheduler.spill(directory);
             }
             if let Some(observer) = observer {
                 scheduler = scheduler.observer(observer);

@@ -40,6 +40,9 @@ pub enum Error {
     #[error("{what} needs {}, and --memory allows {}; {help}", format_bytes(*.needed), format_bytes(*.allowed))]
     MemoryTooSmall { what: String, needed: usize, allowed: usize, help: String },
 
+    #[error("{what} needs {} in a spill file, and {place} has {} free; {help}", format_bytes(*.needed), format_bytes(*.free))]
+    SpillTooLarge { what: String, place: String, needed: usize, free: usize, help: String },
+
     #[error("{op} failed at {region}{}", .source_uri.as_ref().map(|uri| format!(" reading {uri}")).unwrap_or_default())]
     Task {
         op: String,

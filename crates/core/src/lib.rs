@@ -19,6 +19,7 @@ mod region;
 mod region_map;
 pub mod simd;
 mod source;
+mod spill;
 mod strided;
 
 pub use block::{Block, BlockMut, ViewMut};
@@ -38,6 +39,7 @@ pub use operation::{
 pub use region::{AxisRange, Region};
 pub use region_map::{AxisMap, broadcast_maps, demand};
 pub use source::{Generator, Granule, Pending, Sink, Source};
+pub use spill::{SpillFile, SpillLayout, SpillPlace, Spilled};
 
 // Lengths are `usize` everywhere.
 const _: () = assert!(usize::BITS == 64, "Brickwork is for 64-bit machines");

@@ -1,6 +1,7 @@
 //! What regions are read from, and what they are written to.
 
 use std::fmt::Debug;
+use std::path::PathBuf;
 
 use crate::block::{Block, ViewMut};
 use crate::chunks::ChunkGrid;
@@ -29,6 +30,12 @@ pub trait Source: Debug + Send + Sync {
     /// The grid that reads should keep to: edges at which nothing is decoded twice. `None` if any region costs its
     /// size.
     fn granule_grid(&self) -> Option<ChunkGrid> {
+        None
+    }
+
+    /// Where any region costs its size: the chunks at whose edges runs of bytes end, so that a read that crosses them
+    /// is made of more and shorter runs. `None` if there are none.
+    fn run_grid(&self) -> Option<ChunkGrid> {
         None
     }
 }
@@ -68,6 +75,11 @@ pub trait Generator: Debug + Send + Sync {
 pub trait Sink: Debug + Send + Sync {
     /// Where it is, for messages.
     fn uri(&self) -> String;
+
+    /// The local directory it lies in, if it does: a good place for spill files.
+    fn directory(&self) -> Option<PathBuf> {
+        None
+    }
 
     /// Makes ready for an array. Says on which grid writes must lie: every write is made of whole cells of it.
     fn create(&self, meta: &Meta) -> Result<ChunkGrid>;

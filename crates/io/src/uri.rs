@@ -79,6 +79,11 @@ impl Location {
         Ok(Location { uri: uri.to_owned(), path, inner: parts.join("/"), format })
     }
 
+    /// The directory that the file or store lies in.
+    pub(crate) fn directory(&self) -> Option<PathBuf> {
+        self.path.parent().map(std::path::Path::to_path_buf)
+    }
+
     /// The path from the root of the file system, so that it means the same in every process.
     pub fn absolute_path(&self) -> String {
         let path = std::path::absolute(&self.path).unwrap_or_else(|_| self.path.clone());

@@ -8,6 +8,7 @@ mod limits;
 mod observer;
 mod run;
 mod run_state;
+mod spill;
 mod synchronous;
 mod threads;
 
@@ -17,5 +18,6 @@ pub use limits::{available_memory, default_memory, default_threads};
 pub use observer::{Event, Observer};
 pub use run::{Outcome, Run, Scheduler};
 pub use run_state::{RunState, TaskId, TaskState};
+pub use spill::SpillDirectory;
 pub use synchronous::Synchronous;
 pub use threads::Threads;

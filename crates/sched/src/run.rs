@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use brickwork_core::eval::{
     Context, Counters, Counts, Deliver, Fold, GranuleCache, GranuleKey, Held, HeldMap, TaskOutput,
@@ -10,7 +11,9 @@ use brickwork_core::eval::{
 };
 use brickwork_core::fold::FoldTree;
 use brickwork_core::plan::{Plan, PlanOptions, Request, StageOutput, TargetKind};
-use brickwork_core::{AxisRange, Block, BlockMut, BufferPool, Error, Region, Result, Sink};
+use brickwork_core::{
+    AxisRange, Block, BlockMut, BufferPool, Error, Region, Result, Sink, SpillLayout, Spilled,
+};
 use parking_lot::{Mutex, RwLock};
 use rustc_hash::FxHashMap;
 
@@ -76,7 +79,6 @@ fn run_plans<S: Scheduler + ?Sized>(
                 sinks.push(sink.clone());
             }
         }
-        context.cache.set_capacity(plan.cache_bytes);
         let run = Run::new(&plan, &context, scheduler.observers());
         run.tell(&Event::PlanStarted { plan: &plan });
         let result = scheduler.run_tasks(&run);
@@ -109,6 +111,8 @@ struct RunContext {
     cache: GranuleCache,
     counters: Counters,
     cancel: CancelToken,
+    /// Spill files so far: no two of a run have the same number.
+    spills: AtomicU64,
 }
 
 impl RunContext {
@@ -118,6 +122,7 @@ impl RunContext {
             cache: GranuleCache::new(0),
             counters: Counters::default(),
             cancel,
+            spills: AtomicU64::new(0),
         }
     }
 }
@@ -147,6 +152,8 @@ pub struct Run<'a> {
     observers: &'a [Arc<dyn Observer>],
     held: RwLock<Arc<HeldMap>>,
     results: Vec<Mutex<Option<BlockMut>>>,
+    /// By target: what is in a spill file, from the first time that something of it is there.
+    spilled: Vec<Mutex<Option<Arc<Spilled>>>>,
     finished: Mutex<Vec<(usize, Block)>>,
     folds: FxHashMap<(usize, usize), Mutex<BTreeMap<Region, FoldTree>>>,
 }
@@ -171,6 +178,7 @@ impl<'a> Run<'a> {
             observers,
             held: RwLock::new(Arc::new(plan.given.clone())),
             results: plan.targets.iter().map(|_| Mutex::new(None)).collect(),
+            spilled: plan.targets.iter().map(|_| Mutex::new(None)).collect(),
             finished: Mutex::default(),
             folds: folds.collect(),
         }
@@ -197,6 +205,7 @@ impl<'a> Run<'a> {
     pub fn execute(&self, task: TaskId, worker: usize) -> Result<()> {
         self.tell(&Event::TaskStarted { task, worker });
         let held = self.held.read().clone();
+        self.context.cache.set_capacity(self.plan.stages[task.stage].figures.cache_bytes);
         let work = || {
             let output = run_task(self.plan, task.stage, task.cell, &held, self.context, self)?;
             self.take_in(task.stage, output)
@@ -258,6 +267,12 @@ impl<'a> Run<'a> {
             if target.stage != stage || matches!(target.kind, TargetKind::Store(..)) {
                 continue;
             }
+            if let Some(layout) = &target.spill {
+                let spilled = self.spilled(number, layout)?;
+                *self.spilled[number].lock() = None;
+                Arc::make_mut(&mut self.held.write()).insert(target.slot, Held::in_file(spilled));
+                continue;
+            }
             let shape = target.region.shape();
             let dtype = self.plan.graph.meta(target.slot).dtype;
             let block = self.results[number]
@@ -270,7 +285,7 @@ impl<'a> Run<'a> {
             }
             if !target.readers.is_empty() {
                 let mut held = self.held.write();
-                Arc::make_mut(&mut held).insert(target.slot, Held { region: target.region.clone(), block });
+                Arc::make_mut(&mut held).insert(target.slot, Held::in_memory(target.region.clone(), block));
             }
         }
         // What nobody will read any more goes.
@@ -282,6 +297,19 @@ impl<'a> Run<'a> {
             }
         }
         Ok(())
+    }
+
+    /// A value of a spill file, which is made when it is first asked for.
+    fn spilled(&self, target: usize, layout: &Arc<SpillLayout>) -> Result<Arc<Spilled>> {
+        let mut spilled = self.spilled[target].lock();
+        if let Some(spilled) = &*spilled {
+            return Ok(spilled.clone());
+        }
+        let place = self.plan.options.spill.as_deref();
+        let place = place.ok_or_else(|| Error::Bug { what: "a spill file without a place for it".into() })?;
+        // Sources name their granules by hashes: numbers from the other end tell spill files apart from them.
+        let id = u128::MAX - u128::from(self.context.spills.fetch_add(1, Ordering::Relaxed));
+        Ok(spilled.insert(Arc::new(Spilled::create(layout.clone(), place, id)?)).clone())
     }
 
     fn into_results(self) -> Vec<(usize, Block)> {
@@ -299,6 +327,11 @@ impl Deliver for Run<'_> {
             let start = whole.position(part.start).unwrap_or(0);
             AxisRange::new(start, part.len)
         }));
+        if let Some(layout) = &goal.spill {
+            let counters = &self.context.counters;
+            Counters::add(&counters.bytes_spilled, block.nbytes());
+            return self.spilled(target, layout)?.write(&place, block, &self.context.pool);
+        }
         match &goal.kind {
             TargetKind::Store(_, sink) => sink.write(&place, block),
             TargetKind::Held | TargetKind::Collect(_) => {

@@ -33,6 +33,7 @@ struct StageState {
     again: Vec<usize>,
     task_bytes: usize,
     held_bytes: usize,
+    cache_bytes: usize,
     depends: Vec<usize>,
 }
 
@@ -60,10 +61,11 @@ impl RunState {
                 again: Vec::new(),
                 task_bytes: stage.figures.task_bytes,
                 held_bytes: stage.figures.held_bytes,
+                cache_bytes: stage.figures.cache_bytes,
                 depends: stage.depends.clone(),
             })
             .collect();
-        RunState { stages, memory: plan.options.memory.saturating_sub(plan.cache_bytes), first: 0 }
+        RunState { stages, memory: plan.options.memory, first: 0 }
     }
 
     /// The next task whose inputs are there and whose bytes fit beside those that run. One task always fits when
@@ -98,10 +100,17 @@ impl RunState {
     fn fits(&self, stage: usize) -> bool {
         let running: usize = self.stages.iter().map(|state| state.running.len() * state.task_bytes).sum();
         let is_idle = self.stages.iter().all(|state| state.running.is_empty());
-        let held =
-            self.stages.iter().filter(|state| !state.running.is_empty()).map(|state| state.held_bytes).max();
-        let held = held.unwrap_or(0).max(self.stages[stage].held_bytes);
-        is_idle || running + self.stages[stage].task_bytes + held <= self.memory
+        let (held, cached) = self.shared_bytes();
+        let own = &self.stages[stage];
+        let shared = held.max(own.held_bytes) + cached.max(own.cache_bytes);
+        is_idle || running + own.task_bytes + shared <= self.memory
+    }
+
+    /// Bytes that running tasks share: what is held, and kept granules.
+    fn shared_bytes(&self) -> (usize, usize) {
+        let running = self.stages.iter().filter(|state| !state.running.is_empty());
+        running
+            .fold((0, 0), |(held, cached), state| (held.max(state.held_bytes), cached.max(state.cache_bytes)))
     }
 
     /// Takes a task back as done. True if that was the last of its stage.
@@ -189,9 +198,11 @@ impl RunState {
     /// Checks what must always hold; for tests.
     pub fn check_invariants(&self) {
         let running: usize = self.stages.iter().map(|state| state.running.len() * state.task_bytes).sum();
-        let held =
-            self.stages.iter().filter(|s| !s.running.is_empty()).map(|s| s.held_bytes).max().unwrap_or(0);
-        assert!(self.num_running() <= 1 || running + held <= self.memory, "running tasks fit the budget");
+        let (held, cached) = self.shared_bytes();
+        assert!(
+            self.num_running() <= 1 || running + held + cached <= self.memory,
+            "running tasks fit the budget"
+        );
         for (number, state) in self.stages.iter().enumerate() {
             assert_eq!(state.done + state.running.len() + state.again.len(), state.next, "stage {number}");
             assert!(state.next <= state.tasks);

@@ -10,6 +10,7 @@ use crate::limits::default_memory;
 use crate::observer::Observer;
 use crate::run::{Run, Scheduler};
 use crate::run_state::RunState;
+use crate::spill::SpillDirectory;
 
 /// Runs one task after the other in the caller's thread.
 #[derive(Clone)]
@@ -29,7 +30,12 @@ impl Default for Synchronous {
 impl Synchronous {
     /// With half of the available memory.
     pub fn new() -> Self {
-        let options = PlanOptions { memory: default_memory(), threads: 1, ..PlanOptions::default() };
+        let options = PlanOptions {
+            memory: default_memory(),
+            threads: 1,
+            spill: Some(Arc::new(SpillDirectory::automatic())),
+            ..PlanOptions::default()
+        };
         Synchronous { options, observers: Vec::new(), cancel: CancelToken::new() }
     }
 }

@@ -11,6 +11,7 @@ use crate::limits::{default_memory, default_threads};
 use crate::observer::Observer;
 use crate::run::{Run, Scheduler};
 use crate::run_state::RunState;
+use crate::spill::SpillDirectory;
 
 /// Runs tasks on threads of this process: the default.
 #[derive(Clone)]
@@ -30,8 +31,12 @@ impl Default for Threads {
 impl Threads {
     /// This many threads, and half of the available memory.
     pub fn new(threads: usize) -> Self {
-        let options =
-            PlanOptions { memory: default_memory(), threads: threads.max(1), ..PlanOptions::default() };
+        let options = PlanOptions {
+            memory: default_memory(),
+            threads: threads.max(1),
+            spill: Some(Arc::new(SpillDirectory::automatic())),
+            ..PlanOptions::default()
+        };
         Threads { options, observers: Vec::new(), cancel: CancelToken::new() }
     }
 }
@@ -43,6 +48,13 @@ macro_rules! scheduler_settings {
             /// Lets a run hold at most this many bytes.
             pub fn memory(mut self, bytes: usize) -> Self {
                 self.options.memory = bytes;
+                self
+            }
+
+            /// Lets values that the memory has no room for go to files in this directory, rather than beside what is
+            /// stored.
+            pub fn spill(mut self, directory: impl Into<std::path::PathBuf>) -> Self {
+                self.options.spill = Some(std::sync::Arc::new($crate::spill::SpillDirectory::new(directory)));
                 self
             }
 

@@ -65,6 +65,10 @@ pub fn configurations() -> Vec<Configuration> {
         forced(format!("tiles of {tile}"), &|options| options.forced_tile = Some(tile));
     }
     forced("no fusion".into(), &|options| options.fuse = false);
+    forced("held values in spill files".into(), &|options| options.forced_spill = true);
+    forced("held values in spill files, cells of 7, patches of 64".into(), &|options| {
+        (options.forced_spill, options.forced_cell, options.forced_patch) = (true, Some(7), Some(64));
+    });
     forced("cells of 7, patches of 64, tiles of 7, no fusion".into(), &|options| {
         (options.forced_cell, options.forced_patch, options.forced_tile) = (Some(7), Some(64), Some(7));
         options.fuse = false;

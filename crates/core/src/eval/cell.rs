@@ -1,4 +1,4 @@
-//! What a task has computed of its cell, on its way to memory or to stores.
+//! What a task has computed of its cell, on its way to memory, to stores or to spill files.
 
 use std::collections::BTreeMap;
 
@@ -10,6 +10,7 @@ use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::plan::{Bands, Plan, TargetKind};
 use crate::region::{AxisRange, Region};
+use crate::spill::SpillLayout;
 
 /// A value that is written over the cell of a task, and where it goes.
 pub(super) struct CellOutput<'a> {
@@ -22,15 +23,29 @@ pub(super) struct CellOutput<'a> {
     pub deliver: &'a dyn Deliver,
 }
 
-/// Collects the patches of a cell: to memory they go one by one, to a store as a whole, or band by band.
+/// Collects the patches of a cell: to memory they go one by one, to a store as a whole, or band by band, to a spill
+/// file block by block.
 pub(super) struct CellBlock<'a> {
     output: CellOutput<'a>,
-    is_stored: bool,
-    /// The bands that are not complete yet, by number.
-    open: BTreeMap<usize, Band>,
+    collections: Vec<Collection<'a>>,
 }
 
-struct Band {
+/// The parts of a cell that are handed over as soon as each is complete.
+struct Collection<'a> {
+    cut: Cut<'a>,
+    targets: Vec<usize>,
+    /// Those that are not complete yet, by number.
+    open: BTreeMap<usize, Part>,
+}
+
+/// Into which parts a cell is cut.
+enum Cut<'a> {
+    Whole,
+    Bands(Bands),
+    Readers(&'a SpillLayout),
+}
+
+struct Part {
     region: Region,
     block: BlockMut,
     missing: usize,
@@ -38,8 +53,21 @@ struct Band {
 
 impl<'a> CellBlock<'a> {
     pub fn new(output: CellOutput<'a>) -> Self {
-        let is_stored = output.targets.iter().any(|&target| output.is_store(target));
-        CellBlock { output, is_stored, open: BTreeMap::new() }
+        let plan: &'a Plan = output.plan;
+        let stores: Vec<usize> =
+            output.targets.iter().copied().filter(|&target| output.is_store(target)).collect();
+        let mut collections = Vec::new();
+        if !stores.is_empty() {
+            let cut = output.bands.map_or(Cut::Whole, Cut::Bands);
+            collections.push(Collection { cut, targets: stores, open: BTreeMap::new() });
+        }
+        for &target in output.targets {
+            if let Some(layout) = &plan.targets[target].spill {
+                let cut = Cut::Readers(layout);
+                collections.push(Collection { cut, targets: vec![target], open: BTreeMap::new() });
+            }
+        }
+        CellBlock { output, collections }
     }
 
     /// Takes the values of a patch.
@@ -47,47 +75,49 @@ impl<'a> CellBlock<'a> {
         if patch.is_empty() {
             return Ok(());
         }
-        if self.is_stored {
-            for (number, part) in self.output.parts(patch) {
-                let band = self.open.entry(number).or_insert_with(|| self.output.band(number));
-                let values = block.slice(&positions(patch, &part));
-                band.block.slice_mut(&positions(&band.region, &part)).assign(&values);
-                band.missing -= part.size();
-                if band.missing == 0
-                    && let Some(band) = self.open.remove(&number)
+        let output = &self.output;
+        for collection in &mut self.collections {
+            for (number, region) in collection.cut.parts(&output.cell, patch) {
+                let Collection { cut, open, .. } = collection;
+                let part = open.entry(number).or_insert_with(|| output.part(cut.part(&output.cell, number)));
+                let values = block.slice(&positions(patch, &region));
+                part.block.slice_mut(&positions(&part.region, &region)).assign(&values);
+                part.missing -= region.size();
+                if part.missing == 0
+                    && let Some(part) = collection.open.remove(&number)
                 {
-                    self.output.store(band)?;
+                    output.hand_over(part, &collection.targets)?;
                 }
             }
         }
-        for &target in self.output.targets {
-            if !self.output.is_store(target) {
-                self.output.deliver.deliver(target, patch, &block)?;
+        for &target in output.targets {
+            if !output.is_store(target) && output.plan.targets[target].spill.is_none() {
+                output.deliver.deliver(target, patch, &block)?;
             }
         }
         Ok(())
     }
 
-    /// Ends the cell, of which nothing may be missing: what a band still holds there is not its own.
+    /// Ends the cell, of which nothing may be missing: what a part still holds there is not its own.
     pub fn finish(self) -> Result<()> {
-        match self.open.first_key_value() {
+        match self.collections.iter().find_map(|collection| collection.open.first_key_value()) {
             None => Ok(()),
-            Some((_, Band { region, missing, .. })) => {
+            Some((_, Part { region, missing, .. })) => {
                 Err(Error::Bug { what: format!("{missing} elements of {region} were not computed") })
             }
         }
     }
 }
 
-impl CellOutput<'_> {
-    fn is_store(&self, target: usize) -> bool {
-        matches!(self.plan.targets[target].kind, TargetKind::Store(..))
-    }
-
-    /// The parts of a patch that lie in different bands.
-    fn parts(&self, patch: &Region) -> Vec<(usize, Region)> {
-        let Some(Bands { axis, len }) = self.bands else { return vec![(0, patch.clone())] };
-        let (whole, range) = (self.cell.axes()[axis], patch.axes()[axis]);
+impl Cut<'_> {
+    /// The parts of the cell that a patch lies in, by number, and what of the patch lies in each.
+    fn parts(&self, cell: &Region, patch: &Region) -> Vec<(usize, Region)> {
+        let &Bands { axis, len } = match self {
+            Cut::Whole => return vec![(0, patch.clone())],
+            Cut::Readers(layout) => return layout.by_reader(patch),
+            Cut::Bands(bands) => bands,
+        };
+        let (whole, range) = (cell.axes()[axis], patch.axes()[axis]);
         let first = whole.position(range.start).unwrap_or(0);
         let (mut parts, mut done) = (Vec::new(), 0);
         while done < range.len {
@@ -101,22 +131,38 @@ impl CellOutput<'_> {
         parts
     }
 
-    fn band(&self, number: usize) -> Band {
-        let mut region = self.cell.clone();
-        if let Some(Bands { axis, len }) = self.bands {
-            let whole = self.cell.axes()[axis];
-            let start = number * len;
-            *region.axis_mut(axis) = whole.compose(&AxisRange::new(start, len.min(whole.len - start)));
+    /// All that a part of the cell holds.
+    fn part(&self, cell: &Region, number: usize) -> Region {
+        match self {
+            Cut::Whole => cell.clone(),
+            Cut::Readers(layout) => layout.in_reader(number, cell),
+            &Cut::Bands(Bands { axis, len }) => {
+                let (whole, start) = (cell.axes()[axis], number * len);
+                let mut region = cell.clone();
+                *region.axis_mut(axis) = whole.compose(&AxisRange::new(start, len.min(whole.len - start)));
+                region
+            }
         }
-        let block = BlockMut::take(self.dtype, &region.shape(), Some(self.context.pool()));
-        Band { missing: region.size(), block, region }
+    }
+}
+
+impl CellOutput<'_> {
+    fn is_store(&self, target: usize) -> bool {
+        matches!(self.plan.targets[target].kind, TargetKind::Store(..))
     }
 
-    fn store(&self, band: Band) -> Result<()> {
-        let block = band.block.freeze();
-        for &target in self.targets.iter().filter(|&&target| self.is_store(target)) {
-            Counters::add(&self.context.counters().bytes_written, block.nbytes());
-            self.deliver.deliver(target, &band.region, &block)?;
+    fn part(&self, region: Region) -> Part {
+        let block = BlockMut::take(self.dtype, &region.shape(), Some(self.context.pool()));
+        Part { missing: region.size(), block, region }
+    }
+
+    fn hand_over(&self, part: Part, targets: &[usize]) -> Result<()> {
+        let block = part.block.freeze();
+        for &target in targets {
+            if self.is_store(target) {
+                Counters::add(&self.context.counters().bytes_written, block.nbytes());
+            }
+            self.deliver.deliver(target, &part.region, &block)?;
         }
         Ok(())
     }

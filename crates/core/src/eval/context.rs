@@ -64,6 +64,10 @@ counters! {
     elements_computed,
     /// Bytes handed to sinks.
     bytes_written,
+    /// Bytes written to spill files.
+    bytes_spilled,
+    /// Bytes read from spill files.
+    bytes_unspilled,
 }
 
 impl Counters {

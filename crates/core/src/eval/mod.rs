@@ -6,6 +6,7 @@ mod context;
 mod demand;
 mod fold;
 mod fuse;
+mod held;
 mod patch;
 mod task;
 mod walk;
@@ -15,8 +16,9 @@ pub use context::{Context, Counters, Counts, GranuleCache, GranuleKey, LocalCont
 pub(crate) use demand::{Demand, Known, demand};
 pub use fold::{Fold, FoldTrees, Partial, domain_region};
 pub(crate) use fuse::Clusters;
+pub use held::{Held, HeldMap};
+pub use patch::Evaluator;
 pub(crate) use patch::positions;
-pub use patch::{Evaluator, Held, HeldMap};
 pub use task::{Deliver, TaskOutput, finish_partial, run_task};
 pub use walk::{AxisCuts, PATCH_ELEMENTS, Walk, Walks};
 

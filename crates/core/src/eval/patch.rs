@@ -2,12 +2,13 @@
 
 use std::sync::atomic::Ordering;
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashSet;
 
 use super::carry::{Carries, State};
 use super::context::{Context, Counters};
 use super::demand::{Demand, Instance, Known, demand};
 use super::fuse::{Clusters, run_cluster};
+use super::held::{Held, HeldMap};
 use super::walk::Walks;
 use crate::block::{Block, BlockMut};
 use crate::error::{Error, Result};
@@ -16,18 +17,6 @@ use crate::plan::{Graph, Slot};
 use crate::region::{AxisRange, Region};
 use crate::region_map::AxisMap;
 use crate::source::{Generator, Source};
-
-/// A value that is there already: the region it covers, and its elements in the region's own order.
-#[derive(Debug, Clone)]
-pub struct Held {
-    /// Which elements; rising on every axis.
-    pub region: Region,
-    /// Their values.
-    pub block: Block,
-}
-
-/// Values that are there already.
-pub type HeldMap = FxHashMap<Slot, Held>;
 
 /// Evaluates regions of the nodes of a graph. Pure: all it touches comes from the context.
 #[derive(Clone, Copy)]
@@ -96,7 +85,7 @@ impl<'a> Evaluator<'a> {
                 let dtype = self.graph.meta(instance.slot).dtype;
                 BlockMut::zeroed(dtype, &instance.region.shape()).freeze()
             } else if let Some(held) = self.held(instance.slot) {
-                held.block.slice(&positions(&held.region, &instance.region))
+                held.part(&instance.region, self.context)?
             } else if let Some(cluster) = clusters.members(number) {
                 Counters::add(&self.context.counters().kernels, cluster.len());
                 Counters::add(

@@ -5,7 +5,8 @@ use super::cell::{CellBlock, CellOutput};
 use super::context::Context;
 use super::demand::Known;
 use super::fold::{Fold, FoldTrees, Partial};
-use super::patch::{Evaluator, Held, HeldMap};
+use super::held::{Held, HeldMap};
+use super::patch::Evaluator;
 use crate::block::Block;
 use crate::error::{Error, Result};
 use crate::plan::{Image, Plan, Slot, StageOutput, part_of};
@@ -91,7 +92,7 @@ fn local_values(
         };
         let block =
             evaluator.evaluate(&[(slot, region.clone())])?.swap_remove(0).to_dense(Some(context.pool()));
-        local.insert(slot, Held { region, block });
+        local.insert(slot, Held::in_memory(region, block));
     }
     Ok(local)
 }

@@ -22,6 +22,8 @@ pub struct AxisCuts {
     pub step: usize,
     /// Whether a patch must hold whole granules (blocks of a user's function).
     pub whole: bool,
+    /// Whether they are runs of bytes rather than granules: a patch is best kept to them, and may cut them.
+    pub are_runs: bool,
 }
 
 impl AxisCuts {
@@ -89,7 +91,9 @@ impl Walk {
             let granule = self.cuts[axis].as_ref().map(|cuts| (cuts.chunks.max_chunk() / cuts.step).max(1));
             let len = shape[axis].max(1);
             match (granule, &self.cuts[axis]) {
-                (Some(granule), Some(cuts)) if cuts.whole || self.by_granule => (granule, granule.min(len)),
+                (Some(granule), Some(cuts)) if cuts.whole || self.by_granule && !cuts.are_runs => {
+                    (granule, granule.min(len))
+                }
                 (Some(granule), _) if granule >= 32 => (1, granule.min(len)),
                 _ => (1, len),
             }
@@ -273,7 +277,7 @@ mod tests {
     fn patches_cover_the_domain_granule_by_granule() {
         let chunks = AxisChunks::regular(100, 30);
         let mut walk = Walk::plain(vec![1, 1]);
-        walk.cuts[0] = Some(AxisCuts { chunks, start: 0, step: 1, whole: false });
+        walk.cuts[0] = Some(AxisCuts { chunks, start: 0, step: 1, whole: false, are_runs: false });
         let patches = covered(&walk, &[100, 10], &[20, 10]);
         let rows: Vec<(usize, usize)> =
             patches.iter().map(|p| (p.axes()[0].start, p.axes()[0].len)).collect();
@@ -284,7 +288,7 @@ mod tests {
     fn aligned_axes_are_cut_at_multiples() {
         let chunks = AxisChunks::regular(5000, 1500);
         let mut walk = Walk::plain(vec![1024]);
-        walk.cuts[0] = Some(AxisCuts { chunks, start: 0, step: 1, whole: false });
+        walk.cuts[0] = Some(AxisCuts { chunks, start: 0, step: 1, whole: false, are_runs: false });
         let patches = covered(&walk, &[5000], &[1024]);
         assert!(patches.iter().all(|patch| patch.axes()[0].start % 1024 == 0));
     }
@@ -315,7 +319,7 @@ mod tests {
     fn strided_regions_are_cut_at_granules_too() {
         let chunks = AxisChunks::regular(1000, 100);
         let mut walk = Walk::plain(vec![1]);
-        walk.cuts[0] = Some(AxisCuts { chunks, start: 0, step: 1, whole: false });
+        walk.cuts[0] = Some(AxisCuts { chunks, start: 0, step: 1, whole: false, are_runs: false });
         let region = Region::new(vec![AxisRange::stepped(5, 33, 30)]);
         let patches = walk.patches(&region, &[1]);
         assert_eq!(patches.iter().map(Region::size).sum::<usize>(), 33);

@@ -1,8 +1,8 @@
 //! Exchanges: an intermediate written by cells of one grid and read by cells of another.
 //!
 //! Where the cells of a stage lie across the granules of a source, every granule would be decoded by many tasks. Then
-//! a stage of its own decodes each granule once, and the cells read what it holds. So far an exchange is held in
-//! memory; where it does not fit, the plan is refused with figures.
+//! a stage of its own decodes each granule once, and the cells read what it holds: in memory if it fits there, in a spill
+//! file if not. Where there is no place for such files, the plan is refused with figures.
 
 use std::collections::BTreeMap;
 
@@ -35,13 +35,16 @@ pub(crate) fn with_exchanges(
     mut drafts: Vec<Draft>,
     options: &PlanOptions,
     walks: &Walks,
-) -> Result<Vec<Draft>> {
+) -> Result<(Vec<Draft>, FxHashSet<Slot>)> {
+    let mut spilled = FxHashSet::default();
     let mut exchanged: BTreeMap<Slot, Region> = BTreeMap::new();
     for draft in &mut drafts {
         for (slot, region, decodes) in decoded_often(graph, draft, options, walks)? {
             let hull = exchanged.get(&slot).map_or_else(|| region.clone(), |known| known.hull(&region));
             let nbytes = hull.size().saturating_mul(graph.meta(slot).dtype.itemsize());
-            if nbytes > options.memory / SHARE {
+            if nbytes > options.memory / SHARE && options.spill.is_some() {
+                spilled.insert(slot);
+            } else if nbytes > options.memory / SHARE {
                 if decodes > DECODES_WITHOUT_ROOM {
                     return Err(no_room(graph, draft, slot, nbytes, decodes, options));
                 }
@@ -60,6 +63,7 @@ pub(crate) fn with_exchanges(
             targets: vec![(slot, TargetKind::Held)],
             region,
             image: None,
+            spill: None,
         }],
         scope: Scope::default(),
         repeated: FxHashMap::default(),
@@ -71,7 +75,7 @@ pub(crate) fn with_exchanges(
     let mut drafts: Vec<Draft> = makers.chain(drafts).collect();
     set_levels(&mut drafts);
     drafts.sort_by_key(|draft| draft.level);
-    Ok(drafts)
+    Ok((drafts, spilled))
 }
 
 /// The sources that the cells of a stage would decode too often, what of them, and how often.
@@ -103,7 +107,18 @@ fn decoded_often(
         return Ok(Vec::new());
     }
     let room = Room { options, bytes: options.memory };
-    let Ok(placed) = place(graph, draft, &room, &mut walks.clone()) else { return Ok(Vec::new()) };
+    let Ok(placed) = place(graph, draft, &room, &mut walks.clone()) else {
+        // Granules across a whole cell may be what does not fit: then any way round them is better.
+        let mut around = draft.clone();
+        around.scope.held.extend(regions.keys().copied());
+        if options.spill.is_none() || place(graph, &around, &room, &mut walks.clone()).is_err() {
+            return Ok(Vec::new());
+        }
+        let mut all: Vec<_> =
+            regions.into_iter().map(|(slot, region)| (slot, region, f64::INFINITY)).collect();
+        all.sort_by_key(|(slot, _, _)| *slot);
+        return Ok(all);
+    };
     let mut often = Vec::new();
     for (slot, region) in regions {
         let Some(grid) = has_granules(&slot) else { continue };

@@ -48,6 +48,7 @@ pub(super) fn explain(plan: &Plan) -> String {
                 "\n  cells hold axis {axis} whole and go along it, carrying what a scan has come to"
             );
         }
+        let _ = write!(text, "{}", exchange(plan, number));
         if stage.is_partial() {
             let _ = write!(
                 text,
@@ -70,6 +71,28 @@ pub(super) fn explain(plan: &Plan) -> String {
         format_bytes(plan.peak_bytes),
         format_bytes(plan.options.memory)
     );
+    if plan.spill_bytes > 0 {
+        let _ = write!(text, ", {} in spill files", format_bytes(plan.spill_bytes));
+    }
+    text
+}
+
+/// What a stage writes to spill files and reads from there.
+fn exchange(plan: &Plan, number: usize) -> String {
+    let mut text = String::new();
+    let place = plan.options.spill.as_ref().map(|place| place.name()).unwrap_or_default();
+    for target in plan.targets.iter().filter(|target| target.stage == number) {
+        if let Some(layout) = &target.spill {
+            let (whole, block) = (format_bytes(layout.nbytes()), format_bytes(layout.block_bytes()));
+            let _ = write!(text, "\n  writes {whole} to a spill file in {place}, in runs of up to {block}");
+        }
+    }
+    let figures = &plan.stages[number].figures;
+    if figures.bytes_unspilled > 0 {
+        let least = if figures.unspilled_at_least { "≥ " } else { "" };
+        let read = format_bytes(figures.bytes_unspilled);
+        let _ = write!(text, "\n  reads {least}{read} from spill files");
+    }
     text
 }
 
@@ -91,7 +114,11 @@ fn program(plan: &Plan, stage: usize) -> String {
         };
         open.push((slot, false));
         for target in targets {
+            let spill = plan.targets[target].spill.as_ref();
             makes.push(match &plan.targets[target].kind {
+                TargetKind::Held if spill.is_some() => {
+                    format!("{} in a spill file", plan.graph.nodes[slot.node].op.name())
+                }
                 TargetKind::Held => format!("{} held", plan.graph.nodes[slot.node].op.name()),
                 TargetKind::Collect(_) => "result in memory".to_owned(),
                 TargetKind::Store(_, sink) => format!("written to {}", sink.uri()),

@@ -1,5 +1,7 @@
 //! What a stage will read and write.
 
+use rustc_hash::FxHashSet;
+
 use super::graph::{Graph, Slot};
 use super::probe::touched;
 use super::stage::StageFigures;
@@ -38,24 +40,70 @@ pub(super) fn figures(
             _ => {}
         }
     }
+    for (slot, region) in &whole.held {
+        if let Some(layout) = draft.scope.spilled.get(slot) {
+            figures.bytes_unspilled += layout.read_bytes(region);
+        }
+    }
+    figures.unspilled_at_least = blocks_are_shared(graph, draft, grid, &whole.held)?;
     figures.at_least = (0..draft.domain.ndim()).any(|axis| {
         let cells = &grid.axes()[axis];
         cells.num_chunks() > 1
-            && match &walk.cuts[axis] {
+            && match &walk.cuts[axis].as_ref().filter(|cuts| !cuts.are_runs) {
                 Some(AxisCuts { chunks: AxisChunks::Regular { chunk, .. }, start, step, .. }) => {
                     start % chunk != 0 || !(cells.max_chunk() * step).is_multiple_of(*chunk)
                 }
                 Some(_) => true,
-                None => figures.bytes_read > 0 && walk.cuts.iter().any(Option::is_some),
+                None => figures.bytes_read > 0 && walk.cuts.iter().flatten().any(|cuts| !cuts.are_runs),
             }
     });
     figures.at_least = figures.at_least || reads_overlap(graph, draft, grid, &whole.reads)?;
+    let spilled = draft.outputs.iter().filter(|output| output.spill.is_some());
+    figures.bytes_spilled =
+        spilled.map(|output| output.region.size() * graph.meta(output.slot).dtype.itemsize()).sum();
     figures.bytes_out = draft
         .outputs
         .iter()
         .map(|output| output.region.size() * graph.meta(output.slot).dtype.itemsize())
         .sum();
     Ok(figures)
+}
+
+/// Whether cells next to each other read the same blocks of a spill file, or one cell reads blocks by several regions.
+fn blocks_are_shared(
+    graph: &Graph,
+    draft: &Draft,
+    grid: &ChunkGrid,
+    whole: &[(Slot, Region)],
+) -> Result<bool> {
+    let read = |held: &[(Slot, Region)]| -> usize {
+        let spilled = held.iter().filter_map(|(slot, region)| Some((draft.scope.spilled.get(slot)?, region)));
+        spilled.map(|(layout, region)| layout.read_bytes(region)).sum()
+    };
+    let all = read(whole);
+    if all == 0 {
+        return Ok(false);
+    }
+    let slots: FxHashSet<Slot> = whole.iter().map(|(slot, _)| *slot).collect();
+    if slots.len() < whole.len() {
+        return Ok(true);
+    }
+    for (axis, cells) in grid.axes().iter().enumerate().filter(|(_, cells)| cells.num_chunks() > 1) {
+        let range = draft.domain.axes()[axis];
+        for cell in [1, cells.num_chunks() / 2, cells.num_chunks() - 1] {
+            let (cut, _) = cells.chunk_range(cell);
+            let mut sum = 0;
+            for side in [AxisRange::new(0, cut), AxisRange::new(cut, range.len - cut)] {
+                let mut region = draft.domain.clone();
+                *region.axis_mut(axis) = range.compose(&side);
+                sum += read(&touched(graph, &draft.wants(graph, &region), &draft.scope)?.held);
+            }
+            if sum > all {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
 }
 
 /// Whether the two sides of some cut need more of the sources together than the whole does, as with prefixes and halos.

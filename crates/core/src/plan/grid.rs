@@ -28,8 +28,36 @@ pub(super) enum Unit {
     Ends(AxisChunks),
 }
 
-/// Cells own whole chunks of every sink, whole leaves, and if possible whole granules.
-pub(super) fn units(graph: &Graph, draft: &Draft, walk: &Walk) -> Result<Vec<Unit>> {
+/// Cells own whole chunks of every sink, whole leaves, and if possible whole granules: not if cells that own both would
+/// be large although granules and chunks are not, as where long chunks lie across long granules.
+pub(super) fn units(graph: &Graph, draft: &Draft, walk: &Walk, most_bytes: usize) -> Result<Vec<Unit>> {
+    let shape = draft.domain.shape();
+    let (joined, granule) = joined_units(graph, draft, walk, true)?;
+    let (apart, _) = joined_units(graph, draft, walk, false)?;
+    let size = |units: &[Unit]| -> usize { least_cell(&shape, units).iter().product() };
+    let (both, one) = (size(&joined), size(&apart).max(granule));
+    let itemsize: usize = draft.outputs.iter().map(|output| graph.meta(output.slot).dtype.itemsize()).sum();
+    let is_large = both > CELL_ELEMENTS || both.saturating_mul(itemsize) > most_bytes;
+    Ok(if is_large && both >= 2 * one { apart } else { joined })
+}
+
+/// The smallest cell.
+fn least_cell(shape: &[usize], units: &[Unit]) -> Vec<usize> {
+    let least = |(len, unit): (&usize, &Unit)| match unit {
+        Unit::Multiple(unit) => (*unit).min(*len).max(1),
+        Unit::Ends(ends) => ends.max_chunk().max(1),
+    };
+    shape.iter().zip(units).map(least).collect()
+}
+
+/// How cells may be cut, with or without regard to granules, and the elements of a granule.
+fn joined_units(
+    graph: &Graph,
+    draft: &Draft,
+    walk: &Walk,
+    with_granules: bool,
+) -> Result<(Vec<Unit>, usize)> {
+    let mut granule_size: usize = 1;
     let mut units = Vec::with_capacity(draft.domain.ndim());
     for axis in 0..draft.domain.ndim() {
         let range = draft.domain.axes()[axis];
@@ -63,7 +91,10 @@ pub(super) fn units(graph: &Graph, draft: &Draft, walk: &Walk) -> Result<Vec<Uni
             units.push(Unit::Ends(joined(&ends, &|end| end.is_multiple_of(unit))));
             continue;
         }
-        if let Some(cuts) = &walk.cuts[axis] {
+        if let Some(cuts) =
+            walk.cuts[axis].as_ref().filter(|cuts| with_granules && !cuts.are_runs || cuts.whole)
+        {
+            granule_size = granule_size.saturating_mul((cuts.chunks.max_chunk() / cuts.step).max(1));
             match &cuts.chunks {
                 AxisChunks::Regular { chunk, .. } if cuts.start % chunk == 0 => {
                     let granule = (chunk / cuts.step / range.step.unsigned_abs()).max(1);
@@ -82,7 +113,7 @@ pub(super) fn units(graph: &Graph, draft: &Draft, walk: &Walk) -> Result<Vec<Uni
         }
         units.push(Unit::Multiple(unit.min(range.len.max(1))));
     }
-    Ok(units)
+    Ok((units, granule_size))
 }
 
 /// The chunks run together, so that only ends remain at which a cut is allowed.

@@ -16,14 +16,18 @@ mod place;
 mod planes;
 mod probe;
 mod scans;
+mod spills;
 mod stage;
 mod stages;
 mod strips;
 mod task_reads;
 
+use std::sync::Arc;
+
 use rustc_hash::{FxHashMap, FxHashSet};
 
 pub use chunk_graph::{ChunkGraph, ChunkPart, ChunkStep, ChunkTask, chunk_graph};
+pub(crate) use figures::granule_elements;
 pub use graph::{Graph, GraphNode, Slot};
 pub use imagined::ImaginedStore;
 pub use late::{awaited, nodes, resolve_staged, substitute};
@@ -34,6 +38,7 @@ pub use stage::{
 pub use task_reads::task_reads;
 
 use crate::block::Block;
+use crate::chunks::ChunkGrid;
 use crate::error::{Error, Result};
 use crate::eval::{Fold, Held, HeldMap, Walks};
 use crate::expr::Value;
@@ -71,9 +76,10 @@ fn plan_with(
     known: &FxHashMap<u128, Block>,
     options: &PlanOptions,
 ) -> Result<Plan> {
+    let options = spills::beside_results(&requests, options);
     let mut requests = planes::in_planes(requests)?;
     loop {
-        match attempt(&requests, known, options)? {
+        match attempt(&requests, known, &options)? {
             Attempt::Planned(plan) => return Ok(*plan),
             Attempt::Steps(scans) => requests = scans::in_steps(&requests, &scans)?,
         }
@@ -131,6 +137,7 @@ fn attempt(
         options: options.clone(),
         cache_bytes: 0,
         peak_bytes: 0,
+        spill_bytes: 0,
         late,
     };
     match place_all(&mut plan, drafts) {
@@ -158,29 +165,55 @@ fn given_values(graph: &Graph, known: &FxHashMap<u128, Block>) -> HeldMap {
     for (number, node) in graph.nodes.iter().enumerate() {
         if let Some(block) = known.get(&node.hash) {
             let region = Region::full(block.shape());
-            given.insert(Slot { node: number, output: 0 }, Held { region, block: block.clone() });
+            given.insert(Slot { node: number, output: 0 }, Held::in_memory(region, block.clone()));
         }
     }
     given
 }
 
-/// Gives every draft its place, in order, and proves that what is held and what runs fits the budget.
+/// Gives every draft its place, in order, and proves that what is held and what runs fits the budget. What does not fit
+/// is held in spill files, the largest value first.
 fn place_all(plan: &mut Plan, drafts: Vec<Draft>) -> Result<()> {
-    let options = plan.options.clone();
-    let drafts = exchange::with_exchanges(&plan.graph, drafts, &options, &plan.walks)?;
-    let (drafts, strips) = with_strips(plan, drafts)?;
-    let mut maker: FxHashMap<Slot, usize> = FxHashMap::default();
-    for (number, draft) in drafts.iter().enumerate() {
-        for output in &draft.outputs {
-            maker.entry(output.slot).or_insert(number);
+    let (drafts, mut spilled) =
+        exchange::with_exchanges(&plan.graph, drafts, &plan.options.clone(), &plan.walks)?;
+    let (drafts, strips) = with_strips(plan, drafts, &spilled)?;
+    let numbers = number_targets(plan, &drafts);
+    let over_strips: FxHashSet<usize> = strips.keys().copied().collect();
+    if plan.options.forced_spill {
+        let all = plan.targets.iter().filter(|target| spills::can_be_spilled(plan, target, &over_strips));
+        spilled.extend(all.map(|target| target.slot));
+    }
+    let mut first_error = None;
+    let mut reader_bytes = plan.options.memory / 4 * 3;
+    loop {
+        let error = match place_each(plan, &drafts, &strips, &numbers, &spilled, reader_bytes) {
+            Err(error @ Error::MemoryTooSmall { .. }) => error,
+            placed => return placed.and_then(|()| spills::check_room(plan)),
+        };
+        let failed = plan.stages.len();
+        // Smaller cells of readers make smaller blocks, which need less room beside the cells.
+        if !spilled.is_empty() && reader_bytes > plan.options.memory / LEAST_READERS {
+            first_error.get_or_insert(error);
+            reader_bytes /= 2;
+            continue;
+        }
+        let slot = spills::largest_held(plan, failed, &spilled, &over_strips);
+        let error = first_error.get_or_insert(error);
+        match slot {
+            Some(slot) => {
+                spilled.insert(slot);
+                reader_bytes = plan.options.memory / 4 * 3;
+            }
+            None => return Err(std::mem::replace(error, Error::Cancelled)),
         }
     }
-    let maker_of = |slot: &Slot| {
-        maker.get(slot).copied().or_else(|| {
-            // Another output of a reduction that a stage folds.
-            maker.iter().find(|(other, _)| other.node == slot.node).map(|(_, number)| *number)
-        })
-    };
+}
+
+/// The cells of readers of spill files are not looked for in less than this part of the budget.
+const LEAST_READERS: usize = 16;
+
+/// Lists the targets of all stages; returns their numbers by stage and value.
+fn number_targets(plan: &mut Plan, drafts: &[Draft]) -> Vec<FxHashMap<Slot, Vec<usize>>> {
     let mut numbers: Vec<FxHashMap<Slot, Vec<usize>>> = Vec::new();
     for (stage, draft) in drafts.iter().enumerate() {
         let mut own: FxHashMap<Slot, Vec<usize>> = FxHashMap::default();
@@ -195,6 +228,7 @@ fn place_all(plan: &mut Plan, drafts: Vec<Draft>) -> Result<()> {
                     nbytes,
                     stage,
                     readers: Vec::new(),
+                    spill: None,
                 });
             }
         }
@@ -207,18 +241,80 @@ fn place_all(plan: &mut Plan, drafts: Vec<Draft>) -> Result<()> {
             }
         }
     }
-    let mut strips = strips;
+    numbers
+}
+
+/// Gives every draft its place while these values are held in spill files.
+fn place_each(
+    plan: &mut Plan,
+    drafts: &[Draft],
+    strips: &FxHashMap<usize, Placed>,
+    numbers: &[FxHashMap<Slot, Vec<usize>>],
+    spilled: &FxHashSet<Slot>,
+    reader_bytes: usize,
+) -> Result<()> {
+    let options = plan.options.clone();
+    plan.stages.clear();
+    (plan.cache_bytes, plan.peak_bytes, plan.spill_bytes) = (0, 0, 0);
+    plan.targets.iter_mut().for_each(|target| target.spill = None);
+    let mut maker: FxHashMap<Slot, usize> = FxHashMap::default();
     for (number, draft) in drafts.iter().enumerate() {
-        let held = held_bytes(plan, number) + partial_bytes(&plan.graph, draft);
-        if held > options.memory {
-            return Err(result_too_large(plan, number, held));
+        for output in &draft.outputs {
+            maker.entry(output.slot).or_insert(number);
         }
-        let room = Room { options: &options, bytes: options.memory - held };
-        let placed = match strips.remove(&number) {
-            Some(placed) => placed,
-            None => place(&plan.graph, draft, &room, &mut plan.walks)?,
+    }
+    let maker_of = |slot: &Slot| {
+        maker.get(slot).copied().or_else(|| {
+            // Another output of a reduction that a stage folds.
+            maker.iter().find(|(other, _)| other.node == slot.node).map(|(_, number)| *number)
+        })
+    };
+    let mut cells: FxHashMap<Slot, ChunkGrid> = FxHashMap::default();
+    for target in &plan.targets {
+        if spilled.contains(&target.slot) && matches!(target.kind, TargetKind::Held) {
+            let found = spills::reader_cells(
+                &plan.graph,
+                drafts,
+                target.slot,
+                &target.region,
+                &Room { options: &options, bytes: reader_bytes },
+                &plan.walks,
+            )?;
+            cells.insert(target.slot, found);
+        }
+    }
+    for (number, draft) in drafts.iter().enumerate() {
+        let informed = spills::informed(draft, &plan.targets, &cells);
+        let draft = informed.as_ref().unwrap_or(draft);
+        let mut held = held_bytes(plan, number, &cells);
+        let placed = loop {
+            if held > options.memory {
+                return Err(result_too_large(plan, number, held));
+            }
+            let room = Room { options: &options, bytes: options.memory - held };
+            let placed = match strips.get(&number) {
+                Some(placed) => placed.clone(),
+                None => place(&plan.graph, draft, &room, &mut plan.walks)?,
+            };
+            // Only cells that cut folded axes leave partial folds behind.
+            let partial = if placed.stage.finishes { 0 } else { partial_bytes(&plan.graph, draft) };
+            if held >= held_bytes(plan, number, &cells) + partial {
+                break placed;
+            }
+            held += partial;
         };
         let Placed { mut stage, cache_bytes } = placed;
+        for output in draft.outputs.iter().filter(|output| output.spill.is_some()) {
+            let Some(readers) = &output.spill else { continue };
+            let layout = Arc::new(spills::layout(&plan.graph, output, readers, &stage));
+            for &target in numbers[number].get(&output.slot).into_iter().flatten() {
+                if matches!(plan.targets[target].kind, TargetKind::Held) {
+                    plan.targets[target].spill = Some(layout.clone());
+                }
+            }
+        }
+        let cache_bytes = cache_bytes.min(options.memory.saturating_sub(held + stage.figures.task_bytes));
+        stage.figures.cache_bytes = cache_bytes;
         stage.figures.held_bytes = held;
         stage.outputs = stage_outputs(draft, &numbers[number]);
         stage.reads = draft.reads.iter().map(|(slot, _)| *slot).collect();
@@ -227,16 +323,21 @@ fn place_all(plan: &mut Plan, drafts: Vec<Draft>) -> Result<()> {
         stage.depends.sort_unstable();
         stage.depends.dedup();
         let running = options.threads.max(1).min(stage.num_tasks()) * stage.figures.task_bytes;
-        let peak = held + (running + cache_bytes).min(room.bytes);
+        let peak = held + (running + cache_bytes).min(options.memory - held);
         plan.cache_bytes = plan.cache_bytes.max(cache_bytes);
         plan.peak_bytes = plan.peak_bytes.max(peak);
+        plan.spill_bytes = plan.spill_bytes.max(spills::spilled_bytes(plan, number));
         plan.stages.push(stage);
     }
     Ok(())
 }
 
 /// Replaces pairs of stages (fold, then map with the result) by one stage over strips where that fits.
-fn with_strips(plan: &mut Plan, drafts: Vec<Draft>) -> Result<(Vec<Draft>, FxHashMap<usize, Placed>)> {
+fn with_strips(
+    plan: &mut Plan,
+    drafts: Vec<Draft>,
+    spilled: &FxHashSet<Slot>,
+) -> Result<(Vec<Draft>, FxHashMap<usize, Placed>)> {
     let mut replaced: FxHashMap<usize, Placed> = FxHashMap::default();
     let mut gone: FxHashSet<usize> = FxHashSet::default();
     for number in (0..drafts.len()).rev() {
@@ -244,6 +345,7 @@ fn with_strips(plan: &mut Plan, drafts: Vec<Draft>) -> Result<(Vec<Draft>, FxHas
         if draft.repeated.is_empty()
             || draft.outputs.iter().any(|output| output.is_fold)
             || gone.contains(&number)
+            || draft.reads.iter().any(|(slot, _)| spilled.contains(slot))
         {
             continue;
         }
@@ -291,13 +393,17 @@ fn plan_result_bytes(graph: &Graph, drafts: &[Draft]) -> usize {
         .fold(0, usize::saturating_add)
 }
 
-/// Bytes of results and held values while a stage runs.
-fn held_bytes(plan: &Plan, stage: usize) -> usize {
-    let given: usize = plan.given.values().map(|held| held.block.nbytes()).sum();
+/// Bytes of results and held values in memory while a stage runs.
+fn held_bytes(plan: &Plan, stage: usize, spilled: &FxHashMap<Slot, ChunkGrid>) -> usize {
+    let given: usize = plan.given.values().map(Held::nbytes).sum();
     let targets = plan.targets.iter().filter(|target| match target.kind {
         TargetKind::Store(..) => false,
         TargetKind::Collect(_) => target.stage <= stage,
-        TargetKind::Held => target.stage <= stage && target.readers.iter().any(|&reader| reader >= stage),
+        TargetKind::Held => {
+            target.stage <= stage
+                && target.readers.iter().any(|&reader| reader >= stage)
+                && !spilled.contains_key(&target.slot)
+        }
     });
     targets.map(|target| target.nbytes).fold(given, usize::saturating_add)
 }

@@ -7,7 +7,7 @@ use super::graph::{Graph, Slot};
 use super::grid::{grid, units};
 use super::probe::{Grain, fold_bytes, granule_cuts, touched, worst_patch};
 use super::scans::{bands, state_bytes};
-use super::stage::{Bands, PlanOptions, Stage, StageFigures, StageOutput};
+use super::stage::{Bands, PlanOptions, Stage, StageFigures, StageOutput, TargetKind};
 use super::stages::{Draft, alignment};
 use crate::buffer::rounded_size;
 use crate::chunks::ChunkGrid;
@@ -27,7 +27,7 @@ const LEAST_PATCH: usize = 32;
 const CACHE_SHARE: usize = 4;
 
 /// A stage with everything decided but its numbers among the others.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Placed {
     pub stage: Stage,
     pub cache_bytes: usize,
@@ -49,14 +49,16 @@ pub(crate) fn place(graph: &Graph, draft: &Draft, room: &Room<'_>, walks: &mut W
     whole_blocks(graph, draft, &mut cuts)?;
     let align: Vec<usize> = (0..ndim).map(|axis| alignment(graph, draft, axis, false)).collect();
     // A fold inside a patch walks all that it folds: patches smaller than granules would decode them again and again.
-    let by_granule = !draft.scope.inline.is_empty() && room.options.forced_patch.is_none();
+    // What only passes on what it reads has no use for less than a granule either.
+    let by_granule =
+        (!draft.scope.inline.is_empty() || passes_on(graph, draft)) && room.options.forced_patch.is_none();
     let mut walk = Walk { cuts, align, by_granule, square, outermost: draft.runs_along, best: None };
     if room.options.forced_patch.is_none() {
         walk.best = best_patch(graph, draft);
     }
-    let units = units(graph, draft, &walk)?;
     let threads = room.options.threads.max(1);
     let share = room.bytes / threads;
+    let units = units(graph, draft, &walk, share)?;
     let mut patch_elements = match room.options.forced_patch {
         Some(forced) => forced,
         None => cached_patch(graph, draft, &walk, walks)?,
@@ -68,13 +70,26 @@ pub(crate) fn place(graph: &Graph, draft: &Draft, room: &Room<'_>, walks: &mut W
         let bands = bands(graph, draft, &walk, &patch)?;
         // A share for every thread if possible; one task at a time if not.
         for allowed in [share, room.bytes] {
-            let grid = grid(graph, draft, &units, &walk, &patch, bands, fixed.total(), allowed, room.options);
+            let kept = fixed.granules.min(room.bytes / CACHE_SHARE);
+            let beside = fixed.total() + kept;
+            let grid = grid(graph, draft, &units, &walk, &patch, bands, beside, allowed, room.options);
+            let (patch, fixed) = match within_cells(draft, &patch, &grid) {
+                Some(patch) => (patch.clone(), largest_patch(graph, draft, &walk, &patch, walks)?),
+                None => (patch.clone(), fixed),
+            };
             let task_bytes =
                 fixed.total() + cell_bytes(graph, draft, &grid, bands) + state_bytes(graph, draft, &grid)?;
-            let figures = figures(graph, draft, &walk, &grid, task_bytes)?;
-            let stage = Stage { bands, ..stage(graph, draft, grid, walk.clone(), patch.clone(), figures) };
+            let mut figures = figures(graph, draft, &walk, &grid, task_bytes)?;
             let cache_bytes = (2 * fixed.granules * threads).min(room.bytes / CACHE_SHARE);
-            let fits = task_bytes + cache_bytes.min(fixed.granules) <= allowed;
+            // Blocks that leave the cache before a cell is done with them are read again.
+            figures.unspilled_at_least |=
+                figures.bytes_unspilled > 0 && cache_bytes < fixed.granules * threads;
+            let stage = Stage { bands, ..stage(graph, draft, grid, walk.clone(), patch.clone(), figures) };
+            let least = task_bytes + cache_bytes.min(fixed.granules);
+            let fits = least <= allowed;
+            // Beside as many tasks as fit, and no more.
+            let running = (room.bytes / least.max(1)).clamp(1, threads);
+            let cache_bytes = cache_bytes.min(room.bytes.saturating_sub(running * task_bytes));
             let placed = Placed { stage, cache_bytes };
             if fits {
                 return Ok(placed);
@@ -120,6 +135,22 @@ pub(super) fn stage(
         finishes,
         figures,
     }
+}
+
+/// The patch where no cell is as long as it along some axis: then it was reckoned with for too much.
+fn within_cells(draft: &Draft, patch: &[usize], grid: &ChunkGrid) -> Option<Vec<usize>> {
+    let shorter: Vec<usize> =
+        patch.iter().zip(grid.max_chunk()).map(|(patch, cell)| (*patch).min(cell.max(1))).collect();
+    let is_written = draft.outputs.iter().all(|output| !output.is_fold);
+    (is_written && shorter != patch).then_some(shorter)
+}
+
+/// Whether a stage does nothing but read a source for stages that need it otherwise.
+fn passes_on(graph: &Graph, draft: &Draft) -> bool {
+    draft.outputs.iter().all(|output| {
+        let is_held = output.targets.iter().all(|(_, kind)| matches!(kind, TargetKind::Held));
+        is_held && matches!(graph.nodes[output.slot.node].op.kind(), Kind::Source(_))
+    })
 }
 
 fn too_small(graph: &Graph, draft: &Draft, stage: &Stage, room: &Room<'_>) -> Error {
@@ -204,7 +235,13 @@ fn whole_blocks(graph: &Graph, draft: &Draft, cuts: &mut [Option<AxisCuts>]) -> 
         }
         for (axis, chunks) in grid.axes().iter().enumerate() {
             if draft.domain.axes()[axis].len == chunks.len() {
-                cuts[axis] = Some(AxisCuts { chunks: chunks.clone(), start: 0, step: 1, whole: true });
+                cuts[axis] = Some(AxisCuts {
+                    chunks: chunks.clone(),
+                    start: 0,
+                    step: 1,
+                    whole: true,
+                    are_runs: false,
+                });
             }
         }
     }
@@ -235,15 +272,23 @@ pub(super) fn cell_bytes(graph: &Graph, draft: &Draft, grid: &ChunkGrid, bands: 
             if output.is_fold {
                 return fold_bytes(&Fold::new(graph, output.slot.node), &cell);
             }
+            let itemsize = graph.meta(output.slot).dtype.itemsize();
+            let spilled = output.spill.as_ref().map_or(0, |readers| {
+                let mut shape = output.part(&cell).shape();
+                if let Some(Bands { axis, .. }) = bands {
+                    shape[axis] = shape[axis].min(2 * readers.axes()[axis].max_chunk());
+                }
+                collected_bytes(&shape, readers, itemsize)
+            });
             if !output.is_stored() {
-                return 0;
+                return spilled;
             }
             let mut shape = output.part(&cell).shape();
             if let Some(Bands { axis, len }) = bands {
                 // One band is being filled while the one before is completed.
                 shape[axis] = shape[axis].min(2 * len);
             }
-            rounded_size(shape.iter().product::<usize>() * graph.meta(output.slot).dtype.itemsize())
+            spilled + rounded_size(shape.iter().product::<usize>() * itemsize)
         })
         .sum()
 }
@@ -268,6 +313,18 @@ fn cached_patch(graph: &Graph, draft: &Draft, walk: &Walk, walks: &Walks) -> Res
     Ok(elements)
 }
 
+/// Bytes of the parts of a cell that go to different cells of readers, at their rounded sizes: at most an eighth more
+/// than the cell, and the smallest buffer for each.
+fn collected_bytes(cell: &[usize], readers: &ChunkGrid, itemsize: usize) -> usize {
+    let parts: usize = cell
+        .iter()
+        .zip(readers.axes())
+        .map(|(len, cells)| (len.div_ceil(cells.max_chunk().max(1)) + 1).min(cells.num_chunks()))
+        .product();
+    let bytes = cell.iter().product::<usize>() * itemsize;
+    bytes + bytes / 8 + parts * rounded_size(1)
+}
+
 /// The dearest of some patches: corners and the middle of the domain.
 pub(super) fn largest_patch(
     graph: &Graph,
@@ -284,7 +341,8 @@ pub(super) fn largest_patch(
         let axes = (0..shape.len()).map(|axis| {
             let len = patch[axis].min(shape[axis]);
             let align = if walk.align[axis] == usize::MAX { shape[axis] } else { walk.align[axis].max(1) };
-            let start = ((shape[axis] - len) as f64 * share) as usize / align * align;
+            let start = ((shape[axis] - len) as f64 * share) as usize;
+            let start = at_an_edge(&walk.cuts[axis], &draft.domain.axes()[axis], start) / align * align;
             draft.domain.axes()[axis].compose(&AxisRange::new(start, len.min(shape[axis] - start)))
         });
         Region::from_iter(axes)
@@ -292,6 +350,18 @@ pub(super) fn largest_patch(
     let patches = [sample(0.0), sample(0.5), sample(1.0)];
     let wants = |part: &Region| draft.wants(graph, part);
     worst_patch(graph, &patches, &wants, &draft.scope, walks)
+}
+
+/// The last position at which a granule begins, up to a position: where patches begin.
+fn at_an_edge(cuts: &Option<AxisCuts>, range: &AxisRange, position: usize) -> usize {
+    let Some(AxisCuts { chunks, start, step, .. }) = cuts else { return position };
+    let index = start + step * range.get(position);
+    if range.step != 1 || index >= chunks.len() {
+        return position;
+    }
+    let (edge, _) = chunks.chunk_range(chunks.chunk_of(index));
+    let edge = edge.saturating_sub(*start).div_ceil(*step).saturating_sub(range.start);
+    edge.min(position)
 }
 
 /// The outputs of a draft as the stage has them, with the numbers of their targets.

@@ -1,14 +1,18 @@
 //! Asking an expression, without running it, what regions of what it would read.
 
+use std::sync::Arc;
+
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::graph::{Graph, Slot};
 use crate::buffer::rounded_size;
+use crate::chunks::AxisChunks;
 use crate::error::Result;
 use crate::eval::{AxisCuts, Clusters, Demand, Fold, Known, Walks, demand, domain_region};
 use crate::operation::Kind;
 use crate::region::{AxisRange, Region};
 use crate::region_map;
+use crate::spill::SpillLayout;
 
 /// What a stage is made of, as far as it is decided: which values are held by other stages, and which reductions are
 /// folded inside.
@@ -18,6 +22,8 @@ pub(crate) struct Scope {
     pub held: FxHashSet<Slot>,
     /// Reductions folded where they are used.
     pub inline: FxHashSet<usize>,
+    /// Those of the held values that are in spill files, and how they lie there.
+    pub spilled: FxHashMap<Slot, Arc<SpillLayout>>,
 }
 
 /// What some wanted regions lead to.
@@ -192,7 +198,13 @@ fn instance_cost(
     let node = &graph.nodes[instance.slot.node];
     let nbytes = rounded_size(instance.region.size() * graph.meta(instance.slot).dtype.itemsize());
     let mut cost = InstanceCost::default();
-    if instance.is_held || instance.region.is_empty() {
+    if instance.region.is_empty() {
+        return Ok(cost);
+    }
+    if instance.is_held {
+        if let Some(layout) = scope.spilled.get(&instance.slot) {
+            (cost.granules, cost.kept) = (rounded_size(layout.read_bytes(&instance.region)), nbytes);
+        }
         return Ok(cost);
     }
     match node.op.kind() {
@@ -201,7 +213,7 @@ fn instance_cost(
         Kind::View(_) => {
             let reference = &instance.references[0];
             let below = &demand.instances[reference.instance];
-            if !below.is_held {
+            if !below.is_held || scope.spilled.contains_key(&below.slot) {
                 cost.kept = rounded_size(below.region.size() * graph.meta(below.slot).dtype.itemsize());
             }
         }
@@ -303,57 +315,71 @@ pub(crate) fn granule_cuts(
     if domain.is_empty() {
         return Ok(Grain { cuts, square });
     }
-    let at = |moved: Option<(usize, usize)>| -> Result<FxHashMap<usize, Vec<Region>>> {
+    let at = |moved: Option<(usize, usize)>| -> Result<FxHashMap<Slot, Vec<Region>>> {
         let axes = (0..ndim).map(|axis| {
             let index = moved.map_or(0, |(a, i)| if a == axis { i } else { 0 });
             AxisRange::at(domain.axes()[axis].get(index))
         });
         let touched = touched(graph, &wants(&Region::from_iter(axes)), scope)?;
-        let mut regions: FxHashMap<usize, Vec<Region>> = FxHashMap::default();
+        let mut regions: FxHashMap<Slot, Vec<Region>> = FxHashMap::default();
         for (slot, region) in touched.reads {
-            regions.entry(slot.node).or_default().push(region);
+            regions.entry(slot).or_default().push(region);
+        }
+        for (slot, region) in touched.held {
+            if let Some(layout) = scope.spilled.get(&slot) {
+                regions.entry(slot).or_default().push(layout.positions(&region));
+            }
         }
         Ok(regions)
     };
     let origin = at(None)?;
     // The source with the largest granules leads; generators only say which axis is their last.
-    let mut nodes: Vec<usize> = origin.keys().copied().collect();
-    nodes.sort_unstable();
-    let grid_of = |node: usize| match graph.nodes[node].op.kind() {
-        Kind::Source(source) => source.granule_grid(),
+    let mut slots: Vec<Slot> = origin.keys().copied().collect();
+    slots.sort_unstable();
+    // What cuts reads of a slot: granules, or the runs of a source where any region costs its size.
+    let grid_of = |slot: Slot| match (scope.spilled.get(&slot), graph.nodes[slot.node].op.kind()) {
+        (Some(layout), _) => Some((true, layout.blocks().clone())),
+        (None, Kind::Source(source)) => {
+            let granules = source.granule_grid().map(|grid| (true, grid));
+            granules.or_else(|| source.run_grid().map(|grid| (false, grid)))
+        }
         _ => None,
     };
-    let leader = nodes
+    let leader = slots
         .iter()
-        .filter_map(|&node| {
-            grid_of(node).map(|grid| (grid.max_chunk().iter().product::<usize>(), node, grid))
-        })
-        .max_by_key(|(size, node, _)| (*size, std::cmp::Reverse(*node)));
+        .filter_map(|&slot| grid_of(slot).map(|(are_granules, grid)| (are_granules, slot, grid)))
+        .max_by_key(|(are_granules, slot, grid)| {
+            (*are_granules, grid.max_chunk().iter().product::<usize>(), std::cmp::Reverse(*slot))
+        });
     for axis in (0..ndim).filter(|&axis| domain.axes()[axis].len > 1) {
         let range = &domain.axes()[axis];
         let next = at(Some((axis, 1)))?;
-        for &node in &nodes {
-            let (Some(here), Some(there)) = (origin.get(&node), next.get(&node)) else { continue };
+        for &slot in &slots {
+            let (Some(here), Some(there)) = (origin.get(&slot), next.get(&slot)) else { continue };
             // Several regions of one source: x and x.T. The first that moves along an axis counts.
             for (from, to) in here.iter().zip(there) {
                 for (source_axis, (a, b)) in from.axes().iter().zip(to.axes()).enumerate() {
-                    if b.start <= a.start {
+                    if b.start == a.start {
                         continue;
                     }
                     if source_axis + 1 == from.ndim() && axis + 1 != ndim && from.ndim() > 1 {
                         square = Some((axis, ndim - 1));
                     }
-                    if let Some((_, lead, grid)) = &leader
-                        && *lead == node
+                    if let Some((are_granules, lead, grid)) = &leader
+                        && *lead == slot
                         && cuts[axis].is_none()
                     {
-                        let (moved, stepped) = (b.start - a.start, range.step as usize);
+                        let (moved, stepped) = (b.start.abs_diff(a.start), range.step as usize);
                         if moved % stepped == 0 {
                             let step = moved / stepped;
+                            let (chunks, at) = match &grid.axes()[source_axis] {
+                                chunks if b.start > a.start => (chunks.clone(), a.start),
+                                chunks => from_the_end(chunks, a.start),
+                            };
                             // Domain index 0 may lie before the source's first element.
-                            if let Some(start) = a.start.checked_sub(step * range.start) {
-                                let chunks = grid.axes()[source_axis].clone();
-                                cuts[axis] = Some(AxisCuts { chunks, start, step, whole: false });
+                            if let Some(start) = at.checked_sub(step * range.start) {
+                                let are_runs = !are_granules;
+                                cuts[axis] = Some(AxisCuts { chunks, start, step, whole: false, are_runs });
                             }
                         }
                     }
@@ -362,6 +388,22 @@ pub(crate) fn granule_cuts(
         }
     }
     Ok(Grain { cuts, square })
+}
+
+/// Chunks as they come from the end of their axis, and where an element lies then. A short chunk at the end, which
+/// comes first, is made up to a whole one.
+fn from_the_end(chunks: &AxisChunks, index: usize) -> (AxisChunks, usize) {
+    let last = chunks.len() - 1 - index;
+    match chunks {
+        AxisChunks::Regular { len, chunk } => {
+            let whole = len.next_multiple_of(*chunk);
+            (AxisChunks::regular(whole, *chunk), last + whole - len)
+        }
+        AxisChunks::Rectilinear { .. } => {
+            let lengths: Vec<usize> = chunks.chunk_lengths().into_iter().rev().collect();
+            (AxisChunks::from_lengths(&lengths), last)
+        }
+    }
 }
 
 /// The worst of several patches.

@@ -193,7 +193,7 @@ pub(super) fn bands(graph: &Graph, draft: &Draft, walk: &Walk, patch: &[usize]) 
             }
         }
     }
-    let part = match &walk.cuts[axis] {
+    let part = match walk.cuts[axis].as_ref().filter(|cuts| !cuts.are_runs) {
         Some(cuts) => (cuts.chunks.max_chunk() / cuts.step).max(patch[axis]),
         None => patch[axis],
     };

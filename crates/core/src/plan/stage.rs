@@ -12,6 +12,7 @@ use crate::eval::{HeldMap, Walk, Walks};
 use crate::expr::{Meta, Value};
 use crate::region::{AxisRange, Region};
 use crate::source::Sink;
+use crate::spill::{SpillLayout, SpillPlace};
 
 /// What is to happen with a value.
 #[derive(Debug, Clone)]
@@ -53,6 +54,10 @@ pub struct PlanOptions {
     pub forced_tile: Option<usize>,
     /// For tests: whether elementwise neighbours run as one program.
     pub fuse: bool,
+    /// Where values go that the memory has no room for; without it they are refused.
+    pub spill: Option<Arc<dyn SpillPlace>>,
+    /// For tests: whether all that can be held in a spill file is.
+    pub forced_spill: bool,
 }
 
 impl Default for PlanOptions {
@@ -64,6 +69,8 @@ impl Default for PlanOptions {
             forced_patch: None,
             forced_tile: None,
             fuse: true,
+            spill: None,
+            forced_spill: false,
         }
     }
 }
@@ -83,12 +90,14 @@ pub struct Target {
     pub stage: usize,
     /// The stages that read it.
     pub readers: Vec<usize>,
+    /// If it is held in a spill file, how it lies there.
+    pub spill: Option<Arc<SpillLayout>>,
 }
 
 /// What becomes of a target.
 #[derive(Debug, Clone)]
 pub enum TargetKind {
-    /// Held in memory until the last stage that reads it is done.
+    /// Held, in memory or in a spill file, until the last stage that reads it is done.
     Held,
     /// Given to the user: the number of the request. Held as well while stages read it.
     Collect(usize),
@@ -197,8 +206,16 @@ pub struct StageFigures {
     pub elements_generated: usize,
     /// Bytes of the outputs.
     pub bytes_out: usize,
-    /// Bytes of results and held values while the stage runs.
+    /// Bytes of results and held values in memory while the stage runs.
     pub held_bytes: usize,
+    /// Bytes for decoded granules that are kept between patches.
+    pub cache_bytes: usize,
+    /// Bytes written to spill files.
+    pub bytes_spilled: usize,
+    /// Bytes read from spill files.
+    pub bytes_unspilled: usize,
+    /// Whether cells share blocks of spill files, so that more may be read from there.
+    pub unspilled_at_least: bool,
 }
 
 impl Stage {
@@ -241,10 +258,12 @@ pub struct Plan {
     pub given: HeldMap,
     /// What was allowed.
     pub options: PlanOptions,
-    /// Bytes for decoded granules kept between patches.
+    /// The most bytes for decoded granules kept between patches.
     pub cache_bytes: usize,
     /// The most bytes that are in use at once, by the plan's own reckoning.
     pub peak_bytes: usize,
+    /// The most bytes that are in spill files at once.
+    pub spill_bytes: usize,
     /// What is left to plan when this plan is done.
     pub late: Option<Late>,
 }

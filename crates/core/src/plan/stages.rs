@@ -7,6 +7,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::graph::{Graph, Slot};
 use super::probe::{Scope, Touched, fold_wants, touched};
 use super::stage::{Image, TargetKind, part_of};
+use crate::chunks::ChunkGrid;
 use crate::error::Result;
 use crate::eval::domain_region;
 use crate::operation::Kind;
@@ -54,6 +55,8 @@ pub(crate) struct DraftOutput {
     pub region: Region,
     /// Where its elements lie in the domain, if they are not the domain's own.
     pub image: Option<Image>,
+    /// If it is held in a spill file: how those who read it are cut, in positions of the region.
+    pub spill: Option<ChunkGrid>,
 }
 
 impl DraftOutput {
@@ -148,8 +151,8 @@ pub(crate) fn draft(
         }
         let draft = Draft {
             domain,
-            outputs: vec![DraftOutput { slot, is_fold, targets, region, image: None }],
-            scope: Scope { held, inline: FxHashSet::default() },
+            outputs: vec![DraftOutput { slot, is_fold, targets, region, image: None, spill: None }],
+            scope: Scope { held, ..Scope::default() },
             repeated: FxHashMap::default(),
             reads: Vec::new(),
             sources: FxHashSet::default(),
@@ -178,8 +181,15 @@ pub(crate) fn draft(
 fn writer(slot: Slot, region: &Region, targets: Vec<(Slot, TargetKind)>) -> Draft {
     Draft {
         domain: region.clone(),
-        outputs: vec![DraftOutput { slot, is_fold: false, targets, region: region.clone(), image: None }],
-        scope: Scope { held: FxHashSet::from_iter([slot]), inline: FxHashSet::default() },
+        outputs: vec![DraftOutput {
+            slot,
+            is_fold: false,
+            targets,
+            region: region.clone(),
+            image: None,
+            spill: None,
+        }],
+        scope: Scope { held: FxHashSet::from_iter([slot]), ..Scope::default() },
         repeated: FxHashMap::default(),
         reads: vec![(slot, region.clone())],
         sources: FxHashSet::default(),

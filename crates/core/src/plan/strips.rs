@@ -31,7 +31,7 @@ pub(crate) fn in_strips(
     if draft.domain.is_empty() || makers.is_empty() {
         return Ok(None);
     }
-    let mut scope = Scope { held: draft.scope.held.clone(), inline: draft.scope.inline.clone() };
+    let mut scope = draft.scope.clone();
     let mut folds: Vec<Slot> = Vec::new();
     for maker in makers {
         for output in &maker.outputs {
@@ -55,6 +55,7 @@ pub(crate) fn in_strips(
     let inline = Scope {
         held: scope.held.clone(),
         inline: scope.inline.iter().copied().chain(folds.iter().map(|slot| slot.node)).collect(),
+        ..Scope::default()
     };
     let sources: Vec<Slot> = {
         let whole = touched(graph, &draft.wants(graph, &draft.domain), &inline)?;
@@ -78,6 +79,7 @@ pub(crate) fn in_strips(
         scope: Scope {
             held: scope.held.iter().chain(&local).copied().collect(),
             inline: scope.inline.clone(),
+            ..Scope::default()
         },
         ..draft.clone()
     };
@@ -86,7 +88,7 @@ pub(crate) fn in_strips(
         granule_cuts(graph, &draft.domain, &|part: &Region| draft.wants(graph, part), &inline)?;
     let align = vec![1; shape.len()];
     let walk = Walk { cuts, align, by_granule: false, square, outermost: draft.runs_along, best: None };
-    let units = units(graph, &strip, &walk)?;
+    let units = units(graph, &strip, &walk, room.bytes)?;
     let Unit::Multiple(unit) = units[axis] else { return Ok(None) };
     let least = if axis + 1 == shape.len() { unit.max(LAST_AXIS.min(shape[axis])) } else { unit };
     let threads = room.options.threads.max(1);

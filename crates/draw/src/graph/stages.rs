@@ -193,6 +193,9 @@ pub(super) fn target_box(plan: &Plan, target: &Target) -> DiagramBox {
     let name = call(&plan.graph, target.slot.node);
     let size = format!("{}, {}", kind_line(&plan.target_meta(target)), format_bytes(target.nbytes));
     match &target.kind {
+        TargetKind::Held if target.spill.is_some() => {
+            DiagramBox::new(BoxKind::Held, format!("{name}, in a spill file"), vec![size])
+        }
         TargetKind::Held => DiagramBox::new(BoxKind::Held, format!("{name}, held"), vec![size]),
         kind if is_awaited(kind) => DiagramBox::new(BoxKind::Held, name, vec![size]),
         TargetKind::Collect(_) => DiagramBox::new(BoxKind::Result, "result in memory", vec![size]),

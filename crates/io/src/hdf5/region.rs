@@ -93,6 +93,10 @@ impl Sink for Hdf5RegionSink {
         self.location.uri.clone()
     }
 
+    fn directory(&self) -> Option<std::path::PathBuf> {
+        self.location.directory()
+    }
+
     fn create(&self, meta: &Meta) -> brickwork_core::Result<ChunkGrid> {
         let grid = self.grid(meta)?;
         self.try_create(meta)?;

@@ -330,6 +330,10 @@ impl Sink for Hdf5Sink {
         self.location.uri.clone()
     }
 
+    fn directory(&self) -> Option<std::path::PathBuf> {
+        self.location.directory()
+    }
+
     fn create(&self, meta: &Meta) -> brickwork_core::Result<ChunkGrid> {
         self.try_create(meta, &self.layout(meta)?)?;
         self.grid(meta)

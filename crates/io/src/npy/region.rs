@@ -109,6 +109,10 @@ impl Sink for NpyRegionSink {
         self.location.uri.clone()
     }
 
+    fn directory(&self) -> Option<std::path::PathBuf> {
+        self.location.directory()
+    }
+
     fn create(&self, meta: &Meta) -> brickwork_core::Result<ChunkGrid> {
         let grid = self.grid(meta)?;
         let fail = |error| Problem::os("open the file to write", error).at(&self.location.uri);

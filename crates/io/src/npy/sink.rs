@@ -108,6 +108,10 @@ impl Sink for NpySink {
         self.location.uri.clone()
     }
 
+    fn directory(&self) -> Option<std::path::PathBuf> {
+        self.location.directory()
+    }
+
     fn create(&self, meta: &Meta) -> brickwork_core::Result<ChunkGrid> {
         self.try_create(meta)?;
         self.grid(meta)

@@ -162,6 +162,10 @@ impl Sink for ZarrRegionSink {
         self.location.uri.clone()
     }
 
+    fn directory(&self) -> Option<std::path::PathBuf> {
+        self.location.directory()
+    }
+
     fn create(&self, meta: &Meta) -> brickwork_core::Result<ChunkGrid> {
         let grid = self.grid(meta)?;
         *self.writing.lock() = Some(meta.clone());

@@ -302,6 +302,10 @@ impl Sink for ZarrSink {
         self.location.uri.clone()
     }
 
+    fn directory(&self) -> Option<std::path::PathBuf> {
+        self.location.directory()
+    }
+
     fn create(&self, meta: &Meta) -> brickwork_core::Result<ChunkGrid> {
         self.try_create(meta, &Cut::of(&self.options, meta)?)?;
         self.grid(meta)

@@ -227,6 +227,10 @@ impl Source for ZarrSource {
         Ok(Box::new(ZarrRead { source: self, region: granule.region.clone() }))
     }
 
+    fn run_grid(&self) -> Option<ChunkGrid> {
+        self.granule_grid().is_none().then(|| self.chunks.clone())
+    }
+
     fn granule_grid(&self) -> Option<ChunkGrid> {
         let in_part = self.chunk_nbytes() >= READ_IN_PART
             && self.array().is_ok_and(|array| array.layout.raw_fix(self.dtype).is_some());
