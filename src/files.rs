@@ -14,7 +14,7 @@ pub fn open(uri: &str) -> Result<Array> {
     Ok(Array::new(Value::new(node)))
 }
 
-/// The arrays that a pattern names, in sorted order: `weather-big/*.hdf5#/t2m`.
+/// The arrays that a pattern names, in sorted order: `weather-big/*.hdf5#/t2m`, `s3://weather/*.hdf5#/t2m`.
 ///
 /// # Errors
 /// If nothing matches, or one of the files cannot be read.
@@ -28,6 +28,11 @@ fn matching(pattern: &str) -> Result<Vec<String>> {
         Some((path, inner)) => (path, format!("#{inner}")),
         None => (pattern, String::new()),
     };
+    #[cfg(feature = "cloud")]
+    if crate::patterns::is_store_pattern(path) {
+        let found = crate::patterns::store_matches(path)?;
+        return some(found.into_iter().map(|place| place + &inner).collect(), pattern, path);
+    }
     let paths =
         glob::glob(path).map_err(|error| Error::argument("open_many", format!("{pattern}: {error}")))?;
     let mut found = Vec::new();
@@ -36,6 +41,11 @@ fn matching(pattern: &str) -> Result<Vec<String>> {
         found.push(format!("{}{inner}", path.display()));
     }
     found.sort();
+    some(found, pattern, path)
+}
+
+/// Fails if nothing was found.
+fn some(found: Vec<String>, pattern: &str, path: &str) -> Result<Vec<String>> {
     if found.is_empty() {
         let reason =
             format!("no file matches {path}; a pattern is a path with * and ?, and # before the dataset");

@@ -20,6 +20,8 @@ mod files;
 #[cfg(feature = "draw")]
 mod notebook;
 mod outputs;
+#[cfg(feature = "cloud")]
+pub mod patterns;
 #[cfg(feature = "draw")]
 pub mod plot;
 #[cfg(feature = "draw")]
@@ -47,6 +49,9 @@ pub use visualize::{VisualizeOptions, visualize, visualize_with};
 /// Crates to build on: operations, sources and sinks of your own use these.
 #[cfg(feature = "draw")]
 pub use brickwork_draw as draw;
+/// Object stores and web servers: settings, and stores of your own.
+#[cfg(feature = "cloud")]
+pub use brickwork_io::cloud;
 pub use {brickwork_core as core, brickwork_io as io, brickwork_sched as sched};
 
 /// What nearly every program needs.

@@ -118,7 +118,13 @@ pub fn requests_in(outputs: &[Output<'_>], groups: &[GroupAttributes]) -> Result
     let mut options = Vec::with_capacity(outputs.len());
     for output in outputs {
         let (array, region) = match output.part {
-            None => (output.array.clone(), None),
+            None => {
+                // In an object store the old array goes before the new one comes.
+                if Location::parse(output.uri)?.url.is_some() {
+                    refuse_own_reads(output.uri, outputs)?;
+                }
+                (output.array.clone(), None)
+            }
             Some(items) => into_part(output.array, output.uri, items, outputs)?,
         };
         options.push(SinkOptions { region, ..output.options.clone() });

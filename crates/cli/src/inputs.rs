@@ -13,6 +13,8 @@ use crate::session::chunks_value;
 
 /// What is opened at once takes a thread for so many files at least.
 const FILES_PER_THREAD: usize = 16;
+/// Threads that open what is not local: each waits for a network most of the time.
+const REQUESTS_AT_ONCE: usize = 32;
 
 /// Opens everything that is bound, and cuts inputs as `--chunks NAME=…` asks.
 ///
@@ -75,6 +77,11 @@ pub fn expand(uri: &str) -> CommandResult<Option<Vec<String>>> {
         ["npy:", "zarr:", "hdf5:"].into_iter().find(|prefix| place.starts_with(prefix)).map_or(0, str::len);
     let (prefix, place) = place.split_at(prefix_length);
     let path = place.strip_prefix("file://").unwrap_or(place);
+    #[cfg(feature = "cloud")]
+    if brickwork::patterns::is_store_pattern(path) {
+        let found = brickwork::patterns::store_matches(path)?;
+        return Ok(Some(found.into_iter().map(|place| format!("{prefix}{place}{inner}")).collect()));
+    }
     let is_remote = path.contains("://");
     if is_remote || !path.contains(['*', '?', '[']) || Path::new(path).exists() {
         return Ok(None);
@@ -95,7 +102,11 @@ pub fn expand(uri: &str) -> CommandResult<Option<Vec<String>>> {
 
 /// Opens arrays on several threads; of several failures the first is told.
 fn open_all(uris: &[String]) -> CommandResult<Vec<Array>> {
-    let threads = brickwork_sched::default_threads().clamp(1, uris.len().div_ceil(FILES_PER_THREAD));
+    let threads = match uris.iter().any(|uri| uri.contains("://")) {
+        true => REQUESTS_AT_ONCE.min(uris.len()),
+        false => brickwork_sched::default_threads().min(uris.len().div_ceil(FILES_PER_THREAD)),
+    };
+    let threads = threads.max(1);
     let part = uris.len().div_ceil(threads).max(1);
     let opened: Vec<Result<Vec<Arc<dyn Operation>>, Error>> = std::thread::scope(|scope| {
         let open_part = |part: &[String]| part.iter().map(|uri| brickwork_io::open(uri)).collect();

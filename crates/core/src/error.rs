@@ -52,6 +52,13 @@ pub enum Error {
         source: Box<Error>,
     },
 
+    #[error("{what}")]
+    Lost {
+        what: String,
+        #[source]
+        source: Box<Error>,
+    },
+
     #[error("{uri}: {reason}")]
     Io {
         uri: String,

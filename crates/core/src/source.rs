@@ -27,6 +27,17 @@ pub trait Source: Debug + Send + Sync {
     /// [`Pending::finish`].
     fn start(&self, granule: &Granule) -> Result<Box<dyn Pending + '_>>;
 
+    /// Whether reads wait for a network, and so are best started before their values are needed.
+    fn reads_ahead(&self) -> bool {
+        false
+    }
+
+    /// Starts reading a granule that will be needed soon. What is given is finished by another task, maybe in another
+    /// thread, or dropped; until then it may hold the granule's encoded bytes. `None` if starting early gains nothing.
+    fn start_ahead(&self, _granule: &Granule) -> Result<Option<Box<dyn Pending>>> {
+        Ok(None)
+    }
+
     /// The grid that reads should keep to: edges at which nothing is decoded twice. `None` if any region costs its
     /// size.
     fn granule_grid(&self) -> Option<ChunkGrid> {
@@ -95,4 +106,9 @@ pub trait Sink: Debug + Send + Sync {
 
     /// Removes what was written.
     fn abort(&self);
+
+    /// What a failed run has destroyed beside its own work, for messages; asked after [`Sink::abort`].
+    fn lost(&self) -> Option<String> {
+        None
+    }
 }

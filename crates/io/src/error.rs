@@ -27,6 +27,12 @@ pub enum Problem {
     #[error("there is no such file or directory")]
     NotFound,
 
+    #[error("there is no such object; check the {authority} and the path")]
+    NoObject { authority: &'static str },
+
+    #[error("cannot {action}: {reason}")]
+    Store { action: String, reason: String },
+
     #[error("is a directory, not {expected}")]
     IsDirectory { expected: &'static str },
 
@@ -36,8 +42,11 @@ pub enum Problem {
     #[error("exists already; allow overwriting it, or choose another name")]
     Exists,
 
-    #[error("{scheme}:// is not supported yet by this build; use a local path")]
+    #[error("this build reads no {scheme}:// places; build it with feature \"cloud\", or use a local path")]
     Scheme { scheme: String },
+
+    #[error("{what} cannot be written to {scheme}://; {help}")]
+    NotWritten { what: &'static str, scheme: String, help: &'static str },
 
     #[error("{reason}")]
     Uri { reason: String },
@@ -84,7 +93,11 @@ impl Problem {
     pub fn os(action: impl Into<String>, source: io::Error) -> Self {
         match source.kind() {
             io::ErrorKind::NotFound => Problem::NotFound,
-            _ => Problem::Os { action: action.into(), source },
+            _ => match source.downcast::<Problem>() {
+                // What a store said, on its way through a reader of files.
+                Ok(problem) => problem,
+                Err(source) => Problem::Os { action: action.into(), source },
+            },
         }
     }
 
@@ -111,7 +124,7 @@ impl From<IoError> for brickwork_core::Error {
     }
 }
 
-fn os_text(error: &io::Error) -> String {
+pub(crate) fn os_text(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::PermissionDenied => "permission denied".into(),
         io::ErrorKind::NotADirectory => "a part of the path is a file, not a directory".into(),

@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Problem, Result};
+use crate::uri::is_url;
 
 /// What tells that a file has not changed: its length and when it was last written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -19,6 +20,8 @@ pub(crate) struct FileStamp {
     pub len: u64,
     /// Nanoseconds since 1970; negative before.
     pub modified: i64,
+    /// What an object store knows this version of an object by; 0 for files.
+    pub tag: u64,
 }
 
 impl FileStamp {
@@ -31,7 +34,7 @@ impl FileStamp {
             // A file system without times: the length has to do.
             Err(_) => 0,
         };
-        FileStamp { len: metadata.len(), modified }
+        FileStamp { len: metadata.len(), modified, tag: 0 }
     }
 
     /// The stamp of what is at a path now.
@@ -42,7 +45,17 @@ impl FileStamp {
     /// Fails unless the path still has this stamp.
     pub fn check(&self, uri: &str, path: &Path) -> Result<()> {
         let now = FileStamp::at(path).map_err(|error| Problem::os("look at the file", error).at(uri))?;
-        if now == *self {
+        self.check_same(now).map_err(|problem| problem.at(uri))
+    }
+
+    /// Fails unless another stamp is the same.
+    pub fn check_same(&self, now: FileStamp) -> Result<(), Problem> {
+        // Where versions have names, these tell; times may come in whole seconds here and in parts of them there.
+        let is_same = match (self.tag, now.tag) {
+            (0, _) | (_, 0) => self.modified == now.modified,
+            (tag, other) => tag == other,
+        };
+        if is_same && self.len == now.len {
             return Ok(());
         }
         let change = if now.len != self.len {
@@ -50,7 +63,7 @@ impl FileStamp {
         } else {
             "it was written again".to_owned()
         };
-        Err(Problem::Changed { change }.at(uri))
+        Err(Problem::Changed { change })
     }
 }
 
@@ -78,7 +91,7 @@ impl<V> HandleCache<V> {
         HandleCache { capacity, table: Mutex::new(None) }
     }
 
-    /// What is kept for a path, or what `open` gives. Checks that the file still has its stamp.
+    /// What is kept for a path or URL, or what `open` gives. Checks that a file still has its stamp.
     pub fn get(
         &self,
         uri: &str,
@@ -98,7 +111,15 @@ impl<V> HandleCache<V> {
         stamp: FileStamp,
         open: impl FnOnce() -> Result<V>,
     ) -> Result<Arc<V>> {
-        stamp.check(uri, Path::new(path))?;
+        // What a store gives is compared with the stamp whenever it is read.
+        let versioned;
+        let name = if is_url(path) {
+            versioned = format!("{name}@{}", generation(path));
+            &versioned
+        } else {
+            stamp.check(uri, Path::new(path))?;
+            name
+        };
         if let Some(table) = self.table.lock().as_mut() {
             table.clock += 1;
             let clock = table.clock;
@@ -132,6 +153,17 @@ impl<V> HandleCache<V> {
     #[cfg(test)]
     pub fn len(&self) -> usize {
         self.table.lock().as_ref().map_or(0, |table| table.entries.len())
+    }
+}
+
+/// Changes when a URL leads to another store than before.
+fn generation(url: &str) -> u64 {
+    #[cfg(feature = "cloud")]
+    return crate::cloud::generation(url);
+    #[cfg(not(feature = "cloud"))]
+    {
+        let _ = url;
+        0
     }
 }
 

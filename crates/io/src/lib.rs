@@ -7,9 +7,10 @@
 //! | feature | |
 //! | --- | --- |
 //! | `npy` | read and write `.npy` |
-//! | `zarr` | read Zarr 2 and 3, write Zarr 3 |
+//! | `zarr` | read Zarr 2 and 3, in zip files too, write Zarr 3 |
 //! | `hdf5` | read HDF5 and netCDF-4, without a C library |
 //! | `hdf5-write` | write HDF5 through the HDF5 library, and read what only it reads |
+//! | `cloud` | read all of them from object stores and web servers, write Zarr to object stores |
 //!
 //! What a run leaves that failed or was killed:
 //!
@@ -17,6 +18,7 @@
 //! | --- | --- | --- |
 //! | `.npy` | nothing, or the file that was there | the file, readable, with the region written in part: it is written in place |
 //! | Zarr | nothing, or the array that was there; others in the store stay | every chunk (shard) as it was or as it should be: each is replaced in one step |
+//! | Zarr in an object store | nothing that looks like an array: the metadata come last. An array that is replaced goes first, and is gone if the run fails ([`Sink::lost`](brickwork_core::Sink::lost)) | every chunk (shard) as it was or as it should be |
 //! | HDF5 | the file that was there, or none | the file that was there: a copy is written, and takes its place at the end |
 //!
 //! What is unfinished lies beside its target, named `.NAME.part-PROCESS`; a failed run removes it, and the next run for
@@ -31,8 +33,10 @@
 mod bytes;
 #[cfg(any(feature = "zarr", feature = "hdf5-write"))]
 mod chunk_choice;
-#[cfg(any(feature = "zarr", feature = "hdf5"))]
+#[cfg(any(feature = "npy", feature = "zarr", feature = "hdf5"))]
 mod chunk_walk;
+#[cfg(feature = "cloud")]
+pub mod cloud;
 #[cfg(any(feature = "zarr", feature = "hdf5-write"))]
 mod codec;
 mod describe;
@@ -51,6 +55,11 @@ pub mod npy;
 mod open;
 mod options;
 mod part;
+#[cfg(any(feature = "npy", feature = "hdf5"))]
+mod placed_file;
+mod read_at;
+#[cfg(any(feature = "npy", feature = "hdf5"))]
+mod runs;
 #[cfg(any(feature = "npy", feature = "zarr", feature = "hdf5"))]
 #[cfg_attr(
     not(all(feature = "npy", feature = "zarr")),
@@ -70,6 +79,7 @@ pub use describe::{Description, Tree};
 pub use error::{IoError, Problem};
 pub use open::{create, create_all, create_all_in, describe, describe_tree, is_dimension_only, open};
 pub use options::{GroupAttributes, SinkOptions};
+pub use read_at::{LocalFile, ReadAt, Started};
 pub use uri::{Format, Location};
 pub use whole_file::WholeFile;
 

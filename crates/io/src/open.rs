@@ -121,7 +121,12 @@ pub fn create_all_in(
     let mut files: Vec<Arc<crate::hdf5::SharedFile>> = Vec::new();
     let mut sinks: Vec<Box<dyn Sink>> = Vec::with_capacity(outputs.len());
     for (location, options) in locations {
+        check_written(&location).map_err(|problem| problem.at(&location.uri))?;
         let sink: Result<Box<dyn Sink>> = match (location.format, &options.region) {
+            #[cfg(all(feature = "zarr", feature = "cloud"))]
+            (Format::Zarr, None) if location.url.is_some() => {
+                Ok(Box::new(crate::zarr::ZarrObjectSink::of(location, options, groups)?))
+            }
             #[cfg(feature = "npy")]
             (Format::Npy, None) => Ok(Box::new(crate::npy::NpySink::of(location, options)?)),
             #[cfg(feature = "npy")]
@@ -156,6 +161,22 @@ pub fn create_all_in(
         sinks.push(sink?);
     }
     Ok(sinks)
+}
+
+/// Fails where nothing is written: in zip files, and anywhere but in local files for some formats.
+fn check_written(location: &Location) -> Result<(), Problem> {
+    let is_zip = location.path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("zip"));
+    if location.format == Format::Zarr && is_zip {
+        let reason = "is a zip file, which is only read; write to a name that ends in .zarr, and pack it";
+        return Err(Problem::Misuse { reason: reason.into() });
+    }
+    let Some(url) = location.url.as_deref().filter(|_| location.format != Format::Zarr) else {
+        return Ok(());
+    };
+    let what = if location.format == Format::Npy { "an .npy file" } else { "an HDF5 file" };
+    let scheme = url.split("://").next().unwrap_or_default().to_owned();
+    let help = "write it to a local path and upload it, or write Zarr";
+    Err(Problem::NotWritten { what, scheme, help })
 }
 
 /// Fails if an output is in the way of one before it: the same array twice, overlapping parts of it, or one inside

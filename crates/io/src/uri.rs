@@ -1,4 +1,4 @@
-//! Where arrays are: `day.hdf5#/t2m`, `zarr:cube#/temperature`, `file:///data/x.npy`.
+//! Where arrays are: `day.hdf5#/t2m`, `zarr:cube#/temperature`, `file:///data/x.npy`, `s3://bucket/x.zarr#/t`.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -11,22 +11,29 @@ use crate::error::{Problem, Result};
 pub enum Format {
     /// NumPy's `.npy`.
     Npy,
-    /// Zarr, a directory.
+    /// Zarr: a directory, a zip file, or what is below a place in an object store.
     Zarr,
     /// HDF5, and so netCDF-4.
     Hdf5,
 }
 
-/// Schemes that are recognised, so that they can be refused by name.
-const REMOTE_SCHEMES: [&str; 8] = ["s3", "gs", "az", "http", "https", "memory", "abfs", "hf"];
+/// Schemes of object stores and web servers.
+const REMOTE_SCHEMES: [&str; 8] = ["s3", "gs", "az", "abfs", "abfss", "http", "https", "memory"];
 
-/// A place: a local path, the part inside a container, and the format.
+/// Whether a text is an address in an object store or on a web server, rather than a path.
+pub(crate) fn is_url(text: &str) -> bool {
+    text.split_once("://").is_some_and(|(scheme, _)| REMOTE_SCHEMES.contains(&scheme))
+}
+
+/// A place: a local path or an address, the part inside a container, and the format.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Location {
     /// The text it was read from.
     pub uri: String,
-    /// The file or directory.
+    /// The file or directory; empty if it is not local.
     pub path: PathBuf,
+    /// The address, if the place is in an object store or on a web server.
+    pub url: Option<String>,
     /// The array's name inside the container, without leading or trailing `/`; empty for its root.
     pub inner: String,
     /// How it is stored.
@@ -34,11 +41,13 @@ pub struct Location {
 }
 
 impl Location {
-    /// Reads a URI: a path or `file://…`, then `#` and the part inside. The extension tells the format
-    /// (`.h5 .hdf5 .nc`, `.zarr`, `.npy`), or a prefix does (`hdf5:`, `zarr:`, `npy:`).
+    /// Reads a URI: a path, `file://…` or the address of something in an object store (`s3:// gs:// az:// abfs://
+    /// memory://`) or on a web server (`http:// https://`), then `#` and the part inside. The extension tells the format
+    /// (`.h5 .hdf5 .nc`, `.zarr .zip`, `.npy`), or a prefix does (`hdf5:`, `zarr:`, `npy:`).
     ///
     /// # Errors
-    /// If the scheme is not one of local files, the format cannot be told, or the part inside makes no sense.
+    /// If the scheme is not known or the build has no feature for it, the format cannot be told, or the part inside makes
+    /// no sense.
     pub fn parse(uri: &str) -> Result<Self> {
         let fail = |problem: Problem| Err(problem.at(uri));
         let (format, rest) = split_prefix(uri);
@@ -46,23 +55,27 @@ impl Location {
             Some((place, inner)) => (place, Some(inner)),
             None => (rest, None),
         };
-        let path = match place.split_once("://") {
-            Some(("file", path)) => local_path(path),
-            Some((scheme, _)) if REMOTE_SCHEMES.contains(&scheme.to_ascii_lowercase().as_str()) => {
-                return fail(Problem::Scheme { scheme: scheme.to_owned() });
-            }
-            Some((scheme, _)) => {
-                let reason = format!("unknown scheme {scheme:?}; use a path or file://");
+        let (path, url) = match place.split_once("://") {
+            Some(("file", path)) => (local_path(path), None),
+            Some((scheme, _)) if !is_url(place) => {
+                let reason = format!(
+                    "unknown scheme {scheme:?}; use a path, file://, s3://, gs://, az://, http:// or https://"
+                );
                 return fail(Problem::Uri { reason });
             }
-            None => place.to_owned(),
+            Some((scheme, _)) if cfg!(not(feature = "cloud")) => {
+                return fail(Problem::Scheme { scheme: scheme.to_owned() });
+            }
+            Some(_) => (String::new(), Some(place.trim_end_matches('/').to_owned())),
+            None => (place.to_owned(), None),
         };
-        if path.is_empty() {
+        if path.is_empty() && url.is_none() {
             return fail(Problem::Uri { reason: "there is no path; write for example day.hdf5#/t2m".into() });
         }
         let path = PathBuf::from(path);
-        let Some(format) = format.or_else(|| format_of(&path)) else {
-            let reason = "cannot tell the format; use an extension (.h5 .hdf5 .nc .zarr .npy) or a prefix (hdf5: \
+        let named = url.as_deref().map(|url| Path::new(url.split('?').next().unwrap_or(url)));
+        let Some(format) = format.or_else(|| format_of(named.unwrap_or(&path))) else {
+            let reason = "cannot tell the format; use an extension (.h5 .hdf5 .nc .zarr .zip .npy) or a prefix (hdf5: \
                           zarr: npy:)";
             return fail(Problem::Uri { reason: reason.into() });
         };
@@ -76,16 +89,22 @@ impl Location {
             let reason = "an .npy file holds one array; leave out '#' and what follows".into();
             return fail(Problem::Uri { reason });
         }
-        Ok(Location { uri: uri.to_owned(), path, inner: parts.join("/"), format })
+        Ok(Location { uri: uri.to_owned(), path, url, inner: parts.join("/"), format })
     }
 
-    /// The directory that the file or store lies in.
+    /// The directory that the file or store lies in, if it is on this machine.
     pub(crate) fn directory(&self) -> Option<PathBuf> {
+        if self.url.is_some() {
+            return None;
+        }
         self.path.parent().map(std::path::Path::to_path_buf)
     }
 
-    /// The path from the root of the file system, so that it means the same in every process.
+    /// The address, or the path from the root of the file system, so that it means the same in every process.
     pub fn absolute_path(&self) -> String {
+        if let Some(url) = &self.url {
+            return url.clone();
+        }
         let path = std::path::absolute(&self.path).unwrap_or_else(|_| self.path.clone());
         // Made of a `str` and the current directory; what is not Unicode there is kept as well as it can be.
         path.to_string_lossy().into_owned()
@@ -131,7 +150,7 @@ fn format_of(path: &Path) -> Option<Format> {
     let extension = path.extension()?.to_str()?.to_ascii_lowercase();
     match extension.as_str() {
         "npy" => Some(Format::Npy),
-        "zarr" => Some(Format::Zarr),
+        "zarr" | "zip" => Some(Format::Zarr),
         "h5" | "hdf5" | "nc" | "nc4" | "he5" => Some(Format::Hdf5),
         _ => None,
     }
@@ -156,14 +175,33 @@ mod tests {
         assert_eq!(parts("npy:file:///d/x"), ("/d/x".into(), String::new(), Format::Npy));
     }
 
+    #[cfg(feature = "cloud")]
+    #[test]
+    fn addresses_are_no_paths() {
+        let url = |uri: &str| {
+            let location = Location::parse(uri).unwrap();
+            assert_eq!(location.path, Path::new(""));
+            (location.url.unwrap(), location.inner, location.format)
+        };
+        assert_eq!(url("s3://b/x.zarr/#/t"), ("s3://b/x.zarr".into(), "t".into(), Format::Zarr));
+        assert_eq!(url("zarr:gs://b"), ("gs://b".into(), String::new(), Format::Zarr));
+        assert_eq!(
+            url("https://h/x.nc?a=.zarr#t"),
+            ("https://h/x.nc?a=.zarr".into(), "t".into(), Format::Hdf5)
+        );
+        assert_eq!(Location::parse("memory://m/x.npy").unwrap().absolute_path(), "memory://m/x.npy");
+        assert!(!is_url("/data/s3://x") && !is_url("file:///x"));
+    }
+
     #[test]
     fn what_makes_no_sense_is_refused_with_a_way_out() {
         let text = |uri: &str| Location::parse(uri).unwrap_err().to_string();
-        assert_eq!(
-            text("s3://bucket/x.zarr"),
-            "s3://bucket/x.zarr: s3:// is not supported yet by this build; use a local path"
-        );
-        assert!(text("memory://x.npy").contains("memory:// is not supported yet by this build"));
+        if cfg!(not(feature = "cloud")) {
+            assert_eq!(
+                text("s3://bucket/x.zarr"),
+                "s3://bucket/x.zarr: this build reads no s3:// places; build it with feature \"cloud\", or use a local path"
+            );
+        }
         assert!(text("ftp://x.npy").contains("unknown scheme \"ftp\""));
         assert!(text("data.bin").contains("cannot tell the format"));
         assert!(text("#/t").contains("there is no path"));

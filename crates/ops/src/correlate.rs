@@ -34,7 +34,8 @@ impl Array {
     /// # use brickwork_ops::{Array, user::Boundary};
     /// let x = Array::from_vec(vec![1.0, 2.0, 4.0], &[3])?;
     /// let smooth = x.correlate1d(&[0.25, 0.5, 0.25], 0, Boundary::Nearest)?;
-    /// assert_eq!(brickwork_core::eval::evaluate(&smooth)?.to_vec::<f64>(), [1.25, 2.25, 3.5]);
+    /// # use brickwork_core::Lazy;
+    /// assert_eq!(brickwork_core::eval::evaluate(smooth.value())?.to_vec::<f64>(), [1.25, 2.25, 3.5]);
     /// # Ok::<(), brickwork_core::Error>(())
     /// ```
     pub fn correlate1d(&self, weights: &[f64], axis: isize, boundary: Boundary) -> Result<Array> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use brickwork_core::eval::{
-    Context, Counters, Counts, Deliver, Fold, GranuleCache, GranuleKey, Held, HeldMap, TaskOutput,
+    Context, Counters, Counts, Deliver, Fold, GranuleCache, GranuleKey, Held, HeldMap, ReadAhead, TaskOutput,
     finish_partial, run_task,
 };
 use brickwork_core::fold::FoldTree;
@@ -46,7 +46,7 @@ pub trait Scheduler: Send + Sync {
         if let Err(error) = result {
             // The last one first: groups and files that an earlier one has made are empty only then.
             sinks.iter().rev().for_each(|sink| sink.abort());
-            return Err(error);
+            return Err(with_losses(error, &sinks));
         }
         Ok(outcome)
     }
@@ -64,6 +64,15 @@ pub struct Outcome {
     pub peak_bytes: usize,
 }
 
+/// Adds what sinks have destroyed before the run failed.
+fn with_losses(error: Error, sinks: &[Arc<dyn Sink>]) -> Error {
+    let lost: Vec<String> = sinks.iter().filter_map(|sink| sink.lost()).collect();
+    match lost.is_empty() {
+        true => error,
+        false => Error::Lost { what: lost.join("; "), source: Box::new(error) },
+    }
+}
+
 fn run_plans<S: Scheduler + ?Sized>(
     scheduler: &S,
     plan: Plan,
@@ -75,13 +84,16 @@ fn run_plans<S: Scheduler + ?Sized>(
     while let Some(plan) = next.take() {
         for target in &plan.targets {
             if let TargetKind::Store(_, sink) = &target.kind {
-                sink.create(&plan.target_meta(target))?;
+                sink.create(&plan.target_meta(target))
+                    .map_err(|error| with_losses(error, std::slice::from_ref(sink)))?;
                 sinks.push(sink.clone());
             }
         }
+        context.ahead.reset(plan.ahead_bytes());
         let run = Run::new(&plan, &context, scheduler.observers());
         run.tell(&Event::PlanStarted { plan: &plan });
         let result = scheduler.run_tasks(&run);
+        context.ahead.reset(0);
         outcome.counts = context.counters.get();
         outcome.peak_bytes = outcome.peak_bytes.max(context.pool.peak());
         run.tell(&Event::PlanFinished { counts: outcome.counts, peak_bytes: outcome.peak_bytes });
@@ -109,6 +121,7 @@ fn run_plans<S: Scheduler + ?Sized>(
 struct RunContext {
     pool: Arc<BufferPool>,
     cache: GranuleCache,
+    ahead: ReadAhead,
     counters: Counters,
     cancel: CancelToken,
     /// Spill files so far: no two of a run have the same number.
@@ -120,6 +133,7 @@ impl RunContext {
         RunContext {
             pool: BufferPool::new(options.memory),
             cache: GranuleCache::new(0),
+            ahead: ReadAhead::default(),
             counters: Counters::default(),
             cancel,
             spills: AtomicU64::new(0),
@@ -142,6 +156,10 @@ impl Context for RunContext {
 
     fn counters(&self) -> &Counters {
         &self.counters
+    }
+
+    fn ahead(&self) -> Option<&ReadAhead> {
+        Some(&self.ahead)
     }
 }
 

@@ -65,7 +65,8 @@ impl RunState {
                 depends: stage.depends.clone(),
             })
             .collect();
-        RunState { stages, memory: plan.options.memory, first: 0 }
+        let memory = plan.options.memory.saturating_sub(plan.ahead_bytes());
+        RunState { stages, memory, first: 0 }
     }
 
     /// The next task whose inputs are there and whose bytes fit beside those that run. One task always fits when

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use parking_lot::{Condvar, Mutex};
 use rustc_hash::FxHashMap;
 
+use super::ahead::ReadAhead;
 use crate::block::Block;
 use crate::buffer::{BufferPool, rounded_size};
 use crate::error::Result;
@@ -27,6 +28,11 @@ pub trait Context: Sync {
 
     /// What is counted.
     fn counters(&self) -> &Counters;
+
+    /// Where granules are kept that are asked for before they are needed; `None` if nothing is read ahead.
+    fn ahead(&self) -> Option<&ReadAhead> {
+        None
+    }
 }
 
 macro_rules! counters {

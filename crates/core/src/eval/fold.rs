@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::ahead::{Lookahead, Outlook};
 use super::patch::{Evaluator, positions};
 use super::walk::Walk;
 use crate::block::{Block, BlockMut};
@@ -104,31 +105,39 @@ impl Evaluator<'_> {
         walk: &Walk,
         patch: &[usize],
     ) -> Result<Vec<FoldTrees>> {
-        self.fold_with(folds, region, walk, patch, &|_| Vec::new(), &mut |_, _| Ok(()))
+        self.fold_with(folds, region, walk, patch, None, &|_| Vec::new(), &mut |_, _| Ok(()))
     }
 
     /// [`Evaluator::fold`], with other values of the same patches handed to `visit`.
+    #[allow(clippy::too_many_arguments, reason = "what to fold, where, and what rides along; used twice")]
     pub(crate) fn fold_with(
         &self,
         folds: &[Fold<'_>],
         region: &Region,
         walk: &Walk,
         patch: &[usize],
+        outlook: Option<Outlook<'_>>,
         extra: &dyn Fn(&Region) -> Vec<(Slot, Region)>,
         visit: &mut Visit<'_>,
     ) -> Result<Vec<FoldTrees>> {
         let mut trees: Vec<FoldTrees> = folds.iter().map(|_| FoldTrees::new()).collect();
-        for patch in walk.patches(region, patch) {
+        let folded = folds.iter().map(|fold| fold.maps.len()).sum::<usize>();
+        let wants_of = |patch: &Region| {
             let mut wants: Vec<(Slot, Region)> = Vec::new();
             for fold in folds {
                 let node = &self.graph.nodes[fold.node];
                 for (k, maps) in fold.maps.iter().enumerate() {
-                    wants
-                        .push((node.inputs[k], region_map::demand(maps, &patch, &node.input_metas[k].shape)));
+                    wants.push((node.inputs[k], region_map::demand(maps, patch, &node.input_metas[k].shape)));
                 }
             }
-            let folded = wants.len();
-            wants.extend(extra(&patch));
+            wants.extend(extra(patch));
+            wants
+        };
+        let patches = walk.patches(region, patch);
+        let mut lookahead = Lookahead::new(self, &patches, outlook);
+        for (number, patch) in patches.into_iter().enumerate() {
+            lookahead.advance(number, &wants_of)?;
+            let wants = wants_of(&patch);
             let blocks = self.evaluate(&wants)?;
             visit(&wants[folded..], &blocks[folded..])?;
             let mut next = 0;

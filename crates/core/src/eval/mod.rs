@@ -1,5 +1,6 @@
 //! Evaluation of one task: demand down to sources and granules, tiles up through kernels. No thread, no clock.
 
+mod ahead;
 mod carry;
 mod cell;
 mod context;
@@ -11,6 +12,7 @@ mod patch;
 mod task;
 mod walk;
 
+pub use ahead::ReadAhead;
 pub use carry::Carries;
 pub use context::{Context, Counters, Counts, GranuleCache, GranuleKey, LocalContext};
 pub(crate) use demand::{Demand, Known, demand};

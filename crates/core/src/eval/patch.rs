@@ -49,6 +49,11 @@ impl<'a> Evaluator<'a> {
         self.local.get(&slot).or_else(|| self.held.get(&slot).filter(|_| is_read))
     }
 
+    /// Whether the values of a slot are there already.
+    pub(super) fn is_held(&self, slot: Slot) -> bool {
+        self.held(slot).is_some()
+    }
+
     /// The values of some regions. Every node is evaluated once over the hull of what is asked of it.
     pub fn evaluate(&self, wants: &[(Slot, Region)]) -> Result<Vec<Block>> {
         if self.context.is_cancelled() {
@@ -261,11 +266,19 @@ impl<'a> Evaluator<'a> {
             return Ok(out.freeze());
         }
         let mut out: Option<BlockMut> = None;
-        for granule in &granules {
+        let ahead = self.context.ahead().filter(|ahead| ahead.is_active() && source.reads_ahead());
+        for (number, granule) in granules.iter().enumerate() {
             let mut load = || {
                 let mut block =
                     BlockMut::take(meta.dtype, &granule.region.shape(), Some(self.context.pool()));
-                source.start(granule)?.finish(block.view_mut())?;
+                let started = granule.key.and_then(|key| ahead?.take_or_note((hash, key)));
+                if let Some(ahead) = ahead {
+                    ahead.offer_rest(source, hash, &granules[number + 1..])?;
+                }
+                match started {
+                    Some(started) => started.finish(block.view_mut())?,
+                    None => source.start(granule)?.finish(block.view_mut())?,
+                }
                 loaded(granule);
                 Ok(block.freeze())
             };

@@ -1,5 +1,6 @@
 //! Running one task: a cell of a stage.
 
+use super::ahead::{Beyond, Lookahead, Outlook};
 use super::carry::Carries;
 use super::cell::{CellBlock, CellOutput};
 use super::context::Context;
@@ -9,7 +10,7 @@ use super::held::{Held, HeldMap};
 use super::patch::Evaluator;
 use crate::block::Block;
 use crate::error::{Error, Result};
-use crate::plan::{Image, Plan, Slot, StageOutput, part_of};
+use crate::plan::{Image, Plan, Slot, Stage, StageOutput, part_of};
 use crate::region::{AxisRange, Region};
 use crate::region_map;
 
@@ -48,7 +49,7 @@ pub fn run_task(
         local: &local,
         carries: Some(&carries),
     };
-    let task = Task { plan, stage, cell, evaluator, deliver };
+    let task = Task { plan, stage, number, cell, evaluator, deliver };
     let folds = task.folds();
     if folds.is_empty() {
         task.map()?;
@@ -97,6 +98,16 @@ fn local_values(
     Ok(local)
 }
 
+impl Beyond for Stage {
+    fn num_cells(&self) -> usize {
+        self.num_tasks()
+    }
+
+    fn patches(&self, cell: usize) -> Vec<Region> {
+        self.walk.patches(&self.cell(cell), &self.patch)
+    }
+}
+
 /// A value that is written, and where its elements lie in the domain.
 struct Written<'a> {
     slot: Slot,
@@ -113,6 +124,7 @@ impl Written<'_> {
 struct Task<'a> {
     plan: &'a Plan,
     stage: usize,
+    number: usize,
     cell: Region,
     evaluator: Evaluator<'a>,
     deliver: &'a dyn Deliver,
@@ -151,14 +163,23 @@ impl<'a> Task<'a> {
         }
     }
 
+    /// The cells after this one.
+    fn outlook(&self, stage: &'a Stage) -> Outlook<'a> {
+        Outlook { owner: (self.stage, self.number), beyond: stage }
+    }
+
     /// Evaluates the written outputs over the cell, patch by patch.
     fn map(&self) -> Result<()> {
         let stage = &self.plan.stages[self.stage];
         let written = self.written();
         let mut cells: Vec<CellBlock> =
             written.iter().map(|written| CellBlock::new(self.output(written))).collect();
-        for patch in stage.walk.patches(&self.cell, &stage.patch) {
-            let wants: Vec<(Slot, Region)> = written.iter().map(|written| written.want(&patch)).collect();
+        let wants_of = |patch: &Region| written.iter().map(|written| written.want(patch)).collect();
+        let patches = stage.walk.patches(&self.cell, &stage.patch);
+        let mut lookahead = Lookahead::new(&self.evaluator, &patches, Some(self.outlook(stage)));
+        for (number, patch) in patches.into_iter().enumerate() {
+            lookahead.advance(number, &wants_of)?;
+            let wants: Vec<(Slot, Region)> = wants_of(&patch);
             let blocks = self.evaluator.evaluate(&wants)?;
             for ((cell, (_, part)), block) in cells.iter_mut().zip(&wants).zip(blocks) {
                 cell.take(part, block)?;
@@ -178,6 +199,7 @@ impl<'a> Task<'a> {
             &self.cell,
             &stage.walk,
             &stage.patch,
+            Some(self.outlook(stage)),
             &|patch| written.iter().map(|written| written.want(patch)).collect(),
             &mut |wants, blocks| {
                 let parts = cells.iter_mut().zip(wants).zip(blocks);

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashSet;
 
-use super::graph::{Graph, Slot};
+use super::graph::{Graph, GraphNode, Slot};
 use crate::chunks::ChunkGrid;
 use crate::error::Result;
 use crate::eval::{HeldMap, Walk, Walks};
 use crate::expr::{Meta, Value};
+use crate::operation::Kind;
 use crate::region::{AxisRange, Region};
 use crate::source::Sink;
 use crate::spill::{SpillLayout, SpillPlace};
@@ -243,6 +244,9 @@ impl Stage {
     }
 }
 
+/// The most bytes that are asked for before they are needed: what a fast network has under way.
+const MOST_AHEAD: usize = 128 << 20;
+
 /// How some values are to be computed: a list of stages, each before those that need it.
 #[derive(Clone)]
 pub struct Plan {
@@ -281,6 +285,17 @@ impl Plan {
     /// Tasks of all stages.
     pub fn num_tasks(&self) -> usize {
         self.stages.iter().map(Stage::num_tasks).sum()
+    }
+
+    /// Bytes that may be asked for before they are needed, if a source reads ahead: what the plan leaves of the budget,
+    /// up to a bound.
+    pub fn ahead_bytes(&self) -> usize {
+        let reads_ahead =
+            |node: &GraphNode| matches!(node.op.kind(), Kind::Source(source) if source.reads_ahead());
+        match self.graph.nodes.iter().any(reads_ahead) {
+            true => MOST_AHEAD.min(self.options.memory.saturating_sub(self.peak_bytes)),
+            false => 0,
+        }
     }
 
     /// What is known of a target's value, restricted to its region.

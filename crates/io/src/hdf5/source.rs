@@ -3,7 +3,6 @@
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::io;
-use std::path::Path;
 use std::sync::Arc;
 
 use brickwork_core::{
@@ -12,16 +11,22 @@ use brickwork_core::{
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
-use super::format::{Dataset, ElementKind, ElementType, File, Hdf5Error, Layout, Problem as FormatProblem};
+use super::format::{
+    ChunkLocation, Dataset, ElementKind, ElementType, File, Hdf5Error, Layout, Problem as FormatProblem,
+};
 use crate::bytes::{empty_granule, fill_dense};
 use crate::chunk_walk::{TouchedChunk, chunk_at, touched_chunks};
 use crate::error::{IoError, Problem, Result};
 use crate::handles::{FileStamp, HandleCache};
+use crate::placed_file;
+use crate::read_at::Started;
+use crate::runs::{run_granules, run_grid, run_start};
 use crate::strided_file::{MAX_READ, read_region};
-use crate::uri::Location;
+use crate::uri::{Location, is_url};
 
 /// Open files; with those of other formats well below what a process may have.
 static FILES: HandleCache<OpenFile> = HandleCache::new(128);
+const EXPECTED: &str = "an HDF5 file";
 
 /// A file and those of its datasets that were read from.
 #[derive(Debug)]
@@ -51,11 +56,12 @@ pub struct Hdf5Source {
 pub(crate) fn open(location: &Location) -> Result<Arc<dyn Operation>> {
     match open_own(location) {
         Ok(source) => Ok(Arc::new(source)),
+        // The library reads local files alone.
         #[cfg(feature = "hdf5-write")]
         Err(IoError {
             problem: Problem::Hdf5 { problem: FormatProblem::NeedsLibrary { what, .. }, .. },
             ..
-        }) => Ok(Arc::new(super::library::open(location, &what)?)),
+        }) if location.url.is_none() => Ok(Arc::new(super::library::open(location, &what)?)),
         Err(error) => Err(error),
     }
 }
@@ -90,16 +96,15 @@ fn open_own(location: &Location) -> Result<Hdf5Source> {
 }
 
 pub(super) fn stamp_of(uri: &str, path: &str) -> Result<FileStamp> {
-    let metadata = std::fs::metadata(path).map_err(|error| Problem::os("open the file", error).at(uri))?;
-    if metadata.is_dir() {
-        return Err(Problem::IsDirectory { expected: "an HDF5 file" }.at(uri));
-    }
-    Ok(FileStamp::of(&metadata))
+    placed_file::open_file(path, EXPECTED).map(|(_, stamp)| stamp).map_err(|problem| problem.at(uri))
 }
 
 pub(super) fn open_file(uri: &str, path: &str, stamp: FileStamp) -> Result<Arc<OpenFile>> {
     FILES.get(uri, path, stamp, || {
-        let file = File::open(Path::new(path)).map_err(|error| failed(uri, error))?;
+        let opened = placed_file::open_file(path, EXPECTED);
+        let checked = opened.and_then(|(file, found)| stamp.check_same(found).map(|()| file));
+        let reader = checked.map_err(|problem| problem.at(uri))?;
+        let file = File::from_reader(reader, path).map_err(|error| failed(uri, error))?;
         Ok(OpenFile { file, datasets: Mutex::new(HashMap::new()) })
     })
 }
@@ -159,6 +164,14 @@ pub(super) fn failed(uri: &str, error: Hdf5Error) -> IoError {
 }
 
 impl Hdf5Source {
+    fn is_remote(&self) -> bool {
+        is_url(&self.path)
+    }
+
+    fn runs(&self) -> ChunkGrid {
+        run_grid(&self.shape, self.dtype.itemsize(), false)
+    }
+
     fn dataset(&self) -> Result<Arc<Dataset>> {
         let dataset = dataset(&self.uri, &self.path, self.stamp, &self.inner)?;
         let chunk = match &dataset.layout {
@@ -184,6 +197,9 @@ impl Hdf5Source {
         let Some(chunk) = &self.chunk else {
             let nbytes = region.size() * item;
             let never_written = matches!(dataset.layout, Layout::Contiguous { address: None, .. });
+            if self.is_remote() && !never_written {
+                return Ok(run_granules(&self.runs(), item, region));
+            }
             return Ok(vec![Granule {
                 key: None,
                 region: region.clone(),
@@ -241,33 +257,115 @@ impl Hdf5Source {
         region: &Region,
         out: &mut [u8],
     ) -> Result<()> {
-        let in_chunk = |error: Hdf5Error| match error.problem {
-            FormatProblem::Io(_) => failed(&self.uri, error),
-            problem => Problem::Chunk { chunk: at.to_vec(), reason: problem.to_string() }.at(&self.uri),
-        };
-        let index = dataset.chunk_index().map_err(|error| failed(&self.uri, error))?;
-        let Some(location) = index.get(at) else {
+        let Some(location) = self.location(dataset, at)? else {
             dataset.fill_with_default(out);
             return Ok(());
         };
         let mut memory = MEMORY.take();
-        dataset.read_encoded_chunk(location, &mut memory.encoded).map_err(in_chunk)?;
-        let shape = region.shape();
-        if shape == *chunk {
-            dataset.decode_chunk(location, &memory.encoded, out, &mut memory.scratch).map_err(in_chunk)?;
-        } else {
-            // A chunk over the array's end is stored whole: what lies inside is copied out.
-            memory.whole.resize(dataset.chunk_nbytes().unwrap_or_default(), 0);
-            let Memory { encoded, whole, scratch } = &mut memory;
-            dataset.decode_chunk(location, encoded, whole, scratch).map_err(in_chunk)?;
-            let mut read = |offset: usize, buffer: &mut [u8]| {
-                buffer.copy_from_slice(&whole[offset..offset + buffer.len()]);
-                Ok(())
-            };
-            read_region(&mut read, chunk, self.dtype.itemsize(), &Region::full(&shape), out)?;
-        }
-        MEMORY.set(memory.trimmed());
+        let mut encoded = std::mem::take(&mut memory.encoded);
+        dataset.read_encoded_chunk(location, &mut encoded).map_err(|error| self.in_chunk(at, error))?;
+        self.decode(dataset, (chunk, at, location), &encoded, &mut memory, region, out)?;
+        MEMORY.set(Memory { encoded, ..memory }.trimmed());
         Ok(())
+    }
+
+    fn location(&self, dataset: &Dataset, at: &[usize]) -> Result<Option<ChunkLocation>> {
+        let index = dataset.chunk_index().map_err(|error| failed(&self.uri, error))?;
+        Ok(index.get(at))
+    }
+
+    fn in_chunk(&self, at: &[usize], error: Hdf5Error) -> IoError {
+        match error.problem {
+            FormatProblem::Io(_) => failed(&self.uri, error),
+            problem => Problem::Chunk { chunk: at.to_vec(), reason: problem.to_string() }.at(&self.uri),
+        }
+    }
+
+    /// Takes the elements of a region, which begins where its chunk does, out of the chunk as stored.
+    fn decode(
+        &self,
+        dataset: &Dataset,
+        (chunk, at, location): (&[usize], &[usize], ChunkLocation),
+        encoded: &[u8],
+        memory: &mut Memory,
+        region: &Region,
+        out: &mut [u8],
+    ) -> Result<()> {
+        let shape = region.shape();
+        let Memory { whole, scratch, .. } = memory;
+        if shape == *chunk {
+            let decoded = dataset.decode_chunk(location, encoded, out, scratch);
+            return decoded.map_err(|error| self.in_chunk(at, error));
+        }
+        // A chunk over the array's end is stored whole: what lies inside is copied out.
+        whole.resize(dataset.chunk_nbytes().unwrap_or_default(), 0);
+        dataset.decode_chunk(location, encoded, whole, scratch).map_err(|error| self.in_chunk(at, error))?;
+        let mut read = |offset: usize, buffer: &mut [u8]| {
+            buffer.copy_from_slice(&whole[offset..offset + buffer.len()]);
+            Ok(())
+        };
+        read_region(&mut read, chunk, self.dtype.itemsize(), &Region::full(&shape), out)
+    }
+
+    /// Asks for a chunk or a run of elements, if the file is not local.
+    fn try_start(&self, granule: &Granule) -> Result<Option<Fetched>> {
+        if !self.is_remote() || granule.region.is_empty() {
+            return Ok(None);
+        }
+        let Some(number) = granule.key else { return Ok(None) };
+        let dataset = self.dataset()?;
+        let (part, started) = match &self.chunk {
+            Some(chunk) => {
+                let at = chunk_at(&self.chunks, number);
+                let Some(location) = self.location(&dataset, &at)? else { return Ok(None) };
+                let started = dataset.start_chunk(location);
+                (Part::Chunk { chunk: chunk.clone(), at, location }, started)
+            }
+            None => {
+                let offset = run_start(&self.shape, false, &granule.region) * self.dtype.itemsize();
+                (Part::Run, dataset.start_bytes(offset, granule.decoded_bytes))
+            }
+        };
+        let Some(bytes) = started.transpose().map_err(|error| failed(&self.uri, error))? else {
+            return Ok(None);
+        };
+        Ok(Some(Fetched { source: self.clone(), dataset, part, region: granule.region.clone(), bytes }))
+    }
+}
+
+/// What of a dataset has been asked for.
+enum Part {
+    Chunk { chunk: Vec<usize>, at: Vec<usize>, location: ChunkLocation },
+    Run,
+}
+
+/// A chunk or a run of elements that has been asked for.
+struct Fetched {
+    source: Hdf5Source,
+    dataset: Arc<Dataset>,
+    part: Part,
+    region: Region,
+    bytes: Box<dyn Started>,
+}
+
+impl Pending for Fetched {
+    fn finish(self: Box<Self>, into: ViewMut<'_>) -> brickwork_core::Result<()> {
+        let Fetched { source, dataset, part, region, bytes } = *self;
+        let bytes = bytes.finish().map_err(|error| Problem::os("read the file", error).at(&source.uri))?;
+        let put = |out: &mut [u8]| match &part {
+            Part::Chunk { chunk, at, location } => {
+                let mut memory = MEMORY.take();
+                source.decode(&dataset, (chunk, at, *location), &bytes, &mut memory, &region, out)?;
+                MEMORY.set(memory.trimmed());
+                Ok(())
+            }
+            Part::Run => {
+                out.copy_from_slice(&bytes);
+                dataset.element.to_native(out);
+                Ok(())
+            }
+        };
+        fill_dense(into, put).map_err(Into::into)
     }
 }
 
@@ -332,11 +430,25 @@ impl Source for Hdf5Source {
     }
 
     fn start(&self, granule: &Granule) -> brickwork_core::Result<Box<dyn Pending + '_>> {
+        if let Some(started) = self.start_ahead(granule)? {
+            return Ok(started);
+        }
         Ok(Box::new(Hdf5Read { source: self, key: granule.key, region: granule.region.clone() }))
     }
 
     fn granule_grid(&self) -> Option<ChunkGrid> {
-        self.chunk.as_ref().map(|_| self.chunks.clone())
+        match &self.chunk {
+            Some(_) => Some(self.chunks.clone()),
+            None => self.is_remote().then(|| self.runs()),
+        }
+    }
+
+    fn reads_ahead(&self) -> bool {
+        self.is_remote()
+    }
+
+    fn start_ahead(&self, granule: &Granule) -> brickwork_core::Result<Option<Box<dyn Pending>>> {
+        Ok(self.try_start(granule)?.map(|fetched| Box::new(fetched) as Box<dyn Pending>))
     }
 }
 

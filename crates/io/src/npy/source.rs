@@ -1,9 +1,8 @@
 //! Reading `.npy` files.
 
-use std::fs::File;
-use std::io::{self, Read};
-use std::os::unix::fs::FileExt;
+use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
 use brickwork_core::{
     ChunkGrid, ChunkSpec, DType, Granule, Kind, Meta, Operation, Pending, Region, Source, ViewMut,
@@ -15,11 +14,15 @@ use crate::bytes::{ByteFix, fill_dense};
 use crate::describe::Description;
 use crate::error::{Problem, Result};
 use crate::handles::{FileStamp, HandleCache};
+use crate::placed_file::open_file;
+use crate::read_at::{ReadAt, Started};
+use crate::runs::{run_granules, run_grid, run_start};
 use crate::strided_file::{MAX_READ, read_region, read_region_fortran};
-use crate::uri::{Format, Location};
+use crate::uri::{Format, Location, is_url};
 
 /// Open files; with those of other formats well below what a process may have.
-static FILES: HandleCache<File> = HandleCache::new(128);
+static FILES: HandleCache<Arc<dyn ReadAt>> = HandleCache::new(128);
+const EXPECTED: &str = "an .npy file";
 
 /// An array in an `.npy` file. It serialises as its description and is opened where it is read.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -35,8 +38,8 @@ pub struct NpySource {
 pub(crate) fn open(location: &Location) -> Result<NpySource> {
     let uri = &location.uri;
     let path = location.absolute_path();
-    let (file, stamp) = open_file(uri, Path::new(&path))?;
-    let header = read_header(&file, stamp).map_err(|problem| problem.at(uri))?;
+    let (file, stamp) = open_file(&path, EXPECTED).map_err(|problem| problem.at(uri))?;
+    let header = read_header(&*file).map_err(|problem| problem.at(uri))?;
     let needed = header.data_offset as u64 + header.data_nbytes() as u64;
     if stamp.len < needed {
         let what = format!("an array of shape {:?} and dtype {}", header.shape, header.dtype);
@@ -67,32 +70,18 @@ pub(crate) fn describe(location: &Location) -> Result<Description> {
     })
 }
 
-fn open_file(uri: &str, path: &Path) -> Result<(File, FileStamp)> {
-    let fail = |error: io::Error| Problem::os("open the file", error).at(uri);
-    let file = File::open(path).map_err(fail)?;
-    let metadata = file.metadata().map_err(fail)?;
-    if metadata.is_dir() {
-        return Err(Problem::IsDirectory { expected: "an .npy file" }.at(uri));
+fn read_header(file: &dyn ReadAt) -> Result<Header, Problem> {
+    let read = |len: u64| {
+        let mut bytes = vec![0; len as usize];
+        file.read_exact_at(&mut bytes, 0).map_err(|error| Problem::os("read the file", error))?;
+        Ok(bytes)
+    };
+    let length = Header::length(&read(file.len().min(12))?)? as u64;
+    if file.len() < length {
+        let what = ".npy header".into();
+        return Err(Problem::Truncated { what, needed: length, present: file.len() });
     }
-    Ok((file, FileStamp::of(&metadata)))
-}
-
-fn read_header(file: &File, stamp: FileStamp) -> Result<Header, Problem> {
-    let failed = |error: io::Error| Problem::os("read the file", error);
-    let mut bytes = Vec::with_capacity(256);
-    file.take(12).read_to_end(&mut bytes).map_err(failed)?;
-    let length = Header::length(&bytes)?;
-    if stamp.len < length as u64 {
-        return Err(Problem::Truncated {
-            what: ".npy header".into(),
-            needed: length as u64,
-            present: stamp.len,
-        });
-    }
-    let rest = length.saturating_sub(bytes.len());
-    file.take(rest as u64).read_to_end(&mut bytes).map_err(failed)?;
-    bytes.truncate(length);
-    Header::parse(&bytes)
+    Header::parse(&read(length)?)
 }
 
 impl NpySource {
@@ -100,11 +89,26 @@ impl NpySource {
         self.header.dtype
     }
 
+    fn is_remote(&self) -> bool {
+        is_url(&self.path)
+    }
+
+    fn runs(&self) -> ChunkGrid {
+        run_grid(&self.header.shape, self.dtype().itemsize(), self.header.fortran)
+    }
+
+    fn file(&self) -> Result<Arc<dyn ReadAt>> {
+        let file = FILES.get(&self.uri, &self.path, self.stamp, || {
+            let opened = open_file(&self.path, EXPECTED);
+            let checked = opened.and_then(|(file, stamp)| self.stamp.check_same(stamp).map(|()| file));
+            checked.map_err(|problem| problem.at(&self.uri))
+        })?;
+        Ok(Arc::clone(&file))
+    }
+
     fn read(&self, region: &Region, out: &mut [u8]) -> Result<()> {
         let header = &self.header;
-        let file = FILES.get(&self.uri, &self.path, self.stamp, || {
-            open_file(&self.uri, Path::new(&self.path)).map(|(file, _)| file)
-        })?;
+        let file = self.file()?;
         let fix = ByteFix::of(header.dtype, header.big_endian);
         let mut read = |offset: usize, buffer: &mut [u8]| {
             let start = (header.data_offset + offset) as u64;
@@ -126,7 +130,7 @@ impl NpySource {
             io::ErrorKind::UnexpectedEof => Problem::Truncated {
                 what: "the array".into(),
                 needed: end,
-                present: FileStamp::at(Path::new(&self.path)).map_or(0, |stamp| stamp.len),
+                present: FileStamp::at(Path::new(&self.path)).map_or(self.stamp.len, |stamp| stamp.len),
             },
             _ => Problem::os(format!("read bytes {start} to {end}"), error),
         };
@@ -159,6 +163,9 @@ impl Source for NpySource {
             return Ok(Vec::new());
         }
         let nbytes = region.size() * self.dtype().itemsize();
+        if self.is_remote() {
+            return Ok(run_granules(&self.runs(), self.dtype().itemsize(), region));
+        }
         // One buffer for what lies between the elements, another where axes are turned round.
         let scratch_bytes = if self.header.fortran { 2 * MAX_READ } else { MAX_READ };
         Ok(vec![Granule {
@@ -171,7 +178,60 @@ impl Source for NpySource {
     }
 
     fn start(&self, granule: &Granule) -> brickwork_core::Result<Box<dyn Pending + '_>> {
+        if let Some(started) = self.start_ahead(granule)? {
+            return Ok(started);
+        }
         Ok(Box::new(NpyRead { source: self, region: granule.region.clone() }))
+    }
+
+    fn reads_ahead(&self) -> bool {
+        self.is_remote()
+    }
+
+    fn start_ahead(&self, granule: &Granule) -> brickwork_core::Result<Option<Box<dyn Pending>>> {
+        let (header, region) = (&self.header, &granule.region);
+        if !self.is_remote() || region.is_empty() {
+            return Ok(None);
+        }
+        let first = run_start(&header.shape, header.fortran, region) * self.dtype().itemsize();
+        let start = (header.data_offset + first) as u64;
+        let Some(started) = self.file()?.start(start, granule.decoded_bytes) else { return Ok(None) };
+        let bytes = started.map_err(|error| self.failed(error, start, granule.decoded_bytes))?;
+        Ok(Some(Box::new(FetchedRun { source: self.clone(), region: region.clone(), start, bytes })))
+    }
+
+    fn granule_grid(&self) -> Option<ChunkGrid> {
+        self.is_remote().then(|| self.runs())
+    }
+}
+
+/// A run of elements that has been asked for.
+struct FetchedRun {
+    source: NpySource,
+    region: Region,
+    start: u64,
+    bytes: Box<dyn Started>,
+}
+
+impl Pending for FetchedRun {
+    fn finish(self: Box<Self>, into: ViewMut<'_>) -> brickwork_core::Result<()> {
+        let FetchedRun { source, region, start, bytes } = *self;
+        let item = source.dtype().itemsize();
+        let mut bytes = bytes.finish().map_err(|error| source.failed(error, start, region.size() * item))?;
+        ByteFix::of(source.dtype(), source.header.big_endian).apply(&mut bytes);
+        let put = |out: &mut [u8]| {
+            if !source.header.fortran {
+                out.copy_from_slice(&bytes);
+                return Ok(());
+            }
+            let mut read = |offset: usize, buffer: &mut [u8]| {
+                buffer.copy_from_slice(&bytes[offset..offset + buffer.len()]);
+                Ok(())
+            };
+            let shape = region.shape();
+            read_region_fortran(&mut read, &shape, item, &Region::full(&shape), out)
+        };
+        fill_dense(into, put).map_err(Into::into)
     }
 }
 

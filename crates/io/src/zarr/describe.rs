@@ -1,15 +1,15 @@
 //! What a Zarr store holds, told without reading chunks.
 
 use std::collections::HashSet;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use brickwork_core::{ChunkGrid, DType, Region};
 use serde_json::{Map, Value};
 
 use super::adapter::Codecs;
-use super::hierarchy::{Node, children, find, read_node};
+use super::hierarchy::{Node, children, find, members};
 use super::metadata::Layout;
+use super::store::{Store, join};
 use crate::bytes::checked_nbytes;
 use crate::chunk_walk::touched_chunks;
 use crate::describe::{Description, Tree, scalar_json};
@@ -25,11 +25,12 @@ const ARRAY_DIMENSIONS: &str = "_ARRAY_DIMENSIONS";
 pub(crate) fn describe(location: &Location) -> Result<Description> {
     let uri = &location.uri;
     let fail = |problem: Problem| problem.at(uri);
-    let (directory, node) = find(&location.path, &location.inner).map_err(fail)?;
+    let store = Store::open(&location.absolute_path()).map_err(fail)?;
+    let (prefix, node) = find(&store, &location.inner).map_err(fail)?;
     let is_group = matches!(node, Node::Group { .. });
-    let mut description = describe_node(node, &directory, uri, true).map_err(fail)?;
+    let mut description = describe_node(node, &store, &prefix, uri, true).map_err(fail)?;
     if is_group {
-        description.children = children(&directory);
+        description.children = children(&store, &prefix);
     }
     Ok(description)
 }
@@ -38,37 +39,33 @@ pub(crate) fn describe(location: &Location) -> Result<Description> {
 pub(crate) fn describe_tree(location: &Location) -> Result<Tree> {
     let uri = &location.uri;
     let fail = |problem: Problem| problem.at(uri);
-    let (directory, node) = find(&location.path, &location.inner).map_err(fail)?;
+    let store = Store::open(&location.absolute_path()).map_err(fail)?;
+    let (prefix, node) = find(&store, &location.inner).map_err(fail)?;
     let is_group = matches!(node, Node::Group { .. });
-    let description = describe_node(node, &directory, uri, !is_group).map_err(fail)?;
+    let description = describe_node(node, &store, &prefix, uri, !is_group).map_err(fail)?;
     let mut tree = Tree { name: String::new(), description, note: None, members: Vec::new() };
     if is_group {
         let place = uri.split_once('#').map_or(uri.as_str(), |(place, _)| place);
         let inner = if location.inner.is_empty() { String::new() } else { format!("/{}", location.inner) };
-        grow(&mut tree, &directory, &format!("{place}#{inner}"), &mut HashSet::new());
+        grow(&mut tree, &store, &prefix, &format!("{place}#{inner}"), &mut HashSet::new());
     }
     Ok(tree)
 }
 
-/// Adds what a group's directory holds. Directories are looked into once, wherever symbolic links lead.
-fn grow(tree: &mut Tree, directory: &Path, place: &str, seen: &mut HashSet<PathBuf>) {
-    if !directory.canonicalize().is_ok_and(|directory| seen.insert(directory)) {
+/// Adds what a group holds. Directories are looked into once, wherever symbolic links lead.
+fn grow(tree: &mut Tree, store: &Store, prefix: &str, place: &str, seen: &mut HashSet<PathBuf>) {
+    if store.real_directory(prefix).is_some_and(|directory| !seen.insert(directory)) {
         tree.note = Some("is listed above".to_owned());
         return;
     }
-    let Ok(entries) = fs::read_dir(directory) else { return };
-    let mut names: Vec<String> =
-        entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect();
-    names.sort();
-    for name in names.into_iter().filter(|name| !name.starts_with('.')) {
-        let below = directory.join(&name);
+    for (name, node) in members(store, prefix) {
+        let below = join(prefix, &name);
         let uri = format!("{place}/{name}");
-        let node = match read_node(&below) {
-            Ok(Node::Nothing) => continue,
-            node => node,
-        };
+        if matches!(node, Ok(Node::Nothing)) {
+            continue;
+        }
         let is_group = matches!(node, Ok(Node::Group { .. }));
-        let described = node.and_then(|node| describe_node(node, &below, &uri, false));
+        let described = node.and_then(|node| describe_node(node, store, &below, &uri, false));
         let (description, note) = match described {
             Ok(description) => (description, None),
             // One damaged array does not hide the others.
@@ -76,14 +73,20 @@ fn grow(tree: &mut Tree, directory: &Path, place: &str, seen: &mut HashSet<PathB
         };
         let mut member = Tree { name: name.clone(), description, note, members: Vec::new() };
         if is_group {
-            grow(&mut member, &below, &uri, seen);
+            grow(&mut member, store, &below, &uri, seen);
         }
         tree.description.children.push(if is_group { name + "/" } else { name });
         tree.members.push(member);
     }
 }
 
-fn describe_node(node: Node, directory: &Path, uri: &str, sum_chunks: bool) -> Result<Description, Problem> {
+fn describe_node(
+    node: Node,
+    store: &Store,
+    prefix: &str,
+    uri: &str,
+    sum_chunks: bool,
+) -> Result<Description, Problem> {
     let mut description = Description::new(uri, Format::Zarr);
     let (version, mut metadata) = match node {
         Node::Array { version, metadata, .. } => (version, metadata),
@@ -106,7 +109,7 @@ fn describe_node(node: Node, directory: &Path, uri: &str, sum_chunks: bool) -> R
         None => (!fill_value.is_null()).then_some(fill_value),
     };
     if sum_chunks {
-        description.stored_bytes = codecs.and_then(|codecs| stored_bytes(&codecs, &layout, directory));
+        description.stored_bytes = codecs.and_then(|codecs| stored_bytes(&codecs, &layout, store, prefix));
     }
     description.attributes = object(metadata["attributes"].take());
     description.dimension_names = dimension_names(&metadata, &mut description.attributes, layout.shape.len());
@@ -137,12 +140,12 @@ fn object(value: Value) -> Map<String, Value> {
     if let Value::Object(map) = value { map } else { Map::new() }
 }
 
-fn stored_bytes(codecs: &Codecs, layout: &Layout, directory: &Path) -> Option<u64> {
+fn stored_bytes(codecs: &Codecs, layout: &Layout, store: &Store, prefix: &str) -> Option<u64> {
     let grid = ChunkGrid::regular(&layout.shape, &layout.chunk);
     if grid.num_chunks() > MOST_CHUNKS_SUMMED {
         return None;
     }
     let all = touched_chunks(&grid, &Region::full(&layout.shape));
-    let size = |at: &[usize]| fs::metadata(directory.join(codecs.chunk_key(at))).map_or(0, |file| file.len());
-    Some(all.iter().map(|chunk| size(&chunk.at)).sum())
+    let keys = all.iter().map(|chunk| join(prefix, &codecs.chunk_key(&chunk.at)));
+    store.stored_lens(prefix, &mut keys.into_iter())
 }

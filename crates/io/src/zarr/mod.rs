@@ -1,4 +1,4 @@
-//! Zarr on the local file system: versions 2 and 3 are read, version 3 is written.
+//! Zarr in directories, zip files and object stores: versions 2 and 3 are read, version 3 is written (not to zip files).
 //!
 //! Chunk files are read and written here; `zarrs` understands the metadata and runs the codecs, behind one file.
 
@@ -8,10 +8,18 @@ mod describe;
 mod hierarchy;
 mod metadata;
 mod new_array;
+#[cfg(feature = "cloud")]
+mod object_sink;
+#[cfg(all(test, feature = "cloud"))]
+mod object_tests;
 mod region;
 mod sink;
 mod source;
+mod store;
+mod zip;
 
+#[cfg(feature = "cloud")]
+pub use object_sink::ZarrObjectSink;
 pub use region::ZarrRegionSink;
 pub use sink::ZarrSink;
 pub use source::ZarrSource;

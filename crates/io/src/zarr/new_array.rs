@@ -3,10 +3,12 @@
 use brickwork_core::{DType, Meta, Scalar, TimeUnit, Weak};
 use serde_json::{Map, Value, json};
 
+use super::adapter::Codecs;
+use crate::bytes::checked_nbytes;
 use crate::chunk_choice::store_chunk;
 use crate::codec::{self, Codec};
 use crate::error::Problem;
-use crate::fill::weak_to_json;
+use crate::fill::{attributes_for_zarr, weak_to_json};
 use crate::options::SinkOptions;
 
 /// Chunks and shards of a new array.
@@ -53,6 +55,40 @@ impl Cut {
     /// What is written at once: a file.
     pub fn file(&self) -> &[usize] {
         self.shard.as_deref().unwrap_or(&self.chunk)
+    }
+}
+
+/// What a new array is written with.
+#[derive(Debug)]
+pub(super) struct NewArray {
+    pub metadata: Value,
+    pub codecs: Codecs,
+}
+
+impl NewArray {
+    /// By the options; what they leave open is as in the array that is replaced, whose metadata are null if there is
+    /// none.
+    pub fn of(meta: &Meta, cut: &Cut, options: &SinkOptions, replaced: &Value) -> Result<Self, Problem> {
+        if checked_nbytes(&meta.shape, meta.dtype.itemsize()).is_none() {
+            let reason = format!("shape {:?} has more bytes than a machine can count", meta.shape);
+            return Err(Problem::Misuse { reason });
+        }
+        let attributes = match (&options.attributes, &replaced["attributes"]) {
+            (Some(attributes), _) => attributes_for_zarr(attributes.clone(), meta.dtype),
+            (None, Value::Object(kept)) => kept.clone(),
+            _ => Map::new(),
+        };
+        let names: Option<Vec<Option<String>>> = match &options.dimension_names {
+            Some(names) => {
+                Some(names.iter().map(|name| Some(name.clone()).filter(|name| !name.is_empty())).collect())
+            }
+            None => serde_json::from_value(replaced["dimension_names"].clone())
+                .ok()
+                .filter(|names: &Vec<Option<String>>| names.len() == meta.ndim()),
+        };
+        let metadata = array_json(meta, cut, options, &attributes, names.as_deref())?;
+        let codecs = Codecs::new(metadata.clone(), 3, cut.file())?;
+        Ok(NewArray { metadata, codecs })
     }
 }
 

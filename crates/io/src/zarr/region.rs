@@ -13,8 +13,13 @@ use parking_lot::Mutex;
 use super::adapter::Codecs;
 use super::hierarchy::{Node, children, find};
 use super::metadata::Layout;
+use super::store::Store;
+#[cfg(feature = "cloud")]
+use super::store::join;
 use crate::bytes::padded;
 use crate::chunk_walk::{TouchedChunk, touched_chunks};
+#[cfg(feature = "cloud")]
+use crate::cloud::Remote;
 use crate::error::{Problem, Result};
 use crate::options::SinkOptions;
 use crate::uri::Location;
@@ -28,8 +33,9 @@ static NEXT: AtomicU64 = AtomicU64::new(0);
 
 /// Writes an array into a part of an existing Zarr array; the elements outside it stay.
 ///
-/// Every chunk (every shard, where there are any) is written beside its place and renamed: a run that fails or is
-/// killed leaves each chunk either as it was or as it should be.
+/// Every chunk (every shard, where there are any) is replaced in one step: in a directory it is written beside its place
+/// and renamed, in an object store it is one object. A run that fails or is killed leaves each chunk either as it was or
+/// as it should be.
 #[derive(Debug)]
 pub struct ZarrRegionSink {
     location: Location,
@@ -40,7 +46,7 @@ pub struct ZarrRegionSink {
 
 #[derive(Debug)]
 struct Existing {
-    directory: PathBuf,
+    chunks: Chunks,
     grid: ChunkGrid,
     chunk: Vec<usize>,
     shape: Vec<usize>,
@@ -86,47 +92,59 @@ impl ZarrRegionSink {
 
 impl Existing {
     fn open(location: &Location) -> Result<Self, Problem> {
-        let (directory, node) = find(&location.path, &location.inner)?;
+        let store = Store::open(&location.absolute_path())?;
+        let (prefix, node) = find(&store, &location.inner)?;
         let Node::Array { version, metadata, .. } = node else {
-            let children = children(&directory);
+            let children = children(&store, &prefix);
             return Err(Problem::IsGroup { group: location.inner.clone(), children });
+        };
+        let chunks = match store {
+            Store::Directory(root) => Chunks::Directory(root.join(prefix)),
+            Store::Zip(_) => {
+                let reason = "is a zip file; a part of an array cannot be written into one";
+                return Err(Problem::Misuse { reason: reason.into() });
+            }
+            #[cfg(feature = "cloud")]
+            Store::Remote(_) => {
+                let url = location.url.as_deref().unwrap_or_default();
+                Chunks::Remote(super::object_sink::writable(url, "a part of a Zarr array")?, prefix)
+            }
         };
         let layout = Layout::parse(&metadata, version)?;
         let codecs = Codecs::new(metadata, version, &layout.chunk)?;
         layout.check_size(codecs.dtype())?;
         let grid = ChunkGrid::regular(&layout.shape, &layout.chunk);
-        Ok(Existing { directory, grid, chunk: layout.chunk, shape: layout.shape, codecs })
+        Ok(Existing { chunks, grid, chunk: layout.chunk, shape: layout.shape, codecs })
     }
 
     /// Puts elements into a chunk.
     fn update(&self, touched: &TouchedChunk, part: &Block) -> Result<(), Problem> {
         let broken = |reason: String| Problem::Chunk { chunk: touched.at.clone(), reason };
-        let path = self.directory.join(self.codecs.chunk_key(&touched.at));
+        let key = self.codecs.chunk_key(&touched.at);
         let encode = |whole: &Block| {
             let encoded = self.codecs.encode(whole.as_bytes().unwrap_or_default());
             encoded.map_err(|error| broken(format!("cannot be encoded: {error}")))
         };
         if touched.wanted == touched.region {
-            return replace(&path, &encode(&padded(part, &self.chunk))?, &touched.at);
+            return self.chunks.replace(&key, encode(&padded(part, &self.chunk))?, &touched.at);
         }
-        let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(&path);
+        let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one((self.chunks.place(), &key));
         let _alone = LOCKS[hash as usize % LOCKS.len()].lock();
         let mut whole = BlockMut::zeroed(self.codecs.dtype(), &self.chunk);
-        match fs::read(&path) {
-            Ok(encoded) => {
+        match self.chunks.read(&key, &touched.at)? {
+            Some(encoded) => {
                 let elements = self.codecs.decode(encoded);
                 let elements = elements.map_err(|error| broken(format!("damaged: {error}")))?;
                 whole.bytes_mut().copy_from_slice(&elements);
             }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => self.fill(whole.view_mut()),
-            Err(error) => return Err(Problem::os(format!("read chunk {:?}", touched.at), error)),
+            None => self.fill(whole.view_mut()),
         }
         let inside =
             touched.wanted.axes().iter().zip(touched.region.axes()).map(|(wanted, chunk)| {
                 AxisRange::stepped(wanted.start - chunk.start, wanted.len, wanted.step)
             });
         whole.slice_mut(&Region::from_iter(inside)).assign(part);
-        replace(&path, &encode(&whole.freeze())?, &touched.at)
+        self.chunks.replace(&key, encode(&whole.freeze())?, &touched.at)
     }
 
     /// Fills a chunk that was never written.
@@ -136,6 +154,48 @@ impl Existing {
             bytes.chunks_exact_mut(fill.len().max(1)).for_each(|element| element.copy_from_slice(fill));
         } else {
             chunk.fill(Scalar::zero(self.codecs.dtype()));
+        }
+    }
+}
+
+/// Where the chunks of an array are.
+#[derive(Debug)]
+enum Chunks {
+    Directory(PathBuf),
+    #[cfg(feature = "cloud")]
+    Remote(Remote, String),
+}
+
+impl Chunks {
+    /// Tells arrays apart.
+    fn place(&self) -> String {
+        match self {
+            Chunks::Directory(directory) => directory.to_string_lossy().into_owned(),
+            #[cfg(feature = "cloud")]
+            Chunks::Remote(remote, prefix) => join(&remote.identity(), prefix),
+        }
+    }
+
+    fn read(&self, key: &str, at: &[usize]) -> Result<Option<Vec<u8>>, Problem> {
+        match self {
+            Chunks::Directory(directory) => match fs::read(directory.join(key)) {
+                Ok(encoded) => Ok(Some(encoded)),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+                Err(error) => Err(Problem::os(format!("read chunk {at:?}"), error)),
+            },
+            #[cfg(feature = "cloud")]
+            Chunks::Remote(remote, prefix) => {
+                Ok(remote.read(&join(prefix, key), u64::MAX)?.map(|stored| stored.bytes))
+            }
+        }
+    }
+
+    /// Puts a chunk in its place, in one step.
+    fn replace(&self, key: &str, bytes: Vec<u8>, at: &[usize]) -> Result<(), Problem> {
+        match self {
+            Chunks::Directory(directory) => replace(&directory.join(key), &bytes, at),
+            #[cfg(feature = "cloud")]
+            Chunks::Remote(remote, prefix) => remote.write(&join(prefix, key), bytes)?.finish(),
         }
     }
 }

@@ -10,12 +10,13 @@ use parking_lot::Mutex;
 use serde_json::{Map, Value, json};
 
 use super::adapter::Codecs;
-use super::hierarchy::{Node, children, read_json, read_node};
-use super::new_array::{Cut, array_json, compressor};
-use crate::bytes::{checked_nbytes, padded};
+use super::hierarchy::{Node, children, read_node};
+use super::metadata::parse_json;
+use super::new_array::{Cut, NewArray, compressor};
+use super::store::Store;
+use crate::bytes::padded;
 use crate::chunk_walk::touched_chunks;
 use crate::error::{Problem, Result};
-use crate::fill::attributes_for_zarr;
 use crate::options::{GroupAttributes, SinkOptions};
 use crate::part::Part;
 use crate::uri::{Format, Location};
@@ -97,31 +98,14 @@ impl ZarrSink {
     fn try_create(&self, meta: &Meta, cut: &Cut) -> Result<()> {
         let uri = &self.location.uri;
         let fail = |problem: Problem| problem.at(uri);
-        if checked_nbytes(&meta.shape, meta.dtype.itemsize()).is_none() {
-            let reason = format!("shape {:?} has more bytes than a machine can count", meta.shape);
-            return Err(fail(Problem::Misuse { reason }));
-        }
         let target = match self.location.inner.as_str() {
             "" => self.location.path.clone(),
             inner => self.location.path.join(inner),
         };
         let replaced = self.replaced(&target).map_err(fail)?;
-        let attributes = match (&self.options.attributes, &replaced["attributes"]) {
-            (Some(attributes), _) => attributes_for_zarr(attributes.clone(), meta.dtype),
-            (None, Value::Object(kept)) => kept.clone(),
-            _ => Map::new(),
-        };
-        let names: Option<Vec<Option<String>>> = match &self.options.dimension_names {
-            Some(names) => {
-                Some(names.iter().map(|name| Some(name.clone()).filter(|name| !name.is_empty())).collect())
-            }
-            None => serde_json::from_value(replaced["dimension_names"].clone())
-                .ok()
-                .filter(|names: &Vec<Option<String>>| names.len() == meta.ndim()),
-        };
-        let metadata = array_json(meta, cut, &self.options, &attributes, names.as_deref()).map_err(fail)?;
+        let NewArray { metadata, codecs } =
+            NewArray::of(meta, cut, &self.options, &replaced).map_err(fail)?;
         let chunk = cut.file().to_vec();
-        let codecs = Codecs::new(metadata.clone(), 3, &chunk).map_err(fail)?;
         let groups = self.make_groups()?;
         let part = Part::new(uri, &target, self.options.overwrite)?;
         fs::create_dir(part.path()).map_err(|error| fail(Problem::os("create the directory", error)))?;
@@ -144,9 +128,10 @@ impl ZarrSink {
             }
             Ok(_) => {}
         }
-        let node = match read_node(target) {
+        let store = Store::Directory(target.to_owned());
+        let node = match read_node(&store, "") {
             // An array whose metadata are damaged may be replaced, a group with arrays below it not.
-            Err(_) if self.options.overwrite && children(target).is_empty() => return Ok(Value::Null),
+            Err(_) if self.options.overwrite && children(&store, "").is_empty() => return Ok(Value::Null),
             node => node?,
         };
         match node {
@@ -185,7 +170,9 @@ impl ZarrSink {
         let mut groups = NewGroups::default();
         for directory in self.group_directories() {
             if directory.is_dir() {
-                let reason = match read_node(&directory).map_err(|problem| problem.at(uri))? {
+                let reason = match read_node(&Store::Directory(directory.clone()), "")
+                    .map_err(|problem| problem.at(uri))?
+                {
                     Node::Array { .. } => "is an array; it cannot hold another one",
                     Node::Group { version: 2, .. } => {
                         "is of Zarr version 2; write into a store of version 3, or a new one"
@@ -273,9 +260,16 @@ impl Writing {
 /// Makes a directory a group, gives it attributes, and drops a listing of what is in it that has become wrong.
 fn announce(directory: &Path, attributes: Option<&Map<String, Value>>) -> Result<(), Problem> {
     let file = directory.join("zarr.json");
-    let found = read_json(&file)?;
+    let found = Store::Directory(directory.to_owned()).read("zarr.json")?;
+    let found = found.map(|found| parse_json(&found.bytes, "zarr.json")).transpose()?;
+    let metadata = group_json(found.clone(), attributes);
+    if found.as_ref() == Some(&metadata) { Ok(()) } else { write_json(&file, &metadata) }
+}
+
+/// The metadata of a group that has been found or is new, with attributes, and without a listing of what is in it.
+pub(super) fn group_json(found: Option<Value>, attributes: Option<&Map<String, Value>>) -> Value {
     let mut metadata =
-        found.clone().unwrap_or_else(|| json!({"zarr_format": 3, "node_type": "group", "attributes": {}}));
+        found.unwrap_or_else(|| json!({"zarr_format": 3, "node_type": "group", "attributes": {}}));
     if let Some(group) = metadata.as_object_mut() {
         group.remove("consolidated_metadata");
         if let Some(attributes) = attributes {
@@ -285,7 +279,7 @@ fn announce(directory: &Path, attributes: Option<&Map<String, Value>>) -> Result
             }
         }
     }
-    if found.as_ref() == Some(&metadata) { Ok(()) } else { write_json(&file, &metadata) }
+    metadata
 }
 
 /// Writes a metadata file in one step.
@@ -491,7 +485,8 @@ mod tests {
         let error = ZarrSink::new(&uri, &named(&["x", "y"])).unwrap().create(&Meta::whole(&[4], DType::U8));
         assert!(error.unwrap_err().to_string().ends_with("2 names for 1 axes; give every axis a name"));
         store(&ZarrSink::new(&uri, &named(&["x"])).unwrap(), &sample(DType::U8, &[4]), &[1]);
-        let metadata = read_json(&Path::new(&uri).join("zarr.json")).unwrap().unwrap();
+        let text = fs::read(Path::new(&uri).join("zarr.json")).unwrap();
+        let metadata = parse_json(&text, "zarr.json").unwrap();
         assert_eq!(metadata["dimension_names"], json!(["x"]));
     }
 

@@ -1,9 +1,6 @@
 //! Zarr arrays as sources.
 
-use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use brickwork_core::{
@@ -14,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::adapter::Codecs;
 use super::hierarchy::{Node, children, find};
 use super::metadata::Layout;
+use super::store::{Store, StoredChunk, is_remote, join};
 use crate::bytes::{ByteFix, fill_dense};
 use crate::chunk_walk::touched_chunks;
 use crate::error::{IoError, Problem, Result};
@@ -22,7 +20,7 @@ use crate::strided_file::{MAX_READ, read_region};
 use crate::uri::Location;
 
 /// Understood metadata; no open files.
-static ARRAYS: HandleCache<OpenArray> = HandleCache::new(256);
+static ARRAYS: HandleCache<OpenArray> = HandleCache::new(1024);
 
 /// Of chunks without codecs that are at least this long, only what is wanted is read.
 const READ_IN_PART: usize = 4 << 20;
@@ -31,11 +29,11 @@ const READ_IN_PART: usize = 4 << 20;
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ZarrSource {
     uri: String,
-    /// The store's directory, and the array's name in it.
+    /// The store's directory, zip file or address, and the array's name in it.
     root: String,
     inner: String,
-    /// The array's metadata file.
-    metadata_file: String,
+    /// The file whose stamp tells whether the array has changed.
+    stamped: String,
     stamp: FileStamp,
     dtype: DType,
     /// Elements of a stored chunk along every axis, which may be longer than the array.
@@ -46,47 +44,68 @@ pub struct ZarrSource {
 /// What it takes to read chunks.
 #[derive(Debug)]
 struct OpenArray {
-    directory: PathBuf,
+    store: Store,
+    prefix: String,
     layout: Layout,
     codecs: Codecs,
+    stamp: FileStamp,
 }
 
 /// Opens an array for reading: reads its metadata alone.
 pub(crate) fn open(location: &Location) -> Result<ZarrSource> {
     let uri = &location.uri;
     let root = location.absolute_path();
-    let fail = |problem: Problem| problem.at(uri);
-    let (array, file) = load(Path::new(&root), &location.inner).map_err(fail)?;
-    let stamp = FileStamp::at(&file).map_err(|error| fail(Problem::os("look at the metadata", error)))?;
-    Ok(ZarrSource {
+    let (array, file) = load(&root, &location.inner).map_err(|problem| problem.at(uri))?;
+    let stamped = match &array.store {
+        Store::Directory(directory) => {
+            directory.join(&array.prefix).join(file).to_string_lossy().into_owned()
+        }
+        _ => root.clone(),
+    };
+    let source = ZarrSource {
         uri: uri.clone(),
         root,
         inner: location.inner.clone(),
-        metadata_file: file.to_string_lossy().into_owned(),
-        stamp,
+        stamped,
+        stamp: array.stamp,
         dtype: array.codecs.dtype(),
         chunks: ChunkGrid::regular(&array.layout.shape, &array.layout.chunk),
-        chunk: array.layout.chunk,
-    })
+        chunk: array.layout.chunk.clone(),
+    };
+    // Who reads it next finds it understood.
+    source.kept(|| Ok(array))?;
+    Ok(source)
 }
 
-fn load(root: &Path, inner: &str) -> Result<(OpenArray, PathBuf), Problem> {
-    let (directory, node) = find(root, inner)?;
-    let Node::Array { version, metadata, file } = node else {
-        return Err(Problem::IsGroup { group: inner.to_owned(), children: children(&directory) });
+fn load(root: &str, inner: &str) -> Result<(OpenArray, &'static str), Problem> {
+    let store = Store::open(root)?;
+    let (prefix, node) = find(&store, inner)?;
+    let Node::Array { version, metadata, file, stamp } = node else {
+        return Err(Problem::IsGroup { group: inner.to_owned(), children: children(&store, &prefix) });
     };
     let layout = Layout::parse(&metadata, version)?;
     let codecs = Codecs::new(metadata, version, &layout.chunk)?;
     layout.check_size(codecs.dtype())?;
-    Ok((OpenArray { directory, layout, codecs }, file))
+    Ok((OpenArray { store, prefix, layout, codecs, stamp }, file))
+}
+
+impl OpenArray {
+    fn chunk_key(&self, at: &[usize]) -> String {
+        join(&self.prefix, &self.codecs.chunk_key(at))
+    }
 }
 
 impl ZarrSource {
+    fn kept(&self, open: impl FnOnce() -> Result<OpenArray>) -> Result<Arc<OpenArray>> {
+        let name = format!("{}#{}", self.root, self.inner);
+        ARRAYS.get_at(&self.uri, &self.stamped, &name, self.stamp, open)
+    }
+
     fn array(&self) -> Result<Arc<OpenArray>> {
-        let array = ARRAYS.get(&self.uri, &self.metadata_file, self.stamp, || {
-            load(Path::new(&self.root), &self.inner)
-                .map(|(array, _)| array)
-                .map_err(|problem| problem.at(&self.uri))
+        let array = self.kept(|| {
+            let (array, _) = load(&self.root, &self.inner).map_err(|problem| problem.at(&self.uri))?;
+            self.stamp.check_same(array.stamp).map_err(|problem| problem.at(&self.uri))?;
+            Ok(array)
         })?;
         let (shape, dtype) = (self.chunks.shape(), self.dtype);
         if array.layout.shape != shape || array.layout.chunk != self.chunk || array.codecs.dtype() != dtype {
@@ -109,10 +128,12 @@ impl ZarrSource {
         let whole = self.chunk_nbytes();
         let is_raw = array.layout.raw_fix(self.dtype).is_some();
         let granules = touched_chunks(&self.chunks, region).into_iter().map(|touched| {
-            let path = array.directory.join(array.codecs.chunk_key(&touched.at));
-            let stored = fs::metadata(path).map_or(0, |file| file.len()) as usize;
+            // What takes a request to find out is taken for whole.
+            let stored = array.store.stored_len(&array.chunk_key(&touched.at)).map(|len| len as usize);
+            let is_remote = stored.is_none();
+            let stored = stored.unwrap_or(whole);
             // Where nothing is stored, the fill value stands where it is wanted, however long the chunk.
-            let in_part = stored == 0 || is_raw && whole >= READ_IN_PART;
+            let in_part = stored == 0 || is_raw && whole >= READ_IN_PART && !is_remote;
             let region = if in_part { touched.wanted } else { touched.region.clone() };
             let decoded_bytes = region.size() * item;
             Granule {
@@ -130,9 +151,8 @@ impl ZarrSource {
         Ok(granules.collect())
     }
 
-    /// Reads a region that lies in one chunk.
-    fn read(&self, region: &Region, out: &mut [u8]) -> Result<()> {
-        let array = self.array()?;
+    /// The chunk that a region lies in, and the region's place in it.
+    fn place(&self, region: &Region) -> (Vec<usize>, Region) {
         let axes = || region.axes().iter().zip(self.chunks.axes());
         let at: Vec<usize> = axes().map(|(range, chunks)| chunks.chunk_of(range.start)).collect();
         let in_chunk = axes().zip(&at).map(|((range, chunks), &k)| AxisRange {
@@ -140,49 +160,77 @@ impl ZarrSource {
             ..*range
         });
         let in_chunk = Region::from_iter(in_chunk);
-        let broken = |reason: String| Problem::Chunk { chunk: at.clone(), reason }.at(&self.uri);
-        let unreadable = |error: io::Error| broken(format!("cannot read it: {error}"));
-        let path = array.directory.join(array.codecs.chunk_key(&at));
-        let file = match File::open(&path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                fill(out, array.codecs.fill_value());
-                return Ok(());
-            }
-            Err(error) => return Err(unreadable(error)),
+        (at, in_chunk)
+    }
+
+    /// Reads a region that lies in one chunk.
+    fn read(&self, region: &Region, out: &mut [u8]) -> Result<()> {
+        let array = self.array()?;
+        let (at, in_chunk) = self.place(region);
+        let unreadable =
+            |error: io::Error| self.broken(&at, format!("cannot read it: {}", crate::error::os_text(&error)));
+        let Some(chunk) = array.store.chunk(&array.chunk_key(&at)).map_err(unreadable)? else {
+            fill(out, array.codecs.fill_value());
+            return Ok(());
         };
-        let stored = file.metadata().map_err(unreadable)?.len();
-        if let Some(fix) = array.layout.raw_fix(self.dtype) {
-            let needed = self.chunk_nbytes() as u64;
-            if stored != needed {
-                return Err(broken(format!(
-                    "it has {stored} bytes, and needs {needed}; the file is damaged"
-                )));
-            }
-            return self.read_raw(&file, fix, &in_chunk, out, &unreadable);
+        if let Some(fix) = array.layout.raw_fix(self.dtype).filter(|_| chunk.is_divisible()) {
+            self.check_raw(&at, chunk.len().map_err(unreadable)?)?;
+            return self.read_raw(&chunk, fix, &in_chunk, out, &unreadable);
         }
-        let mut encoded = vec![0; stored as usize];
-        file.read_exact_at(&mut encoded, 0).map_err(unreadable)?;
-        let decoded = array.codecs.decode(encoded).map_err(|error| {
-            broken(format!("cannot be decoded, the file of {stored} bytes is damaged: {error}"))
-        })?;
+        let encoded = chunk.read().map_err(unreadable)?;
+        self.decode(&array, &at, encoded, &in_chunk, out)
+    }
+
+    /// Takes a region's elements out of a chunk as stored.
+    fn decode(
+        &self,
+        array: &OpenArray,
+        at: &[usize],
+        encoded: Vec<u8>,
+        in_chunk: &Region,
+        out: &mut [u8],
+    ) -> Result<()> {
+        let stored = encoded.len();
+        let decoded = match array.layout.raw_fix(self.dtype) {
+            Some(fix) => {
+                self.check_raw(at, stored as u64)?;
+                let mut elements = encoded;
+                fix.apply(&mut elements);
+                elements
+            }
+            None => array.codecs.decode(encoded).map_err(|error| {
+                self.broken(at, format!("cannot be decoded, the file of {stored} bytes is damaged: {error}"))
+            })?,
+        };
         let mut read = |offset: usize, buffer: &mut [u8]| {
             buffer.copy_from_slice(&decoded[offset..offset + buffer.len()]);
             Ok(())
         };
-        read_region(&mut read, &self.chunk, self.dtype.itemsize(), &in_chunk, out)
+        read_region(&mut read, &self.chunk, self.dtype.itemsize(), in_chunk, out)
+    }
+
+    fn check_raw(&self, at: &[usize], stored: u64) -> Result<()> {
+        let needed = self.chunk_nbytes() as u64;
+        if stored == needed {
+            return Ok(());
+        }
+        Err(self.broken(at, format!("it has {stored} bytes, and needs {needed}; the file is damaged")))
+    }
+
+    fn broken(&self, at: &[usize], reason: String) -> IoError {
+        Problem::Chunk { chunk: at.to_vec(), reason }.at(&self.uri)
     }
 
     fn read_raw(
         &self,
-        file: &File,
+        chunk: &StoredChunk,
         fix: ByteFix,
         in_chunk: &Region,
         out: &mut [u8],
         failed: &dyn Fn(io::Error) -> IoError,
     ) -> Result<()> {
         let mut read = |offset: usize, buffer: &mut [u8]| {
-            file.read_exact_at(buffer, offset as u64).map_err(failed)?;
+            chunk.read_exact_at(buffer, offset as u64).map_err(failed)?;
             fix.apply(buffer);
             Ok(())
         };
@@ -224,6 +272,10 @@ impl Source for ZarrSource {
     }
 
     fn start(&self, granule: &Granule) -> brickwork_core::Result<Box<dyn Pending + '_>> {
+        #[cfg(feature = "cloud")]
+        if let Some(started) = self.start_ahead(granule)? {
+            return Ok(started);
+        }
         Ok(Box::new(ZarrRead { source: self, region: granule.region.clone() }))
     }
 
@@ -231,10 +283,54 @@ impl Source for ZarrSource {
         self.granule_grid().is_none().then(|| self.chunks.clone())
     }
 
+    fn reads_ahead(&self) -> bool {
+        is_remote(&self.root)
+    }
+
+    #[cfg(feature = "cloud")]
+    fn start_ahead(&self, granule: &Granule) -> brickwork_core::Result<Option<Box<dyn Pending>>> {
+        let array = self.array()?;
+        let Store::Remote(remote) = &array.store else { return Ok(None) };
+        if granule.region.is_empty() {
+            return Ok(None);
+        }
+        let (at, in_chunk) = self.place(&granule.region);
+        let fetch = remote.fetch(&array.chunk_key(&at), None).map_err(|problem| problem.at(&self.uri))?;
+        let read = FetchedChunk { source: self.clone(), array: array.clone(), at, in_chunk, fetch };
+        Ok(Some(Box::new(read)))
+    }
+
     fn granule_grid(&self) -> Option<ChunkGrid> {
         let in_part = self.chunk_nbytes() >= READ_IN_PART
+            && !is_remote(&self.root)
             && self.array().is_ok_and(|array| array.layout.raw_fix(self.dtype).is_some());
         (!in_part).then(|| self.chunks.clone())
+    }
+}
+
+/// A chunk that has been asked for.
+#[cfg(feature = "cloud")]
+struct FetchedChunk {
+    source: ZarrSource,
+    array: Arc<OpenArray>,
+    at: Vec<usize>,
+    in_chunk: Region,
+    fetch: crate::cloud::Fetch,
+}
+
+#[cfg(feature = "cloud")]
+impl Pending for FetchedChunk {
+    fn finish(self: Box<Self>, into: ViewMut<'_>) -> brickwork_core::Result<()> {
+        let FetchedChunk { source, array, at, in_chunk, fetch } = *self;
+        let stored = fetch.finish().map_err(|problem| source.broken(&at, problem.to_string()))?;
+        let read = |out: &mut [u8]| match stored {
+            Some(stored) => source.decode(&array, &at, stored.bytes, &in_chunk, out),
+            None => {
+                fill(out, array.codecs.fill_value());
+                Ok(())
+            }
+        };
+        fill_dense(into, read).map_err(Into::into)
     }
 }
 

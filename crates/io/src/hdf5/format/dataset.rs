@@ -11,6 +11,7 @@ use super::filter::{self, Filter};
 use super::layout::{self, StoredChunks, StoredLayout};
 use super::object_header::{ObjectHeader, kind};
 use super::source::Source;
+use crate::read_at::Started;
 
 /// Where a dataset's elements are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -181,6 +182,33 @@ impl Dataset {
             Ok(self.source.reader.read_exact_at(encoded, location.address)?)
         };
         read().map_err(|problem| self.fail(problem))
+    }
+
+    /// Asks for a chunk as it is stored, without waiting for it; `None` where reads are local.
+    ///
+    /// # Errors
+    /// As [`Dataset::read_encoded_chunk`], now or when it is finished.
+    pub fn start_chunk(&self, location: ChunkLocation) -> Option<Result<Box<dyn Started>>> {
+        self.start("chunk", location.address, location.nbytes)
+    }
+
+    /// Asks for bytes of a contiguous dataset as they are stored, without waiting for them; `None` where reads are local,
+    /// and where there are no such bytes in the file.
+    ///
+    /// # Errors
+    /// As [`Dataset::read_bytes`], now or when it is finished.
+    pub fn start_bytes(&self, offset: usize, len: usize) -> Option<Result<Box<dyn Started>>> {
+        let &Layout::Contiguous { address: Some(address), nbytes } = &self.layout else { return None };
+        let is_inside = offset.checked_add(len).is_some_and(|end| end <= nbytes);
+        self.start("dataset", address.checked_add(offset as u64).filter(|_| is_inside)?, len)
+    }
+
+    fn start(&self, what: &'static str, address: u64, len: usize) -> Option<Result<Box<dyn Started>>> {
+        if let Err(problem) = self.source.check_range(what, address, len as u64) {
+            return Some(Err(self.fail(problem)));
+        }
+        let started = self.source.reader.start(address, len)?;
+        Some(started.map_err(|error| self.fail(error.into())))
     }
 
     /// Turns a chunk as stored into its elements, in this machine's byte order.

@@ -8,9 +8,9 @@ use super::dataset::Dataset;
 use super::error::{Outcome, Problem, Result, needs_library, unsupported};
 use super::links::{self, Link, Target};
 use super::object_header::{ObjectHeader, ObjectKind};
-use super::read_at::{LocalFile, ReadAt};
 use super::source::{Budget, Source};
 use super::superblock::{self, Checks};
+use crate::read_at::{LocalFile, ReadAt};
 
 /// How many soft links are followed on the way to one object.
 const MAX_SOFT_LINKS: usize = 16;

@@ -35,7 +35,6 @@ mod layout;
 mod links;
 mod lzf;
 mod object_header;
-mod read_at;
 mod shuffle;
 mod source;
 mod superblock;
@@ -53,8 +52,9 @@ pub use error::{Hdf5Error, Problem, Result};
 pub use file::File;
 pub use filter::{Filter, StoredFilter};
 pub use object_header::ObjectKind;
-pub use read_at::{LocalFile, ReadAt};
 pub use survey::{Object, Summary, Survey};
+
+pub use crate::read_at::{LocalFile, ReadAt};
 
 #[cfg(feature = "hdf5-write")]
 pub(super) use filter::known_name as known_filter;

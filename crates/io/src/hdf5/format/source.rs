@@ -4,7 +4,7 @@ use std::sync::Arc;
 use super::checksum::lookup3;
 use super::cursor::Cursor;
 use super::error::{Outcome, Problem, corrupt};
-use super::read_at::ReadAt;
+use crate::read_at::ReadAt;
 
 /// The bytes of a file, where its addresses count from, and how wide they are.
 #[derive(Debug)]

@@ -3,8 +3,8 @@ use std::sync::Arc;
 
 use super::cursor::Cursor;
 use super::error::{Outcome, Problem, corrupt, unsupported};
-use super::read_at::ReadAt;
 use super::source::Source;
+use crate::read_at::ReadAt;
 
 const SIGNATURE: &[u8; 8] = b"\x89HDF\r\n\x1a\n";
 

@@ -1,4 +1,5 @@
-//! Positional reads: the only way in which this reader touches a file.
+//! Positional reads: the only way in which the readers of files touch them, wherever these are.
+
 use std::fmt::Debug;
 use std::fs;
 use std::io;
@@ -19,6 +20,20 @@ pub trait ReadAt: Debug + Send + Sync {
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
+
+    /// Asks for bytes without waiting for them; `None` where reads are local and best done when they are needed.
+    fn start(&self, _offset: u64, _len: usize) -> Option<io::Result<Box<dyn Started>>> {
+        None
+    }
+}
+
+/// Bytes that have been asked for.
+pub trait Started: Send {
+    /// Waits for them.
+    ///
+    /// # Errors
+    /// As [`ReadAt::read_exact_at`].
+    fn finish(self: Box<Self>) -> io::Result<Vec<u8>>;
 }
 
 /// A local file, its length taken when it was opened.
@@ -37,9 +52,17 @@ impl LocalFile {
         let file = fs::File::open(path)?;
         let metadata = file.metadata()?;
         if metadata.is_dir() {
-            return Err(io::Error::new(io::ErrorKind::IsADirectory, "is a directory, not an HDF5 file"));
+            return Err(io::Error::new(io::ErrorKind::IsADirectory, "is a directory, not a file"));
         }
         Ok(Self { file, len: metadata.len() })
+    }
+}
+
+impl LocalFile {
+    /// A file that is open already, and its length.
+    #[cfg(any(feature = "npy", feature = "hdf5"))]
+    pub(crate) fn from(file: fs::File, len: u64) -> Self {
+        Self { file, len }
     }
 }
 
