@@ -1,6 +1,7 @@
 # make demo   build, make a month of weather, take its mean and an anomaly, store and draw them
 # make test   everything that CI checks
 # make check  format, clippy, docs: the quick half of make test
+# make bench  writes docs/performance.md, and times kernels and planning
 
 CARGO ?= cargo
 BRICKWORK = $(CARGO_TARGET)/release/brickwork
@@ -8,7 +9,7 @@ CARGO_TARGET = $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
 DEMO ?= demo
 LIBRARIES = brickwork-core brickwork-ops brickwork-sched brickwork-io brickwork-draw
 
-.PHONY: demo test check packages format clippy docs tests alone examples downstream numpy formats binary
+.PHONY: bench demo test check packages format clippy docs tests alone examples downstream numpy formats binary
 
 demo: packages binary
 	scripts/demo.sh $(abspath $(BRICKWORK)) $(DEMO)
@@ -67,6 +68,16 @@ numpy: binary
 # Files that h5py, netCDF4, zarr-python and xarray write, and what they make of ours.
 formats: binary
 	tests/formats/run.sh $(abspath $(BRICKWORK))
+
+# The workloads beside other systems (PEERS=folder of their runner, BENCH_DATA=its data), then kernels and planning.
+BENCH_DATA ?= bench-data
+bench: packages
+	$(CARGO) build --release -p brickwork-benches
+	mkdir -p $(BENCH_DATA)
+	if [ -n "$$PEERS" ] && [ ! -e $(BENCH_DATA)/random.hdf5 ]; then \
+		"$$PEERS"/venv/bin/python "$$PEERS"/data.py $(BENCH_DATA); fi
+	benches/compare.py $(CARGO_TARGET)/release/workload $(BENCH_DATA) -o docs/performance.md
+	$(CARGO) bench -p brickwork-benches
 
 binary:
 	$(CARGO) build --release -p brickwork-cli

@@ -3,6 +3,8 @@
 
     benches/compare.py WORKLOAD_BINARY DATA -o docs/performance.md [--only REGEX] [--repeat N]
 
+DATA holds the input files of W5, W6, W7 and W10, which the runner's `data.py` makes; the other workloads need none.
+
 Other systems are measured by a runner of their own: PEERS names a folder with `peers.py`, `bench.py`, a Python in
 `venv/bin/python` (or PEERS_PYTHON) and the program `limits`. Without it only our own figures are measured. Every figure
 of a workload comes from the same minutes: runs of ours and of the others take turns.
@@ -89,6 +91,15 @@ def ours(a, workload):
 def theirs(a, workload, peer):
     python = os.environ.get("PEERS_PYTHON") or str(a.peers / "venv/bin/python")
     return run([python, str(a.peers / "peers.py"), workload, peer, "--data", a.data], a.limit)
+
+
+def prepare(a):
+    """The particles of W8, from the generator that the other systems draw them from."""
+    cluster = pathlib.Path(a.data) / "cluster.npy"
+    if a.peers and not cluster.exists():
+        python = os.environ.get("PEERS_PYTHON") or str(a.peers / "venv/bin/python")
+        make = "import numpy as np, sys; np.save(sys.argv[1], np.random.RandomState(1981).normal(0, 500, (7000, 3)) - 0.5)"
+        subprocess.run([python, "-c", make, str(cluster)], check=True)
 
 
 def measured(a, workload):
@@ -222,6 +233,7 @@ def main():
     parser.add_argument("--limit", type=float, default=300)
     a = parser.parse_args()
     a.peers = pathlib.Path(os.environ["PEERS"]) if os.environ.get("PEERS") else None
+    prepare(a)
     results = {w: measured(a, w) for w in PEERS if re.search(a.only, w)}
     text = "\n".join(page(a, results, limits(a))) + "\n"
     if a.output:

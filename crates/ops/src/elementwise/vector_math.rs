@@ -186,3 +186,130 @@ pub(super) fn cos(x: f64) -> f64 {
     let value = sin_of_quarter(rest);
     f64::from_bits(value.to_bits() ^ ((!bits as u64) << 63))
 }
+
+#[cfg(test)]
+mod tests {
+    use brickwork_core::simd::vectorized;
+
+    use super::*;
+
+    type Function = fn(f64) -> f64;
+
+    /// Name, ours, the standard library's, and where arguments are taken from.
+    const FUNCTIONS: [(&str, Function, Function, f64, f64); 6] = [
+        ("exp", exp, f64::exp, -708.0, 709.7),
+        ("exp2", exp2, f64::exp2, -1022.0, 1023.9),
+        ("log", log, f64::ln, 0.0, 1e300),
+        ("log2", log2, f64::log2, 0.0, 1e300),
+        ("sin", sin, f64::sin, -MOST_RADIANS, MOST_RADIANS),
+        ("cos", cos, f64::cos, -MOST_RADIANS, MOST_RADIANS),
+    ];
+
+    /// The distance from what the standard library says, which is within half a unit or a little more.
+    fn ulps(got: f64, expected: f64) -> f64 {
+        if got.to_bits() == expected.to_bits() || (got.is_nan() && expected.is_nan()) {
+            return 0.0;
+        }
+        let magnitude = expected.abs();
+        (got - expected).abs() / (f64::from_bits(magnitude.to_bits() + 1) - magnitude)
+    }
+
+    /// Half of them spread over the range, half over its orders of magnitude.
+    fn arguments(low: f64, high: f64) -> Vec<f64> {
+        let mut state = 1u64;
+        let mut unit = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 11) as f64 * 2f64.powi(-53)
+        };
+        let mut arguments = Vec::new();
+        for _ in 0..50_000 {
+            arguments.push(low + (high - low) * unit());
+            let sign = if unit() < 0.5 { -1.0 } else { 1.0 };
+            let x = sign * 10f64.powf(unit() * 300.0 - 150.0);
+            arguments.push(if (low..high).contains(&x) { x } else { x.abs().clamp(1e-150, 1.0) });
+        }
+        arguments
+    }
+
+    #[test]
+    fn results_are_within_two_units_in_the_last_place() {
+        for (name, ours, std, low, high) in FUNCTIONS {
+            let near_one = (0..20_000).map(|i| 0.9 + f64::from(i) * 1e-5);
+            for x in arguments(low, high).into_iter().chain(near_one) {
+                let error = ulps(ours(x), std(x));
+                assert!(error <= 2.0, "{name}({x:e}) is {error} units from {}", std(x));
+            }
+        }
+    }
+
+    #[test]
+    fn special_numbers_are_as_in_the_standard_library() {
+        let all = [
+            0.0,
+            -0.0,
+            f64::INFINITY,
+            f64::NEG_INFINITY,
+            f64::NAN,
+            -1.0,
+            5e-324,
+            1e-310,
+            f64::MIN_POSITIVE,
+            f64::MAX,
+            709.782_712_893_384,
+            709.79,
+            -708.4,
+            -745.13,
+            -745.14,
+            1024.0,
+            -1074.0,
+            -1075.5,
+        ];
+        for (name, ours, std, ..) in &FUNCTIONS[..4] {
+            for x in all {
+                let (got, expected) = (ours(x), std(x));
+                let close = ulps(got, expected) <= 2.0 && (got == 0.0) == (expected == 0.0);
+                assert!(close, "{name}({x:e}) is {got:e}, not {expected:e}");
+            }
+        }
+        assert!(sin(-0.0).is_sign_negative() && sin(0.0).is_sign_positive());
+        for power in -1074..1024 {
+            assert_eq!(log2(2f64.powi(power)), f64::from(power));
+            assert_eq!(exp2(f64::from(power)), 2f64.powi(power));
+        }
+    }
+
+    /// Multiples of a quarter turn, where what is left after taking half turns away is next to nothing.
+    #[test]
+    fn sines_keep_their_digits_next_to_zero() {
+        let quarters = (0..100_000).chain((100_000..630_000).step_by(997));
+        for x in quarters.map(|k| f64::from(k) * std::f64::consts::FRAC_PI_2) {
+            assert!(ulps(sin(x), x.sin()) <= 2.0, "sin({x})");
+            assert!(ulps(cos(x), x.cos()) <= 2.0, "cos({x})");
+        }
+    }
+
+    #[test]
+    fn every_instruction_set_gives_the_same_bits() {
+        for (name, ours, _, low, high) in FUNCTIONS {
+            let x = arguments(low, high);
+            let mut wide = vec![0.0; x.len()];
+            macro_rules! filled {
+                ($function:ident) => {
+                    vectorized(
+                        #[inline(always)]
+                        || wide.iter_mut().zip(&x).for_each(|(out, &x)| *out = $function(x)),
+                    )
+                };
+            }
+            match name {
+                "exp" => filled!(exp),
+                "exp2" => filled!(exp2),
+                "log" => filled!(log),
+                "log2" => filled!(log2),
+                "sin" => filled!(sin),
+                _ => filled!(cos),
+            }
+            assert!(x.iter().zip(&wide).all(|(&x, out)| ours(x).to_bits() == out.to_bits()), "{name}");
+        }
+    }
+}
