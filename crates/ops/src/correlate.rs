@@ -205,7 +205,7 @@ mod tests {
             // Transposed, so that what is read does not lie in runs; and with steps.
             let turned = x.t().correlate1d(&weights, 2 - axis as isize, Boundary::Periodic).unwrap();
             check::<f64>(&turned.t(), &shape, &all);
-            let thinned = sums.slice(crate::index::s![..;2, 1..;2, ..;-3]).unwrap();
+            let thinned = sums.slice(crate::s![..;2, 1..;2, ..;-3]).unwrap();
             let kept: Vec<f64> = [0, 2]
                 .into_iter()
                 .flat_map(|i| [1, 3].map(|j| [5, 2].map(|k| (i, j, k))).into_iter().flatten())

@@ -202,7 +202,7 @@ impl Reduce for MatMul {
 
     fn best_box(&self) -> Option<Vec<usize>> {
         let (rows, columns) = (self.rows.min(SIDE), self.columns.min(SIDE));
-        let inner = (BOX_ELEMENTS / (rows + columns)).clamp(RUN, 16 * RUN);
+        let inner = (BOX_ELEMENTS / (rows + columns).max(1)).clamp(RUN, 16 * RUN);
         Some(vec![rows, inner / RUN * RUN, columns])
     }
 
