@@ -8,6 +8,9 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
 const SIZE: usize = 32 << 10;
 
+/// A name, and what is made of an array.
+type Case = (&'static str, fn(&Array) -> Result<Array>);
+
 fn numbers(dtype: DType) -> Array {
     let made = random::default_rng(Some(1)).uniform(0.1, 10.0, &[SIZE], ChunkSpec::auto());
     made.and_then(|x| x.astype(dtype)).and_then(|x| x.persist()).expect("random numbers are made")
@@ -24,7 +27,7 @@ fn bench(c: &mut Criterion, group: &str, name: &str, make: impl Fn(&Array) -> Re
 }
 
 fn functions(c: &mut Criterion) {
-    let all: [(&str, fn(&Array) -> Result<Array>); 8] = [
+    let all: [Case; 8] = [
         ("add", |x| Ok(x + x)),
         ("sqrt", Array::sqrt),
         ("exp", Array::exp),
@@ -40,7 +43,7 @@ fn functions(c: &mut Criterion) {
 }
 
 fn folds(c: &mut Criterion) {
-    let all: [(&str, fn(&Array) -> Result<Array>); 5] = [
+    let all: [Case; 5] = [
         ("sum", |x| x.sum(())),
         ("std", |x| x.std(())),
         ("max", |x| x.max(())),

@@ -170,8 +170,8 @@ fn sin_of_quarter(x: f64) -> f64 {
 pub(super) fn sin(x: f64) -> f64 {
     let (n, bits) = nearest(x * std::f64::consts::FRAC_1_PI);
     let rest = ((x - n * PI_HIGH) - n * PI_MIDDLE) - n * PI_LOW;
-    let value = sin_of_quarter(rest);
     // The sine of a negative zero is one.
+    let value = if rest == 0.0 { rest } else { sin_of_quarter(rest) };
     f64::from_bits(value.to_bits() ^ ((bits as u64) << 63))
 }
 
