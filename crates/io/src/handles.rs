@@ -92,6 +92,7 @@ impl<V> HandleCache<V> {
     }
 
     /// What is kept for a path or URL, or what `open` gives. Checks that a file still has its stamp.
+    #[cfg_attr(not(any(feature = "hdf5", feature = "npy")), allow(dead_code, reason = "of files alone"))]
     pub fn get(
         &self,
         uri: &str,
