@@ -93,6 +93,7 @@ impl Location {
     }
 
     /// The directory that the file or store lies in, if it is on this machine.
+    #[cfg(any(feature = "hdf5-write", feature = "zarr", feature = "npy"))]
     pub(crate) fn directory(&self) -> Option<PathBuf> {
         if self.url.is_some() {
             return None;
