@@ -1,6 +1,6 @@
 //! Reductions over any axes.
 
-use brickwork::{Array, Axes, DType};
+use brickwork::{Array, Axes, Compute, DType, Threads, s};
 use brickwork_core::Bool8;
 use brickwork_testkit::{
     arrangements, assert_array_close, check_operation, naive, noise, quarters, some_configurations,
@@ -158,6 +158,29 @@ proptest! {
             }
         }
     }
+}
+
+/// A result of more than a million elements is accumulated in place: its one leaf is left and taken up again.
+#[test]
+fn large_products_do_not_depend_on_how_the_shared_axis_is_walked() {
+    let (rows, inner, columns) = (1100usize, 1300usize, 1000usize);
+    let left = |i: usize, k: usize| ((i * 31 + k * 17) % 23) as f64 - 11.0;
+    let right = |k: usize, j: usize| ((k * 13 + j * 7) % 19) as f64 - 9.0;
+    let matrix = |n: usize, m: usize, at: &dyn Fn(usize, usize) -> f64| {
+        Array::from_vec((0..n * m).map(|e| at(e / m, e % m)).collect(), &[n, m]).unwrap()
+    };
+    let product = matrix(rows, inner, &left).matmul(&matrix(inner, columns, &right)).unwrap();
+    let values = |scheduler: Threads| product.compute_with(&scheduler).unwrap().to_vec::<f64>();
+    let whole = values(Threads::new(2));
+    for e in (0..rows * columns).step_by(7919) {
+        let exact: f64 = (0..inner).map(|k| left(e / columns, k) * right(k, e % columns)).sum();
+        assert_eq!(whole[e], exact, "element {e}");
+    }
+    assert_eq!(values(Threads::new(1).memory(40 << 20)), whole);
+    let half = product.slice(s![300.., ..700]).unwrap().compute_with(&Threads::new(1)).unwrap();
+    let expected: Vec<f64> =
+        (300..rows).flat_map(|i| whole[i * columns..i * columns + 700].to_vec()).collect();
+    assert_eq!(half.to_vec::<f64>(), expected);
 }
 
 #[test]

@@ -191,7 +191,9 @@ impl Reduce for Sum {
         let [input] = inputs else { return Ok(None) };
         let last = input.meta().ndim().checked_sub(1);
         let len = self.fold.elements();
-        if self.fold.spec.axes() != last.as_slice() || !(2..=MOST_PLANES).contains(&len) {
+        // A mean divides the parts of a complex number one by one, which no elementwise operation does.
+        let is_said = !(self.mean && self.dtype.is_complex());
+        if self.fold.spec.axes() != last.as_slice() || !(2..=MOST_PLANES).contains(&len) || !is_said {
             return Ok(None);
         }
         let mut lanes = (0..len as isize).map(|index| plane(input, index)).collect::<Result<Vec<Array>>>()?;
