@@ -1,4 +1,4 @@
-//! Fresh memory in pages of 2 MiB, where the system has them: touching it costs a quarter.
+//! Fresh memory in pages of 2 MiB, where the system has them: touching it costs less than half.
 
 use std::ptr::NonNull;
 

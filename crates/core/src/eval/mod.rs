@@ -9,6 +9,7 @@ mod fold;
 mod fuse;
 mod held;
 mod patch;
+mod program;
 mod task;
 mod walk;
 
