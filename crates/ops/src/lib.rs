@@ -17,6 +17,7 @@ mod scan;
 mod select;
 pub mod term;
 pub mod user;
+mod vector_math;
 mod view;
 
 pub mod prelude;

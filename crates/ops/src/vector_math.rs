@@ -16,8 +16,18 @@ const ROUNDER: f64 = 6_755_399_441_055_744.0;
 const TWO_POW_52_BITS: u64 = 0x4330_0000_0000_0000;
 const TWO_POW_52: f64 = 4_503_599_627_370_496.0;
 
-const LN_2_HIGH: f64 = 0.693_147_180_601_954_5;
-const LN_2_LOW: f64 = -4.200_915_072_681_084e-11;
+/// ln 2 in two parts; the first has 21 trailing zero bits, so its multiples by exponents are exact.
+const LN_2_HIGH: f64 = 0.693_147_180_369_123_8;
+const LN_2_LOW: f64 = 1.908_214_929_270_587_7e-10;
+
+/// ln 2 with 26 digits, and the rest.
+const LN_2_UPPER: f64 = 0.693_147_182_464_599_6;
+const LN_2_REST: f64 = -1.904_654_299_957_768e-9;
+
+/// log2 e with 26 digits, the rest, and what `LOG2_E` leaves out.
+const LOG2_E_UPPER: f64 = 1.442_695_051_431_655_9;
+const LOG2_E_REST: f64 = -1.054_269_247_642_913_8e-8;
+const LOG2_E_LOW: f64 = 2.035_527_374_093_103_3e-17;
 
 /// π in three parts; products of the first two with numbers below 2^20 are exact.
 const PI_HIGH: f64 = 3.141_592_653_468_251_2;
@@ -25,7 +35,7 @@ const PI_MIDDLE: f64 = 1.215_420_101_260_793_2e-10;
 const PI_LOW: f64 = 4.044_532_497_591_901e-21;
 
 /// Up to this magnitude [`sin`] and [`cos`] are right; beyond it the standard library's functions are.
-pub(super) const MOST_RADIANS: f64 = 1e6;
+pub(crate) const MOST_RADIANS: f64 = 1e6;
 
 /// 2 to the power of a whole number from -1022 to 1023.
 #[inline(always)]
@@ -60,7 +70,7 @@ fn scaled_exp(high: f64, low: f64, n: i64) -> f64 {
 
 /// e^x.
 #[inline(always)]
-pub(super) fn exp(x: f64) -> f64 {
+pub(crate) fn exp(x: f64) -> f64 {
     // Beyond these the result is infinite or zero. NaN compares with neither and stays.
     let x = if x > 710.0 { 710.0 } else { x };
     let x = if x < -746.0 { -746.0 } else { x };
@@ -70,7 +80,7 @@ pub(super) fn exp(x: f64) -> f64 {
 
 /// 2^x.
 #[inline(always)]
-pub(super) fn exp2(x: f64) -> f64 {
+pub(crate) fn exp2(x: f64) -> f64 {
     let x = if x > 1025.0 { 1025.0 } else { x };
     let x = if x < -1080.0 { -1080.0 } else { x };
     let (n, bits) = nearest(x);
@@ -81,20 +91,20 @@ pub(super) fn exp2(x: f64) -> f64 {
     scaled_exp(high, rest * LN_2_REST + (rest - upper) * LN_2_UPPER, bits)
 }
 
-/// ln 2 with 26 digits, and the rest.
-const LN_2_UPPER: f64 = 0.693_147_182_464_599_6;
-const LN_2_REST: f64 = -1.904_654_299_957_768e-9;
+/// The exponent of a positive, normal number, and the f in mantissa = 1 + f, with 1 + f between √½ and √2.
+#[inline(always)]
+fn split_normal(x: f64) -> (f64, f64) {
+    let shifted = x.to_bits().wrapping_add(ONE_BITS - SQRT_HALF_BITS);
+    let exponent = f64::from_bits((shifted >> 52) | TWO_POW_52_BITS) - (TWO_POW_52 + 1023.0);
+    (exponent, f64::from_bits((shifted & MANTISSA_MASK) + SQRT_HALF_BITS) - 1.0)
+}
 
-/// The exponent of a positive number, and the f in mantissa = 1 + f, with 1 + f between √½ and √2.
+/// [`split_normal`] of any positive number: subnormal ones are scaled into the range of the others.
 #[inline(always)]
 fn split(x: f64) -> (f64, f64) {
-    // Subnormal numbers are scaled into the range of the others.
     let is_small = x < f64::MIN_POSITIVE;
-    let scaled = if is_small { x * 18_014_398_509_481_984.0 } else { x };
-    let bias = if is_small { TWO_POW_52 + 1023.0 + 54.0 } else { TWO_POW_52 + 1023.0 };
-    let shifted = scaled.to_bits().wrapping_add(ONE_BITS - SQRT_HALF_BITS);
-    let exponent = f64::from_bits((shifted >> 52) | TWO_POW_52_BITS) - bias;
-    (exponent, f64::from_bits((shifted & MANTISSA_MASK) + SQRT_HALF_BITS) - 1.0)
+    let (exponent, f) = split_normal(if is_small { x * 18_014_398_509_481_984.0 } else { x });
+    (if is_small { exponent - 54.0 } else { exponent }, f)
 }
 
 /// What is to be taken from f to give log(1 + f): small against f.
@@ -123,23 +133,31 @@ fn logarithm_or(x: f64, finite: f64) -> f64 {
 
 /// The natural logarithm.
 #[inline(always)]
-pub(super) fn log(x: f64) -> f64 {
-    let (exponent, f) = split(x);
-    logarithm_or(x, exponent * LN_2_HIGH + (f - (log_correction(f) - exponent * LN_2_LOW)))
+pub(crate) fn log(x: f64) -> f64 {
+    logarithm_or(x, log_of_parts(split(x)))
+}
+
+/// The natural logarithm of a positive, finite, normal number. Other arguments (zero, subnormal, negative, infinite, NaN)
+/// give meaningless numbers.
+#[inline(always)]
+pub(crate) fn log_of_normal(x: f64) -> f64 {
+    log_of_parts(split_normal(x))
+}
+
+#[inline(always)]
+fn log_of_parts((exponent, f): (f64, f64)) -> f64 {
+    exponent * LN_2_HIGH + (f - (log_correction(f) - exponent * LN_2_LOW))
 }
 
 /// The logarithm to base 2; within 2 units in the last place, exact for powers of two.
 #[inline(always)]
-pub(super) fn log2(x: f64) -> f64 {
-    const LOG2_E_LOW: f64 = 2.035_527_374_093_103_3e-17;
+pub(crate) fn log2(x: f64) -> f64 {
     let (exponent, f) = split(x);
     let correction = log_correction(f);
     let log = f - correction;
     let rest = (f - log) - correction;
     // The product with log2 e, with what rounding takes from both factors.
     let upper = f64::from_bits(log.to_bits() & !((1 << 27) - 1));
-    const LOG2_E_UPPER: f64 = 1.442_695_051_431_655_9;
-    const LOG2_E_REST: f64 = -1.054_269_247_642_913_8e-8;
     let high = upper * LOG2_E_UPPER;
     let low = upper * LOG2_E_REST
         + (log - upper) * std::f64::consts::LOG2_E
@@ -167,7 +185,7 @@ fn sin_of_quarter(x: f64) -> f64 {
 /// The sine of at most [`MOST_RADIANS`]; within 2 units in the last place. Anything but a number in that range gives a
 /// meaningless result.
 #[inline(always)]
-pub(super) fn sin(x: f64) -> f64 {
+pub(crate) fn sin(x: f64) -> f64 {
     let (n, bits) = nearest(x * std::f64::consts::FRAC_1_PI);
     let rest = ((x - n * PI_HIGH) - n * PI_MIDDLE) - n * PI_LOW;
     // The sine of a negative zero is one.
@@ -178,7 +196,7 @@ pub(super) fn sin(x: f64) -> f64 {
 /// The cosine of at most [`MOST_RADIANS`]; within 2 units in the last place. Anything but a number in that range gives a
 /// meaningless result.
 #[inline(always)]
-pub(super) fn cos(x: f64) -> f64 {
+pub(crate) fn cos(x: f64) -> f64 {
     // cos(x) = -(-1)^n sin(x - (n + ½) π)
     let (n, bits) = nearest(x * std::f64::consts::FRAC_1_PI - 0.5);
     let half_turns = n + 0.5;

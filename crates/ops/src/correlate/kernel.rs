@@ -36,30 +36,16 @@ number!(Complex<f64>, f64);
 
 /// Whether the last axis of a block lies in one run that is worth a loop, or all of it does.
 pub(super) fn has_runs(block: &Block) -> bool {
-    let last = block.ndim_run();
-    block.is_dense() || last >= SHORT
-}
-
-trait LastRun {
-    fn ndim_run(&self) -> usize;
-}
-
-impl LastRun for Block {
-    /// Length of the run of elements along the last axis; 0 if they do not follow each other.
-    fn ndim_run(&self) -> usize {
-        match (self.shape().last(), self.strides().last()) {
-            (Some(&len), Some(&1)) => len,
-            _ => 0,
-        }
-    }
+    let is_run = block.strides().last() == Some(&1) && block.shape().last().is_some_and(|&len| len >= SHORT);
+    block.is_dense() || is_run
 }
 
 /// A block as lines along the axis, and the axes over which lines repeat.
 pub(super) struct Lines<'a> {
     block: &'a Block,
-    /// Length and stride of the axes that are gone through one by one, outermost first. Those before `inner_from` lie
-    /// outside of the axis in the output.
+    /// Length and stride of the axes before the one that is summed along.
     outer: Vec<(usize, isize)>,
+    /// Those after it that do not lie together.
     between: Vec<(usize, isize)>,
     /// Distance between neighbours, and between the first neighbours of two sums.
     along: isize,

@@ -3,39 +3,45 @@
 use super::complex_math;
 use super::function::{binary_methods, floats, function, public_binary, real_floats, unary_methods};
 use super::kernel::{bounded_loop, fast_unary, operand, plain_binary, plain_unary, target, with_loop};
-use super::vector_math;
 use crate::prelude::*;
+use crate::vector_math;
+
+/// Calls a function of `Complex<f64>` for complex numbers, and a loop for floats of a dtype.
+macro_rules! complex_or {
+    ($inputs:ident, $out:ident, $complex:expr, $dtype:ident => $real:expr) => {
+        match $out.dtype() {
+            DType::C64 => plain_unary!($inputs, $out, Complex<f32> => Complex<f32>, |a| {
+                let wide = $complex(Complex::new(f64::from(a.re), f64::from(a.im)));
+                Complex::new(wide.re as f32, wide.im as f32)
+            }),
+            DType::C128 => plain_unary!($inputs, $out, Complex<f64> => Complex<f64>, |a| $complex(a)),
+            $dtype => $real,
+        }
+    };
+}
+pub(super) use complex_or;
 
 /// A function of floats, by its method on `f32` and `f64` and its function of `Complex<f64>`.
 macro_rules! float_function {
     ($op:ident, $tag:tt, $numpy:tt, $cost:expr, $method:ident, $complex:expr) => {
-        function!($op, $tag, $numpy, 1, $cost, floats, |inputs, out| match out.dtype() {
-            DType::C64 => plain_unary!(inputs, out, Complex<f32> => Complex<f32>, |a| {
-                let wide = $complex(Complex::new(f64::from(a.re), f64::from(a.im)));
-                Complex::new(wide.re as f32, wide.im as f32)
-            }),
-            DType::C128 => plain_unary!(inputs, out, Complex<f64> => Complex<f64>, |a| $complex(a)),
-            dtype => with_loop!(dtype, [F32, F64], T => plain_unary!(inputs, out, T => T, |a| a.$method())),
-        });
+        function!($op, $tag, $numpy, 1, $cost, floats, |inputs, out| complex_or!(inputs, out, $complex, dtype =>
+            with_loop!(dtype, [F32, F64], T => plain_unary!(inputs, out, T => T, |a| a.$method()))));
     };
 }
 pub(super) use float_function;
 
-/// A function of floats with a vector loop in [`vector_math`]; where that is right only for numbers of some magnitude,
-/// the method serves the others.
+/// A function of floats with a vector loop in [`vector_math`], which is right up to some magnitude; beyond it the method
+/// serves.
 macro_rules! vector_function {
     ($op:ident, $tag:tt, $numpy:tt, $vector:path, $most:expr, $method:ident, $complex:expr) => {
-        function!($op, $tag, $numpy, 1, 6.0, floats, |inputs, out| match out.dtype() {
-            DType::C64 => plain_unary!(inputs, out, Complex<f32> => Complex<f32>, |a| {
-                let wide = $complex(Complex::new(f64::from(a.re), f64::from(a.im)));
-                Complex::new(wide.re as f32, wide.im as f32)
-            }),
-            DType::C128 => plain_unary!(inputs, out, Complex<f64> => Complex<f64>, |a| $complex(a)),
-            dtype => with_loop!(dtype, [F32, F64], T => {
-                let (a, out) = (operand::<T>(&inputs[0]), target::<T>(out));
-                bounded_loop(a, out, $most, #[inline(always)] |a: T| $vector(a as f64) as T, |a: T| a.$method());
-            }),
-        });
+        function!($op, $tag, $numpy, 1, 6.0, floats, |inputs, out| complex_or!(inputs, out, $complex, dtype =>
+            with_loop!(dtype, [F32, F64], T => bounded_loop(
+                operand::<T>(&inputs[0]),
+                target::<T>(out),
+                #[inline(always)] |a: T| a.abs() as f64 > $most,
+                #[inline(always)] |a: T| $vector(a as f64) as T,
+                |a: T| a.$method(),
+            ))));
     };
 }
 pub(super) use vector_function;
@@ -58,14 +64,16 @@ float_function!(Log10, "brickwork_ops::Log10", "log10", 20.0, log10, |z| {
 });
 float_function!(Log1p, "brickwork_ops::Log1p", "log1p", 20.0, ln_1p, complex_math::log1p);
 
-function!(Sqrt, "brickwork_ops::Sqrt", "sqrt", 1, 4.0, floats, |inputs, out| match out.dtype() {
-    DType::C64 => plain_unary!(inputs, out, Complex<f32> => Complex<f32>, |a| {
-        let wide = complex_math::sqrt(Complex::new(f64::from(a.re), f64::from(a.im)));
-        Complex::new(wide.re as f32, wide.im as f32)
-    }),
-    DType::C128 => plain_unary!(inputs, out, Complex<f64> => Complex<f64>, |a| complex_math::sqrt(a)),
-    dtype => with_loop!(dtype, [F32, F64], T => fast_unary!(inputs, out, T => T, |a| a.sqrt())),
-});
+function!(
+    Sqrt,
+    "brickwork_ops::Sqrt",
+    "sqrt",
+    1,
+    4.0,
+    floats,
+    |inputs, out| complex_or!(inputs, out, complex_math::sqrt, dtype =>
+    with_loop!(dtype, [F32, F64], T => fast_unary!(inputs, out, T => T, |a| a.sqrt())))
+);
 
 function!(Cbrt, "brickwork_ops::Cbrt", "cbrt", 1, 20.0, real_floats, |inputs, out| {
     with_loop!(out.dtype(), [F32, F64], T => plain_unary!(inputs, out, T => T, |a| a.cbrt()));

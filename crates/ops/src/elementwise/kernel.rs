@@ -32,52 +32,33 @@ pub(super) fn unary_loop<A: Copy, R: Copy>(a: Operand<'_, A>, out: &mut [R], f: 
     }
 }
 
-/// Floats that can be told to be of some magnitude.
-pub(super) trait Magnitude: Copy {
-    /// Whether it is a number of at most this magnitude; all are, NaN too, of at most infinity.
-    fn is_at_most(self, most: f64) -> bool;
-}
-
-macro_rules! magnitude {
-    ($($t:ty),*) => {
-        $(impl Magnitude for $t {
-            #[inline(always)]
-            fn is_at_most(self, most: f64) -> bool {
-                self.abs() <= most as $t || most == f64::INFINITY
-            }
-        })*
-    };
-}
-magnitude!(f32, f64);
-
-/// `out = vector(a)` where `a` is a number of at most this magnitude, and `out = other(a)` elsewhere.
+/// `out = other(a)` where `a` is beyond what `vector` is right for, and `out = vector(a)` elsewhere.
 #[inline(always)]
-pub(super) fn bounded_loop<T: Magnitude>(
+pub(super) fn bounded_loop<T: Copy>(
     a: Operand<'_, T>,
     out: &mut [T],
-    most: f64,
+    is_beyond: impl Fn(T) -> bool,
     vector: impl Fn(T) -> T,
     other: impl Fn(T) -> T,
 ) {
-    match a {
-        Operand::Scalar(a) => out.fill(if a.is_at_most(most) { vector(a) } else { other(a) }),
-        Operand::Slice(a) => {
-            let outside = vectorized(
-                #[inline(always)]
-                || {
-                    let mut outside = 0u32;
-                    for (out, &a) in out.iter_mut().zip(a) {
-                        *out = vector(a);
-                        outside |= u32::from(!a.is_at_most(most));
-                    }
-                    outside
-                },
-            );
-            if outside != 0 {
-                for (out, &a) in out.iter_mut().zip(a).filter(|(_, a)| !a.is_at_most(most)) {
-                    *out = other(a);
-                }
+    let a = match a {
+        Operand::Scalar(a) => return out.fill(if is_beyond(a) { other(a) } else { vector(a) }),
+        Operand::Slice(a) => a,
+    };
+    let beyond = vectorized(
+        #[inline(always)]
+        || {
+            let mut beyond = 0u32;
+            for (out, &a) in out.iter_mut().zip(a) {
+                *out = vector(a);
+                beyond |= u32::from(is_beyond(a));
             }
+            beyond
+        },
+    );
+    if beyond != 0 {
+        for (out, &a) in out.iter_mut().zip(a).filter(|(_, a)| is_beyond(**a)) {
+            *out = other(a);
         }
     }
 }

@@ -19,7 +19,6 @@ mod power;
 mod rounding;
 mod table;
 mod trigonometry;
-mod vector_math;
 
 pub use arithmetic::{add, fabs, multiply, subtract};
 pub use bitwise::{bitwise_and, bitwise_or, bitwise_xor, left_shift, right_shift};

@@ -1,13 +1,14 @@
 //! Functions of angles, their inverses, and their hyperbolic kin. Angles are in radians.
 
 use super::complex_math;
-use super::exponential::{float_function, vector_function};
+use super::exponential::{complex_or, float_function, vector_function};
 use super::function::{
     binary_methods, floats, function, public_binary, real_floats, unary_methods, wide_floats,
 };
 use super::kernel::{bounded_loop, fast_unary, operand, plain_binary, plain_unary, target, with_loop};
-use super::vector_math::{self, MOST_RADIANS};
+
 use crate::prelude::*;
+use crate::vector_math::{self, MOST_RADIANS};
 
 /// Inverse hyperbolic functions that do not overflow: std squares the number.
 trait InverseHyperbolic {

@@ -2,7 +2,7 @@
 
 use super::philox::Transform;
 use super::uniform::open_unit_f64;
-use super::vector_math::log;
+use crate::vector_math::log_of_normal;
 
 /// Exponential numbers of mean `scale`: `-log(u) * scale` with `u` strictly between 0 and 1, so always positive.
 ///
@@ -20,7 +20,7 @@ impl Exponential {
 
     #[inline(always)]
     fn value(self, word: u64) -> f64 {
-        -log(open_unit_f64(word)) * self.scale
+        -log_of_normal(open_unit_f64(word)) * self.scale
     }
 }
 

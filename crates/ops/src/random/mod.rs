@@ -17,8 +17,8 @@ mod exponential;
 mod integers;
 mod normal;
 mod philox;
+mod turn;
 mod uniform;
-mod vector_math;
 
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;

@@ -1,8 +1,9 @@
 //! Normal (Gaussian) numbers, by the transform of Box and Muller.
 
 use super::philox::Transform;
+use super::turn::sin_cos_of_bits;
 use super::uniform::open_unit_f64;
-use super::vector_math::{log, sin_cos_of_bits};
+use crate::vector_math::log_of_normal;
 
 /// Normal numbers of mean `loc` and standard deviation `scale`: `loc + scale * z`.
 ///
@@ -41,7 +42,7 @@ impl Transform<f32> for Normal {
 /// The distance from the centre of a plane normal distribution, which `word` stands for.
 #[inline(always)]
 fn radius(word: u64) -> f64 {
-    (-2.0 * log(open_unit_f64(word))).sqrt()
+    (-2.0 * log_of_normal(open_unit_f64(word))).sqrt()
 }
 
 #[cfg(test)]

@@ -1,49 +1,15 @@
-//! Logarithm, sine and cosine without branches, which vectorise in plain loops.
+//! Sine and cosine of a random angle, without branches, which vectorise in plain loops.
 //!
-//! Only additions, multiplications, one division and bit operations, each rounded once and never contracted: the
-//! same bits on every instruction set. The polynomials are minimax fits made for this file, in `f64` coefficients.
+//! Only additions, multiplications and bit operations, each rounded once and never contracted: the same bits on every
+//! instruction set. The polynomials are minimax fits made for this file.
 
 use std::f64::consts::FRAC_PI_2;
 
-/// The bits of the square root of one half: mantissas are taken from here to the square root of two.
-const SQRT_HALF_BITS: u64 = 0x3FE6_A09E_667F_3BCD;
 const ONE_BITS: u64 = 0x3FF0_0000_0000_0000;
 const MANTISSA_MASK: u64 = (1 << 52) - 1;
 
-/// The bits of 2^52: or-ing a whole number below 2^52 into them gives the `f64` 2^52 + number.
-const TWO_POW_52_BITS: u64 = 0x4330_0000_0000_0000;
-const TWO_POW_52: f64 = 4_503_599_627_370_496.0;
-
-/// The natural logarithm of 2 in two parts; the first has 21 trailing zero bits, so its multiples by exponents are
-/// exact.
-const LN_2_HIGH: f64 = 0.693_147_180_369_123_8;
-const LN_2_LOW: f64 = 1.908_214_929_270_587_7e-10;
-
 /// π/2 less the `f64` nearest to it.
 const FRAC_PI_2_LOW: f64 = 6.123233995736766e-17;
-
-/// Natural logarithm of a positive, finite, normal number; within 1 unit in the last place.
-///
-/// Other arguments (zero, subnormal, negative, infinite, NaN) give meaningless numbers.
-#[inline(always)]
-pub fn log(x: f64) -> f64 {
-    // x = 2^k (1 + f) with 1 + f between the square roots of 1/2 and 2
-    let shifted = x.to_bits().wrapping_add(ONE_BITS - SQRT_HALF_BITS);
-    let exponent = f64::from_bits((shifted >> 52) | TWO_POW_52_BITS) - (TWO_POW_52 + 1023.0);
-    let f = f64::from_bits((shifted & MANTISSA_MASK) + SQRT_HALF_BITS) - 1.0;
-
-    // log(1 + f) = 2 atanh(s) = 2 s + s R(s²) = f - s (f - R(s²)), so that f, the large part, is added unrounded
-    let s = f / (2.0 + f);
-    let z = s * s;
-    let z2 = z * z;
-    let z4 = z2 * z2;
-    let r = z
-        * ((0.666_666_666_666_673_4 + z * 0.399_999_999_994_166_36)
-            + z2 * (0.285_714_287_420_301_1 + z * 0.222_221_986_048_161_07)
-            + z4 * ((0.181_835_628_647_781_8 + z * 0.153_140_844_843_551_17)
-                + z2 * 0.147_956_369_417_596_77));
-    exponent * LN_2_HIGH + (f - (s * (f - r) - exponent * LN_2_LOW))
-}
 
 /// Sine and cosine of an angle taken uniformly from the whole turn by 64 random bits; within 1.7 units in the last
 /// place.
@@ -85,6 +51,7 @@ fn sin_cos_of_half_quarter(place: f64) -> (f64, f64) {
 mod tests {
     use super::*;
     use crate::random::philox::{Distribution, Words, stream_key};
+    use crate::vector_math::log_of_normal as log;
 
     fn random_words(count: usize, ordinal: u64) -> Vec<u64> {
         let mut words = vec![0; count];
