@@ -164,7 +164,10 @@ def zarrs(directory, found):
     found["folder.zarr"] = ["folder.zarr", "is not Zarr"]
     shutil.make_archive(os.path.join(directory, "zipped.zarr"), "zip", raw)
     os.rename(os.path.join(directory, "zipped.zarr.zip"), os.path.join(directory, "zipped.zarr"))
-    found["zipped.zarr"] = ["zipped.zarr", "zip files are not read"]
+    found["zipped.zarr"] = ["zipped.zarr", "chunk [1]", "13 bytes", "40"]
+    with open(os.path.join(directory, "zipped.zarr"), "rb") as whole, open(os.path.join(directory, "cut.zarr"), "wb") as cut:
+        cut.write(whole.read()[:-30])
+    found["cut.zarr"] = ["cut.zarr"]
 
 
 def hostile(directory, found, rewrite):
