@@ -2,8 +2,10 @@
 //! moments, of random numbers.
 
 use brickwork::random::default_rng;
-use brickwork::{Array, Axes, Result, greater};
+use brickwork::{Array, Axes, Result, Threads, greater};
 use brickwork_core::Block;
+use brickwork_core::eval::PATCH_ELEMENTS;
+use brickwork_sched::explain;
 use brickwork_testkit::{
     Inputs, assert_array_eq_in, assert_same_everywhere, configurations, noise, some_configurations,
     strategies,
@@ -39,6 +41,32 @@ fn folds_whose_order_shows() {
         check(&values, |x| x.std(over()));
         check(&values, |x| (x * 1.1 + 0.3).mean(over()));
     }
+}
+
+#[test]
+fn folds_of_all_pairs() {
+    let values = noise(&[64, 3], 4);
+    let pairs = |x: &Array| -> Result<Array> {
+        Ok(x.slice(brickwork::s![.., NewAxis, ..])? - x.slice(brickwork::s![NewAxis, .., ..])?)
+    };
+    let squares = |x: &Array| pairs(x)?.square()?.sum(-1);
+    check(&values, |x| squares(x)?.sum(()));
+    check(&values, |x| (squares(x)? * 2.0 - squares(x)?).mean(0));
+    check(&values, |x| (1.0_f64 / (squares(x)? + 0.1)).power(3)?.nansum(1));
+    check(&values, |x| squares(x));
+}
+
+#[test]
+fn patches_that_only_run_a_program_are_prepared_together() {
+    let x = Inputs::Memory.array(&noise(&[2000], 5));
+    let pairs = x.slice(brickwork::s![.., NewAxis]).unwrap() - x.slice(brickwork::s![NewAxis, ..]).unwrap();
+    let batch =
+        |array: &Array| explain(std::slice::from_ref(array), &Threads::new(2)).unwrap().stages[0].walk.batch;
+    assert!(batch(&pairs.square().unwrap().sum(()).unwrap()) >= 8 * PATCH_ELEMENTS);
+    // There is nothing to run, and nothing that is there already.
+    assert_eq!(batch(&x.sum(()).unwrap()), 0);
+    let stored = Inputs::Chunks(7).array(&noise(&[2000], 5));
+    assert_eq!(batch(&(stored * 2.0).sum(()).unwrap()), 0);
 }
 
 #[test]
@@ -102,7 +130,7 @@ proptest! {
         let build = |x: &Array| -> Result<Array> { (x - x.mean(0)?).std(1)?.sum(()) };
         let plain = build(&Inputs::Memory.array(&values)).unwrap();
         let expected = assert_same_everywhere(&plain, &some_configurations(1, choice));
-        let forced = brickwork::Threads::new(2).forced(|options| {
+        let forced = Threads::new(2).forced(|options| {
             options.forced_cell = Some(cell);
             options.forced_patch = Some(patch);
             options.forced_tile = Some(tile);

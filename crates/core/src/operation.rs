@@ -1,5 +1,6 @@
 //! What an operation says about itself: the traits that every operation, ours or a user's, implements.
 
+use std::any::Any;
 use std::fmt::Debug;
 
 use crate::block::{Block, BlockMut};
@@ -69,10 +70,22 @@ pub enum Kind<'a> {
 }
 
 /// The same function for every element. Inputs are broadcast to the output by NumPy's rule.
-pub trait Elementwise: Debug {
+pub trait Elementwise: Debug + Any {
     /// Computes `out` from the inputs, which are as long as `out` or one value for all of it. Their dtypes are those
     /// of the metas that `infer` saw: casts are nodes of their own.
     fn apply(&self, inputs: &[Tile<'_>], out: &mut TileMut<'_>);
+
+    /// A kernel that does the work of this operation and of the one before it in a single pass, to the same bits, if
+    /// there is one. `before` makes the inputs whose numbers are `at`. The inputs of the kernel, whose dtypes are given,
+    /// are those of `before`, then the others of this operation in their order.
+    fn after(
+        &self,
+        _before: &dyn Elementwise,
+        _at: &[usize],
+        _dtypes: &[DType],
+    ) -> Option<Box<dyn Elementwise>> {
+        None
+    }
 }
 
 /// The input under other axes: slices, transposes, new axes, broadcasts.

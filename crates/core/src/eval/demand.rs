@@ -48,6 +48,16 @@ pub(crate) struct Demand {
     pub wants: Vec<Reference>,
 }
 
+impl Demand {
+    /// Whether an instance serves nothing but what is wanted, and that over the whole of its region.
+    pub fn is_only_wanted(&self, number: usize) -> bool {
+        let instance = &self.instances[number];
+        let wants = self.wants.iter().filter(|want| want.instance == number);
+        let whole = wants.filter(|want| want.region.ascending() == instance.region);
+        whole.count() == instance.uses
+    }
+}
+
 /// Who asked.
 #[derive(Debug, Clone, Copy)]
 enum Asker {

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use super::ahead::{Lookahead, Outlook};
 use super::patch::{Evaluator, positions};
+use super::prepared::Batch;
 use super::walk::Walk;
 use crate::block::{Block, BlockMut};
 use crate::error::{Error, Result};
-use crate::fold::{Acc, AccSpec, FoldForm, FoldSpec, FoldTree, LeafInput, NodeKey, ROW_LEAF};
+use crate::fold::{Acc, AccSpec, FoldTree, LeafInput, NodeKey};
 use crate::operation::{Kind, Reduce};
 use crate::plan::{Graph, Slot};
 use crate::region::{AxisRange, Region};
@@ -22,8 +23,8 @@ pub struct Fold<'a> {
     pub op: &'a dyn Reduce,
     /// Its accumulator.
     pub accumulators: Vec<AccSpec>,
-    maps: Vec<Vec<AxisMap>>,
-    kept_axes: Vec<usize>,
+    pub(super) maps: Vec<Vec<AxisMap>>,
+    pub(super) kept_axes: Vec<usize>,
 }
 
 impl<'a> Fold<'a> {
@@ -45,21 +46,6 @@ impl<'a> Fold<'a> {
         let mut acc = Acc::zeroed(&self.accumulators, kept);
         self.op.start(&mut acc);
         acc
-    }
-
-    /// A block of input `k` over a box, under the axes (leaf, kept axes, element of the leaf).
-    fn in_lines(&self, block: &Block, k: usize, at: &Region, count: usize) -> Block {
-        let mut strides = vec![0isize; at.ndim()];
-        for (map, &stride) in self.maps[k].iter().zip(block.strides()) {
-            if let AxisMap::Along { out_axis, .. } = map {
-                strides[*out_axis] += stride;
-            }
-        }
-        let along = strides[at.ndim() - 1];
-        let kept = self.kept_axes.iter().map(|&axis| (at.axes()[axis].len, strides[axis]));
-        let axes = [(count, along * ROW_LEAF as isize)].into_iter().chain(kept).chain([(ROW_LEAF, along)]);
-        let (shape, strides) = axes.unzip();
-        block.restrided(shape, strides, 0)
     }
 
     /// The kept axes of a box of the domain.
@@ -135,19 +121,22 @@ impl Evaluator<'_> {
         };
         let patches = walk.patches(region, patch);
         let mut lookahead = Lookahead::new(self, &patches, outlook);
-        for (number, patch) in patches.into_iter().enumerate() {
-            lookahead.advance(number, &wants_of)?;
-            let wants = wants_of(&patch);
-            let blocks = self.evaluate(&wants)?;
-            visit(&wants[folded..], &blocks[folded..])?;
-            let mut next = 0;
-            for (fold, trees) in folds.iter().zip(&mut trees) {
-                let range = next..next + fold.maps.len();
-                next = range.end;
-                let tree = trees
-                    .entry(fold.kept_region(&patch))
-                    .or_insert_with(|| FoldTree::new(fold.op.spec().num_leaves()));
-                self.fold_patch(fold, tree, &patch, &wants[range.clone()], &blocks[range])?;
+        for range in walk.batches(&patches) {
+            let mut batch = Batch::new(self, &patches[range.clone()]);
+            for number in range {
+                let patch = &patches[number];
+                lookahead.advance(number, &wants_of)?;
+                let (wants, blocks) = batch.values(patch, &wants_of)?;
+                visit(&wants[folded..], &blocks[folded..])?;
+                let mut next = 0;
+                for (fold, trees) in folds.iter().zip(&mut trees) {
+                    let range = next..next + fold.maps.len();
+                    next = range.end;
+                    let tree = trees
+                        .entry(fold.kept_region(patch))
+                        .or_insert_with(|| FoldTree::new(fold.op.spec().num_leaves()));
+                    self.fold_patch(fold, tree, patch, &wants[range.clone()], &blocks[range])?;
+                }
             }
         }
         Ok(trees)
@@ -164,8 +153,10 @@ impl Evaluator<'_> {
         let spec = fold.op.spec();
         let pool = self.context.pool();
         let node = &self.graph.nodes[fold.node];
-        let batched = self.fold_rows(fold, tree, patch, wants, blocks)?;
-        for leaf in spec.leaves_in(patch).filter(|leaf| !batched || leaf.size < ROW_LEAF) {
+        if self.fold_lines(fold, tree, patch, wants, blocks)? {
+            return Ok(());
+        }
+        for leaf in spec.leaves_in(patch) {
             let whole = leaf.region == *patch;
             let parts: Vec<Block>;
             let blocks = if whole {
@@ -195,59 +186,6 @@ impl Evaluator<'_> {
                 })?;
         }
         Ok(())
-    }
-
-    /// Folds all leaves of full length in a patch, a line of them in one call. False if this reduction or this patch
-    /// is not made for that.
-    fn fold_rows(
-        &self,
-        fold: &Fold<'_>,
-        tree: &mut FoldTree,
-        patch: &Region,
-        wants: &[(Slot, Region)],
-        blocks: &[Block],
-    ) -> Result<bool> {
-        let spec = fold.op.spec();
-        let Some(last) = patch.ndim().checked_sub(1) else { return Ok(false) };
-        let line = patch.axes()[last];
-        let count = line.len / ROW_LEAF;
-        if spec.form() != FoldForm::Rows
-            || fold.op.is_positional()
-            || spec.task_alignment(last) != ROW_LEAF
-            || count < 2
-        {
-            return Ok(false);
-        }
-        // Every line along the last axis: one element of each of the other folded axes.
-        let firsts: Vec<_> =
-            spec.leaves_in(patch).filter(|leaf| leaf.region.axes()[last].start == line.start).collect();
-        let kept: Vec<usize> = fold.kept_axes.iter().map(|&axis| patch.axes()[axis].len).collect();
-        let shape: Vec<usize> = [count].into_iter().chain(kept.iter().copied()).chain([ROW_LEAF]).collect();
-        let at = Region::full(&shape);
-        let rows = FoldSpec::rows_of(shape.len(), ROW_LEAF);
-        let maps: Vec<Vec<AxisMap>> =
-            blocks.iter().map(|_| (0..shape.len()).map(AxisMap::along).collect()).collect();
-        let node = &self.graph.nodes[fold.node];
-        for leaf in firsts {
-            let mut first = leaf.region.clone();
-            *first.axis_mut(last) = AxisRange::new(line.start, count * ROW_LEAF);
-            let parts: Vec<Block> = blocks
-                .iter()
-                .zip(wants)
-                .enumerate()
-                .map(|(k, (block, (_, region)))| {
-                    let asked = region_map::demand(&fold.maps[k], &first, &node.input_metas[k].shape);
-                    fold.in_lines(&block.slice(&positions(region, &asked)), k, &first, count)
-                })
-                .collect();
-            let input =
-                LeafInput { blocks: &parts, maps: &maps, at: &at, spec: &rows, pool: self.context.pool() };
-            let size: usize = kept.iter().product();
-            let mut acc = fold.start(count * size);
-            fold.op.fold(&mut acc, &input)?;
-            tree.insert_run(fold.op, leaf.number, count, size, acc);
-        }
-        Ok(true)
     }
 
     /// A region of the output of a reduction, folded from the start.

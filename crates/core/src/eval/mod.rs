@@ -6,10 +6,13 @@ mod cell;
 mod context;
 mod demand;
 mod fold;
+mod fold_lines;
 mod fuse;
 mod held;
 mod patch;
+mod prepared;
 mod program;
+mod superinstructions;
 mod task;
 mod walk;
 

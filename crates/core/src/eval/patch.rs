@@ -2,14 +2,15 @@
 
 use std::sync::atomic::Ordering;
 
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::carry::{Carries, State};
 use super::context::{Context, Counters};
 use super::demand::{Demand, Instance, Known, demand};
 use super::fuse::Clusters;
 use super::held::{Held, HeldMap};
-use super::program::run_cluster;
+use super::prepared::{Prepared, Value};
+use super::program::Program;
 use super::walk::Walks;
 use crate::block::{Block, BlockMut};
 use crate::error::{Error, Result};
@@ -57,6 +58,12 @@ impl<'a> Evaluator<'a> {
 
     /// The values of some regions. Every node is evaluated once over the hull of what is asked of it.
     pub fn evaluate(&self, wants: &[(Slot, Region)]) -> Result<Vec<Block>> {
+        Ok(self.prepare(wants, false)?.parts(wants))
+    }
+
+    /// Evaluates what some regions need. Programs that compute nothing but what is wanted are left to be run part by
+    /// part, if `defer` says so.
+    pub(super) fn prepare(&self, wants: &[(Slot, Region)], defer: bool) -> Result<Prepared<'a>> {
         if self.context.is_cancelled() {
             return Err(Error::Cancelled);
         }
@@ -65,7 +72,7 @@ impl<'a> Evaluator<'a> {
         let indices = |wants: &[(Slot, Region)]| self.evaluate(wants);
         let known = Known { held: &held, carried: &carried };
         let demand = demand(self.graph, wants, known, Some(&indices))?;
-        self.run(&demand)
+        self.run(&demand, defer)
     }
 
     /// Where a scan can go on to give a region of it.
@@ -78,9 +85,10 @@ impl<'a> Evaluator<'a> {
         }
     }
 
-    fn run(&self, demand: &Demand) -> Result<Vec<Block>> {
+    fn run(&self, demand: &Demand, defer: bool) -> Result<Prepared<'a>> {
         let clusters = Clusters::new(self.graph, demand, self.walks.is_fusing());
         let mut blocks: Vec<Option<Block>> = vec![None; demand.instances.len()];
+        let mut deferred: FxHashMap<usize, Program<'a>> = FxHashMap::default();
         let mut uses: Vec<usize> = demand.instances.iter().map(|instance| instance.uses).collect();
         for number in (0..demand.instances.len()).rev() {
             let instance = &demand.instances[number];
@@ -99,7 +107,13 @@ impl<'a> Evaluator<'a> {
                     cluster.len() * instance.region.size(),
                 );
                 let lookup = |number: usize| blocks[number].clone().expect("inputs are evaluated first");
-                run_cluster(self.graph, demand, cluster, &lookup, self.context.pool(), self.walks.tile())
+                let mut program = Program::new(self.graph, demand, cluster, &lookup, self.context.pool());
+                if defer && demand.is_only_wanted(number) {
+                    // Its operands stay as long as it does.
+                    deferred.insert(number, program);
+                    continue;
+                }
+                program.run(&instance.region.shape(), self.context.pool(), self.walks.tile())
             } else {
                 self.instance(demand, instance, &blocks).map_err(|error| self.explained(instance, error))?
             };
@@ -116,15 +130,26 @@ impl<'a> Evaluator<'a> {
                 }
             }
         }
-        demand
-            .wants
-            .iter()
-            .map(|want| {
-                let instance = &demand.instances[want.instance];
-                let block = blocks[want.instance].as_ref().expect("what is wanted is a root");
-                Ok(block.slice(&positions(&instance.region, &want.region)))
-            })
-            .collect()
+        let mut prepared = Prepared {
+            values: Vec::new(),
+            wants: Vec::with_capacity(demand.wants.len()),
+            pool: self.context.pool().clone(),
+            tile: self.walks.tile(),
+        };
+        let mut numbers: Vec<usize> = Vec::new();
+        for want in &demand.wants {
+            let known = numbers.iter().position(|&number| number == want.instance);
+            prepared.wants.push(known.unwrap_or(numbers.len()));
+            if known.is_none() {
+                numbers.push(want.instance);
+                let value = match deferred.remove(&want.instance) {
+                    Some(program) => Value::Program(program),
+                    None => Value::Block(blocks[want.instance].clone().expect("what is wanted is a root")),
+                };
+                prepared.values.push((demand.instances[want.instance].region.clone(), value));
+            }
+        }
+        Ok(prepared)
     }
 
     fn explained(&self, instance: &Instance, error: Error) -> Error {

@@ -2,13 +2,18 @@
 
 use std::sync::Arc;
 
+use bytemuck::{Pod, Zeroable};
+use smallvec::SmallVec;
+
 use super::demand::Demand;
 use super::patch::view_through;
+use super::superinstructions::{Input, Kernel, Step, fused};
 use crate::block::{Block, BlockMut};
 use crate::buffer::BufferPool;
 use crate::dtype::DType;
-use crate::operation::{Elementwise, Kind, Tile, TileMut};
+use crate::operation::{Kind, Tile, TileMut};
 use crate::plan::Graph;
+use crate::region::Region;
 
 /// Rows shorter than this run together in one tile.
 const SHORT_ROW: usize = 128;
@@ -20,57 +25,113 @@ const TILE_BYTES: usize = 32 << 10;
 #[derive(Debug, Clone, Copy)]
 enum From {
     Operand(usize),
-    Register(usize),
+    Register(usize, DType),
 }
 
 struct Instruction<'a> {
-    kernel: &'a dyn Elementwise,
-    inputs: Vec<From>,
+    kernel: Kernel<'a>,
+    inputs: SmallVec<[From; 4]>,
     /// `None` writes the output of the program.
     register: Option<usize>,
     dtype: DType,
 }
 
-/// Runs the program of some instances, the last of which is its output.
-pub(crate) fn run_cluster(
-    graph: &Graph,
-    demand: &Demand,
-    members: &[usize],
-    lookup: &dyn Fn(usize) -> Block,
-    pool: &Arc<BufferPool>,
-    forced_tile: Option<usize>,
-) -> Block {
-    let root = &demand.instances[*members.last().expect("a program has an instruction")];
-    let mut operands: Vec<Block> = Vec::new();
-    let mut instructions: Vec<Instruction<'_>> = Vec::with_capacity(members.len());
-    let mut registers = Registers::new(members, demand);
-    for &number in members {
-        let instance = &demand.instances[number];
-        let node = &graph.nodes[instance.slot.node];
-        let Kind::Elementwise(kernel) = node.op.kind() else { unreachable!("programs are elementwise") };
-        let inputs = instance
-            .references
-            .iter()
-            .enumerate()
-            .map(|(k, reference)| match registers.of(reference.instance) {
-                Some(register) => From::Register(register),
-                None => {
-                    let region = &demand.instances[reference.instance].region;
-                    let block = lookup(reference.instance);
-                    let view = view_through(&block, region, &node.maps[k], &instance.region);
-                    operands.push(in_rows(view, pool));
-                    From::Operand(operands.len() - 1)
+/// Elementwise instructions over one region: every part of it can be computed on its own.
+pub(super) struct Program<'a> {
+    operands: Vec<Block>,
+    instructions: Vec<Instruction<'a>>,
+    registers: usize,
+    dtype: DType,
+    scratch: Option<Scratch>,
+}
+
+impl<'a> Program<'a> {
+    /// The program of some instances, the last of which is its output.
+    pub fn new(
+        graph: &'a Graph,
+        demand: &Demand,
+        members: &[usize],
+        lookup: &dyn Fn(usize) -> Block,
+        pool: &Arc<BufferPool>,
+    ) -> Self {
+        let mut operands: Vec<Block> = Vec::new();
+        let mut steps: Vec<Step<'a>> = Vec::with_capacity(members.len());
+        for &number in members {
+            let instance = &demand.instances[number];
+            let node = &graph.nodes[instance.slot.node];
+            let Kind::Elementwise(kernel) = node.op.kind() else { unreachable!("programs are elementwise") };
+            let inputs = instance.references.iter().enumerate().map(|(k, reference)| {
+                match members[..steps.len()].iter().position(|&member| member == reference.instance) {
+                    Some(step) => (Input::Step(step), steps[step].dtype),
+                    None => {
+                        let region = &demand.instances[reference.instance].region;
+                        let block = lookup(reference.instance);
+                        let view = view_through(&block, region, &node.maps[k], &instance.region);
+                        operands.push(in_rows(view, pool));
+                        (Input::Operand(operands.len() - 1), block.dtype())
+                    }
                 }
-            })
-            .collect();
-        let register = registers.assign(number, instance);
-        let dtype = graph.meta(instance.slot).dtype;
-        instructions.push(Instruction { kernel, inputs, register, dtype });
+            });
+            let inputs = inputs.collect();
+            steps.push(Step { kernel: Kernel::Node(kernel), inputs, dtype: graph.meta(instance.slot).dtype });
+        }
+        let dtype = steps.last().expect("a program has an instruction").dtype;
+        let (instructions, registers) = with_registers(fused(steps));
+        Program { operands, instructions, registers, dtype, scratch: None }
     }
-    let dtype = graph.meta(root.slot).dtype;
-    let mut out = BlockMut::take(dtype, &root.region.shape(), Some(pool));
-    Program { operands, instructions, registers: registers.count }.run(&mut out, forced_tile);
-    out.freeze()
+
+    /// All values of a region of this shape.
+    pub fn run(&mut self, shape: &[usize], pool: &Arc<BufferPool>, forced_tile: Option<usize>) -> Block {
+        let mut out = BlockMut::take(self.dtype, shape, Some(pool));
+        self.fill(&mut out, forced_tile);
+        out.freeze()
+    }
+
+    /// The values at some rising positions of the region.
+    pub fn part(&mut self, positions: &Region, pool: &Arc<BufferPool>, forced_tile: Option<usize>) -> Block {
+        let parts = self.operands.iter().map(|operand| operand.slice(positions)).collect();
+        let whole = std::mem::replace(&mut self.operands, parts);
+        let block = self.run(&positions.shape(), pool, forced_tile);
+        self.operands = whole;
+        block
+    }
+}
+
+/// Gives every step's result a register, and takes it back after its last use; never one that the step reads.
+fn with_registers(steps: Vec<Step<'_>>) -> (Vec<Instruction<'_>>, usize) {
+    let mut last_use = vec![None; steps.len()];
+    for (number, step) in steps.iter().enumerate() {
+        for before in step.steps() {
+            last_use[before] = Some(number);
+        }
+    }
+    let mut register_of: Vec<Option<usize>> = vec![None; steps.len()];
+    let dtypes: Vec<DType> = steps.iter().map(|step| step.dtype).collect();
+    let (mut free, mut count) = (Vec::new(), 0);
+    let mut instructions = Vec::with_capacity(steps.len());
+    for (number, step) in steps.into_iter().enumerate() {
+        let register = last_use[number].map(|_| {
+            free.pop().unwrap_or_else(|| {
+                count += 1;
+                count - 1
+            })
+        });
+        register_of[number] = register;
+        let inputs = step.inputs.iter().map(|(input, _)| match *input {
+            Input::Operand(k) => From::Operand(k),
+            Input::Step(before) => {
+                From::Register(register_of[before].expect("what is read has a register"), dtypes[before])
+            }
+        });
+        let inputs = inputs.collect();
+        let mut ended: SmallVec<[usize; 4]> =
+            step.steps().filter(|&before| last_use[before] == Some(number)).collect();
+        ended.sort_unstable();
+        ended.dedup();
+        free.extend(ended.into_iter().filter_map(|before| register_of[before]));
+        instructions.push(Instruction { kernel: step.kernel, inputs, register, dtype: step.dtype });
+    }
+    (instructions, count)
 }
 
 /// An operand that is the same in every row but lies apart within one, brought together: once, and not for every row.
@@ -89,60 +150,6 @@ fn in_rows(operand: Block, pool: &Arc<BufferPool>) -> Block {
     dense.restrided(shape.to_vec(), strides.collect(), 0)
 }
 
-/// Gives every instruction's result a register, and takes it back after its last use.
-struct Registers {
-    of: rustc_hash::FxHashMap<usize, usize>,
-    uses: rustc_hash::FxHashMap<usize, usize>,
-    free: Vec<usize>,
-    count: usize,
-}
-
-impl Registers {
-    fn new(members: &[usize], demand: &Demand) -> Self {
-        let mut uses = rustc_hash::FxHashMap::default();
-        for &number in members {
-            for reference in &demand.instances[number].references {
-                *uses.entry(reference.instance).or_insert(0) += 1;
-            }
-        }
-        Registers { of: Default::default(), uses, free: Vec::new(), count: 0 }
-    }
-
-    fn of(&self, number: usize) -> Option<usize> {
-        self.of.get(&number).copied()
-    }
-
-    /// A register for a result, never one that the instruction reads; `None` if nothing in the program reads it.
-    fn assign(&mut self, number: usize, instance: &super::demand::Instance) -> Option<usize> {
-        let register = self.uses.contains_key(&number).then(|| {
-            self.free.pop().unwrap_or_else(|| {
-                self.count += 1;
-                self.count - 1
-            })
-        });
-        for reference in &instance.references {
-            if let Some(left) = self.uses.get_mut(&reference.instance) {
-                *left -= 1;
-                if *left == 0
-                    && let Some(register) = self.of.remove(&reference.instance)
-                {
-                    self.free.push(register);
-                }
-            }
-        }
-        if let Some(register) = register {
-            self.of.insert(number, register);
-        }
-        register
-    }
-}
-
-struct Program<'a> {
-    operands: Vec<Block>,
-    instructions: Vec<Instruction<'a>>,
-    registers: usize,
-}
-
 /// One axis of the program's region after merging what lies together in every operand.
 struct Axis {
     len: usize,
@@ -150,25 +157,26 @@ struct Axis {
 }
 
 impl Program<'_> {
-    fn run(&self, out: &mut BlockMut, forced_tile: Option<usize>) {
+    fn fill(&mut self, out: &mut BlockMut, forced_tile: Option<usize>) {
         let axes = self.axes(out.shape());
         let item = out.dtype().itemsize();
-        let widest =
-            self.instructions.iter().map(|instruction| instruction.dtype.itemsize()).max().unwrap_or(8);
-        let live = (self.registers + self.operands.len().min(4) + 1) * widest.max(4);
-        let tile = forced_tile.unwrap_or((TILE_BYTES / live).clamp(256, 2048) / 64 * 64).max(1);
+        let tile = self.tile_len(forced_tile);
         let size = out.size();
         let inner = axes.last().map_or(1, |axis| axis.len);
-        let mut scratch = Scratch::new(self, tile);
+        let mut scratch = self.scratch.take().unwrap_or_else(|| Scratch::new(self, tile));
         let bytes = out.bytes_mut();
+        let none = vec![0; self.operands.len()];
+        let strides = axes.last().map_or(&none, |axis| &axis.strides);
         if inner >= SHORT_ROW || inner == size {
-            let mut start = 0;
-            while start < size {
-                let along = start % inner;
-                let len = tile.min(inner - along);
-                scratch.load_row(self, &axes, start / inner, along, len);
-                self.tile(&mut scratch, len, &mut bytes[start * item..(start + len) * item]);
-                start += len;
+            for (row, line) in bytes.chunks_exact_mut(inner * item).enumerate() {
+                scratch.start_row(self, &axes, row);
+                let mut along = 0;
+                while along < inner {
+                    let len = tile.min(inner - along);
+                    scratch.load(self, strides, along, len);
+                    self.tile(&mut scratch, len, &mut line[along * item..(along + len) * item]);
+                    along += len;
+                }
             }
         } else {
             let rows = (tile / inner).max(1);
@@ -182,6 +190,15 @@ impl Program<'_> {
                 row += count;
             }
         }
+        self.scratch = Some(scratch);
+    }
+
+    /// Elements of a tile.
+    fn tile_len(&self, forced: Option<usize>) -> usize {
+        let widest =
+            self.instructions.iter().map(|instruction| instruction.dtype.itemsize()).max().unwrap_or(8);
+        let live = (self.registers + self.operands.len().min(4) + 1) * widest.max(4);
+        forced.unwrap_or((TILE_BYTES / live).clamp(256, 2048) / 64 * 64).max(1)
     }
 
     fn axes(&self, shape: &[usize]) -> Vec<Axis> {
@@ -203,44 +220,56 @@ impl Program<'_> {
     }
 
     fn tile(&self, scratch: &mut Scratch, len: usize, out: &mut [u8]) {
+        let Scratch { registers, gathered, loaded, lines, .. } = scratch;
+        let mut operands: SmallVec<[Tile<'_>; 12]> = SmallVec::with_capacity(self.operands.len());
+        for ((block, gathered), loaded) in self.operands.iter().zip(gathered.iter()).zip(loaded.iter()) {
+            operands.push(operand(block, gathered, *loaded, len));
+        }
         for instruction in &self.instructions {
             let item = instruction.dtype.itemsize();
-            let mut target = instruction.register.map(|register| {
-                std::mem::replace(&mut scratch.registers[register], (Vec::new(), DType::Bool))
-            });
-            {
-                let operand = |from: &From| match *from {
-                    From::Operand(k) => scratch.operand(&self.operands[k], k, len),
-                    From::Register(register) => {
-                        let (words, dtype) = &scratch.registers[register];
-                        let bytes: &[u8] = bytemuck::cast_slice(words);
-                        Tile::from_bytes(&bytes[..len * dtype.itemsize()], *dtype, false)
-                    }
-                };
-                let mut written = match &mut target {
-                    Some((words, dtype)) => {
-                        *dtype = instruction.dtype;
-                        let bytes: &mut [u8] = bytemuck::cast_slice_mut(words.as_mut_slice());
-                        TileMut::from_bytes(&mut bytes[..len * item], instruction.dtype)
-                    }
-                    None => TileMut::from_bytes(out, instruction.dtype),
-                };
-                match instruction.inputs.as_slice() {
-                    [a] => instruction.kernel.apply(&[operand(a)], &mut written),
-                    [a, b] => instruction.kernel.apply(&[operand(a), operand(b)], &mut written),
-                    [a, b, c] => {
-                        instruction.kernel.apply(&[operand(a), operand(b), operand(c)], &mut written);
-                    }
-                    inputs => {
-                        let tiles: Vec<Tile<'_>> = inputs.iter().map(operand).collect();
-                        instruction.kernel.apply(&tiles, &mut written);
-                    }
+            // No instruction reads the register that it writes.
+            let at = instruction.register.map_or(registers.len(), |register| register * *lines);
+            let (low, rest) = registers.split_at_mut(at);
+            let (target, high) = rest.split_at_mut(if rest.is_empty() { 0 } else { *lines });
+            let target = match instruction.register {
+                Some(_) => &mut bytemuck::cast_slice_mut(target)[..len * item],
+                None => &mut *out,
+            };
+            let mut target = TileMut::from_bytes(target, instruction.dtype);
+            let tile = |from: From| match from {
+                From::Operand(k) => operands[k],
+                From::Register(register, dtype) => {
+                    let start = register * *lines;
+                    let words = if start < at { &low[start..] } else { &high[start - at - *lines..] };
+                    let bytes: &[u8] = bytemuck::cast_slice(words);
+                    Tile::from_bytes(&bytes[..len * dtype.itemsize()], dtype, false)
+                }
+            };
+            let kernel = instruction.kernel.get();
+            match *instruction.inputs.as_slice() {
+                [a] => kernel.apply(&[tile(a)], &mut target),
+                [a, b] => kernel.apply(&[tile(a), tile(b)], &mut target),
+                [a, b, c] => kernel.apply(&[tile(a), tile(b), tile(c)], &mut target),
+                [a, b, c, d] => kernel.apply(&[tile(a), tile(b), tile(c), tile(d)], &mut target),
+                ref inputs => {
+                    let tiles: Vec<Tile<'_>> = inputs.iter().copied().map(tile).collect();
+                    kernel.apply(&tiles, &mut target);
                 }
             }
-            if let (Some(register), Some(target)) = (instruction.register, target) {
-                scratch.registers[register] = target;
-            }
         }
+    }
+}
+
+/// An operand of the current tile.
+#[inline(always)]
+fn operand<'a>(block: &'a Block, gathered: &'a [Line], loaded: Loaded, len: usize) -> Tile<'a> {
+    let (dtype, item) = (block.dtype(), block.dtype().itemsize());
+    match loaded {
+        Loaded::InPlace(first) => {
+            Tile::from_bytes(&block.buffer_bytes()[first * item..][..len * item], dtype, false)
+        }
+        Loaded::Scalar(first) => Tile::from_bytes(&block.buffer_bytes()[first * item..][..item], dtype, true),
+        Loaded::Gathered => Tile::from_bytes(&bytemuck::cast_slice(gathered)[..len * item], dtype, false),
     }
 }
 
@@ -255,10 +284,23 @@ enum Loaded {
     Gathered,
 }
 
+/// A line of a cache: vectors that lie across two of them cost twice as much.
+#[derive(Debug, Clone, Copy, Pod, Zeroable)]
+#[repr(C, align(64))]
+struct Line([u64; 8]);
+
+/// Lines between registers: what lies a multiple of 4 KiB apart gets in each other's way in the processor.
+const APART: usize = 5;
+
 struct Scratch {
-    registers: Vec<(Vec<u64>, DType)>,
-    gathered: Vec<Vec<u64>>,
+    /// Tiles between instructions, one after the other.
+    registers: Vec<Line>,
+    /// From one of them to the next.
+    lines: usize,
+    gathered: Vec<Vec<Line>>,
     loaded: Vec<Loaded>,
+    /// By operand: the element of its block at which the current row begins.
+    row_starts: Vec<isize>,
     capacity: usize,
 }
 
@@ -266,51 +308,38 @@ impl Scratch {
     fn new(program: &Program<'_>, tile: usize) -> Self {
         let capacity = tile.max(SHORT_ROW);
         let widest = program.instructions.iter().map(|i| i.dtype.itemsize()).max().unwrap_or(8);
-        let words = (capacity * widest).div_ceil(8);
+        let lines = (capacity * widest).div_ceil(size_of::<Line>()) + APART;
         Scratch {
-            registers: vec![(vec![0; words], DType::Bool); program.registers],
+            registers: vec![Line::zeroed(); program.registers * lines],
+            lines,
             gathered: vec![Vec::new(); program.operands.len()],
             loaded: vec![Loaded::Gathered; program.operands.len()],
+            row_starts: vec![0; program.operands.len()],
             capacity,
         }
     }
 
-    fn operand<'a>(&'a self, block: &'a Block, k: usize, len: usize) -> Tile<'a> {
-        let (dtype, item) = (block.dtype(), block.dtype().itemsize());
-        match self.loaded[k] {
-            Loaded::InPlace(start) => {
-                Tile::from_bytes(&block.buffer_bytes()[start * item..(start + len) * item], dtype, false)
-            }
-            Loaded::Scalar(at) => {
-                Tile::from_bytes(&block.buffer_bytes()[at * item..(at + 1) * item], dtype, true)
-            }
-            Loaded::Gathered => {
-                let bytes: &[u8] = bytemuck::cast_slice(&self.gathered[k]);
-                Tile::from_bytes(&bytes[..len * item], dtype, false)
+    /// Goes to a row.
+    fn start_row(&mut self, program: &Program<'_>, axes: &[Axis], row: usize) {
+        for ((k, start), operand) in self.row_starts.iter_mut().enumerate().zip(&program.operands) {
+            *start = operand.offset() as isize;
+            let mut left = row;
+            for axis in axes[..axes.len().saturating_sub(1)].iter().rev() {
+                *start += (left % axis.len) as isize * axis.strides[k];
+                left /= axis.len;
             }
         }
     }
 
-    /// Element of operand `k` at the start of a row.
-    fn row_start(&self, program: &Program<'_>, axes: &[Axis], mut row: usize, k: usize) -> isize {
-        let mut at = program.operands[k].offset() as isize;
-        for axis in axes[..axes.len().saturating_sub(1)].iter().rev() {
-            at += (row % axis.len) as isize * axis.strides[k];
-            row /= axis.len;
-        }
-        at
-    }
-
-    /// Makes `len` elements of one row ready, from the element `along`.
-    fn load_row(&mut self, program: &Program<'_>, axes: &[Axis], row: usize, along: usize, len: usize) {
-        for (k, operand) in program.operands.iter().enumerate() {
-            let stride = axes.last().map_or(0, |axis| axis.strides[k]);
-            let start = self.row_start(program, axes, row, k) + along as isize * stride;
+    /// Makes `len` elements of the current row ready, from the element `along`.
+    fn load(&mut self, program: &Program<'_>, strides: &[isize], along: usize, len: usize) {
+        for (k, &stride) in strides.iter().enumerate() {
+            let start = self.row_starts[k] + along as isize * stride;
             self.loaded[k] = match stride {
                 0 => Loaded::Scalar(start as usize),
                 1 => Loaded::InPlace(start as usize),
                 _ => {
-                    self.gather(operand, k, start, stride, len);
+                    self.gather(&program.operands[k], k, start, stride, len);
                     Loaded::Gathered
                 }
             };
@@ -388,9 +417,9 @@ impl Scratch {
     /// Scratch for `len` gathered elements of an operand.
     fn room(&mut self, operand: &Block, k: usize, len: usize) -> &mut [u8] {
         let item = operand.dtype().itemsize();
-        let words = (self.capacity.max(len) * item).div_ceil(8);
-        if self.gathered[k].len() < words {
-            self.gathered[k].resize(words, 0);
+        let lines = (self.capacity.max(len) * item).div_ceil(size_of::<Line>()) + APART;
+        if self.gathered[k].len() < lines {
+            self.gathered[k].resize(lines, Line::zeroed());
         }
         let bytes: &mut [u8] = bytemuck::cast_slice_mut(&mut self.gathered[k]);
         &mut bytes[..len * item]

@@ -8,6 +8,7 @@ use super::demand::Known;
 use super::fold::{Fold, FoldTrees, Partial};
 use super::held::{Held, HeldMap};
 use super::patch::Evaluator;
+use super::prepared::Batch;
 use crate::block::Block;
 use crate::error::{Error, Result};
 use crate::plan::{Image, Plan, Slot, Stage, StageOutput, part_of};
@@ -177,12 +178,14 @@ impl<'a> Task<'a> {
         let wants_of = |patch: &Region| written.iter().map(|written| written.want(patch)).collect();
         let patches = stage.walk.patches(&self.cell, &stage.patch);
         let mut lookahead = Lookahead::new(&self.evaluator, &patches, Some(self.outlook(stage)));
-        for (number, patch) in patches.into_iter().enumerate() {
-            lookahead.advance(number, &wants_of)?;
-            let wants: Vec<(Slot, Region)> = wants_of(&patch);
-            let blocks = self.evaluator.evaluate(&wants)?;
-            for ((cell, (_, part)), block) in cells.iter_mut().zip(&wants).zip(blocks) {
-                cell.take(part, block)?;
+        for range in stage.walk.batches(&patches) {
+            let mut batch = Batch::new(&self.evaluator, &patches[range.clone()]);
+            for number in range {
+                lookahead.advance(number, &wants_of)?;
+                let (wants, blocks) = batch.values(&patches[number], &wants_of)?;
+                for ((cell, (_, part)), block) in cells.iter_mut().zip(&wants).zip(blocks) {
+                    cell.take(part, block)?;
+                }
             }
         }
         cells.into_iter().try_for_each(CellBlock::finish)

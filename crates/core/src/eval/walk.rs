@@ -1,5 +1,7 @@
 //! In which patches a domain is walked: granule by granule, and within a granule in pieces that fit the cache.
 
+use std::ops::Range;
+
 use rustc_hash::FxHashMap;
 
 use crate::chunks::AxisChunks;
@@ -66,6 +68,9 @@ pub struct Walk {
     pub outermost: Option<usize>,
     /// The patch that is best evaluated in one go, whatever a cache holds.
     pub best: Option<Vec<usize>>,
+    /// Elements of patches that are prepared together, where nothing but tiles is computed for each: 0 for one patch at
+    /// a time.
+    pub batch: usize,
 }
 
 impl Walk {
@@ -78,6 +83,7 @@ impl Walk {
             square: None,
             outermost: None,
             best: None,
+            batch: 0,
         }
     }
 
@@ -176,6 +182,28 @@ impl Walk {
                 return patches;
             }
         }
+    }
+
+    /// Which patches are prepared together: runs of them that fill a box of at most [`Walk::batch`] elements.
+    pub fn batches(&self, patches: &[Region]) -> Vec<Range<usize>> {
+        let mut batches = Vec::new();
+        let mut start = 0;
+        while start < patches.len() {
+            let (mut hull, mut size, mut end) = (patches[start].clone(), patches[start].size(), start + 1);
+            for (number, patch) in patches.iter().enumerate().skip(start + 1) {
+                size += patch.size();
+                if size > self.batch {
+                    break;
+                }
+                hull = hull.hull(patch);
+                if hull.size() == size {
+                    end = number + 1;
+                }
+            }
+            batches.push(start..end);
+            start = end;
+        }
+        batches
     }
 
     /// The pieces of one axis, grouped by granule.
@@ -313,6 +341,26 @@ mod tests {
             .map(|patch| (patch.axes()[0].start, patch.axes()[1].start))
             .collect();
         assert_eq!(starts, [(0, 0), (2, 0), (0, 2), (2, 2)]);
+    }
+
+    #[test]
+    fn batches_fill_boxes() {
+        let batches = |batch: usize, shape: &[usize], patch: &[usize]| {
+            let walk = Walk { batch, ..Walk::plain(vec![1; shape.len()]) };
+            let patches = covered(&walk, shape, patch);
+            let batches = walk.batches(&patches);
+            assert_eq!(
+                batches.iter().flat_map(|batch| batch.clone()).collect::<Vec<_>>(),
+                Vec::from_iter(0..patches.len())
+            );
+            batches.into_iter().map(|batch| batch.len()).collect::<Vec<_>>()
+        };
+        assert_eq!(batches(0, &[8, 8], &[2, 4]), [1; 8]);
+        // Two patches make a row; three are no box.
+        assert_eq!(batches(31, &[8, 8], &[2, 4]), [2; 4]);
+        assert_eq!(batches(32, &[8, 8], &[2, 4]), [4, 4]);
+        assert_eq!(batches(1 << 20, &[7, 9], &[2, 4]), [12]);
+        assert_eq!(batches(8, &[1, 20], &[1, 3]), [2, 2, 2, 1]);
     }
 
     #[test]

@@ -73,6 +73,24 @@ impl Acc {
         Acc { parts: parts.collect(), kept: group * count }
     }
 
+    /// The entries of groups of `group` kept elements, each followed by one kept element of `other`.
+    pub(crate) fn followed(&self, group: usize, other: &Acc) -> Acc {
+        let groups = other.kept;
+        let parts = self.parts.iter().zip(&other.parts).map(|(part, other)| {
+            let one = other.len / groups.max(1) * part.dtype.itemsize();
+            let mut words = vec![0u64; (one * (group + 1) * groups).div_ceil(8)];
+            let (from, last): (&[u8], &[u8]) =
+                (bytemuck::cast_slice(&part.words), bytemuck::cast_slice(&other.words));
+            let to: &mut [u8] = bytemuck::cast_slice_mut(&mut words);
+            for (k, to) in to.chunks_exact_mut((one * (group + 1)).max(1)).take(groups).enumerate() {
+                to[..one * group].copy_from_slice(&from[k * one * group..][..one * group]);
+                to[one * group..].copy_from_slice(&last[k * one..][..one]);
+            }
+            AccPart { words, len: part.len + other.len, dtype: part.dtype }
+        });
+        Acc { parts: parts.collect(), kept: self.kept + other.kept }
+    }
+
     /// Bytes it takes.
     pub fn nbytes(&self) -> usize {
         self.parts.iter().map(|part| part.words.len() * 8).sum()

@@ -35,7 +35,9 @@ pub struct LeafView<'a, T> {
     pub rows: usize,
     /// Elements of a row.
     pub columns: usize,
+    /// Elements from one row to the next, and from the first of so many rows to the first after them.
     row_stride: isize,
+    group: (usize, isize),
     offset: usize,
 }
 
@@ -51,7 +53,12 @@ impl<T: Element> LeafView<'_, T> {
     /// One row.
     #[inline]
     pub fn row(&self, row: usize) -> &[T] {
-        let start = (self.offset as isize + row as isize * self.row_stride) as usize;
+        let (rows, stride) = self.group;
+        let moved = match row < rows {
+            true => row as isize * self.row_stride,
+            false => (row / rows) as isize * stride + (row % rows) as isize * self.row_stride,
+        };
+        let start = (self.offset as isize + moved) as usize;
         let elements = match &self.data {
             Elements::InPlace(elements) => elements,
             Elements::Copied(block) => block.elements::<T>(),
@@ -94,26 +101,33 @@ impl<'a> LeafInput<'a> {
         let (inner_shape, inner_strides) = group(inner);
         let (rows, columns) = (outer_shape.iter().product(), inner_shape.iter().product::<usize>());
         if rows * columns == 0 {
-            return LeafView { data: Elements::InPlace(&[]), rows, columns, row_stride: 0, offset: 0 };
+            let data = Elements::InPlace(&[]);
+            return LeafView { data, rows, columns, row_stride: 0, group: (1, 0), offset: 0 };
         }
-        let merged = (merge(&outer_shape, &outer_strides), merge(&inner_shape, &inner_strides));
-        if let (Some(row_stride), Some(inner_stride)) = merged
+        if let Some(inner_stride) = merge(&inner_shape, &inner_strides)
             && (inner_stride == 1 || columns == 1)
+            && let Some((row_stride, group)) = grouped(&outer_shape, &outer_strides)
         {
-            return LeafView {
-                data: Elements::InPlace(block.elements()),
-                rows,
-                columns,
-                row_stride,
-                offset: block.offset(),
-            };
+            let data = Elements::InPlace(block.elements());
+            return LeafView { data, rows, columns, row_stride, group, offset: block.offset() };
         }
         let shape: Vec<usize> = outer_shape.into_iter().chain(inner_shape).collect();
         let strides: Vec<isize> = outer_strides.into_iter().chain(inner_strides).collect();
         let dense = block.restrided(shape, strides, 0).to_dense(Some(self.pool));
         let offset = dense.offset();
-        LeafView { data: Elements::Copied(dense), rows, columns, row_stride: columns as isize, offset }
+        let (row_stride, group) = (columns as isize, (rows, 0));
+        LeafView { data: Elements::Copied(dense), rows, columns, row_stride, group, offset }
     }
+}
+
+/// The stride of the last axes walked in C order, how many elements they have, and the stride of the axes before them,
+/// if there is one of each.
+fn grouped(shape: &[usize], strides: &[isize]) -> Option<(isize, (usize, isize))> {
+    (0..=shape.len()).find_map(|split| {
+        let inner = merge(&shape[split..], &strides[split..])?;
+        let outer = merge(&shape[..split], &strides[..split])?;
+        Some((inner, (shape[split..].iter().product(), outer)))
+    })
 }
 
 /// The one stride of several axes walked in C order, if there is one.

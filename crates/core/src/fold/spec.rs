@@ -74,6 +74,11 @@ impl FoldSpec {
         self.lens.iter().product()
     }
 
+    /// Length of an axis, if it is reduced; 0 for others.
+    pub(crate) fn len_along(&self, axis: usize) -> usize {
+        self.axes.iter().position(|&reduced| reduced == axis).map_or(0, |k| self.lens[k])
+    }
+
     /// The kept axes of an index space of `ndim` axes.
     pub fn kept_axes(&self, ndim: usize) -> Vec<usize> {
         (0..ndim).filter(|axis| !self.axes.contains(axis)).collect()
@@ -88,9 +93,19 @@ impl FoldSpec {
         self.lens.iter().zip(&self.leaf).map(|(&len, &leaf)| len.div_ceil(leaf).max(1)).collect()
     }
 
-    /// A spec that folds the last of `ndim` axes, as rows: for a call that folds many leaves.
-    pub(crate) fn rows_of(ndim: usize, len: usize) -> Self {
-        FoldSpec { axes: vec![ndim - 1], lens: vec![len], leaf: vec![len], form: FoldForm::Rows, resume: 1 }
+    /// A spec that folds the axes from number `first` on, as rows of one leaf: for a call that folds many leaves.
+    pub(crate) fn rows_of(shape: &[usize], first: usize) -> Self {
+        let lens = shape[first..].to_vec();
+        let axes = (first..shape.len()).collect();
+        FoldSpec { axes, leaf: lens.clone(), lens, form: FoldForm::Rows, resume: 1 }
+    }
+
+    /// The axis along which leaves follow one another, the length of a leaf along it, and its own: folded axes after it
+    /// lie wholly in a leaf, and those before it not at all.
+    pub(crate) fn leaf_axis(&self) -> Option<(usize, usize, usize)> {
+        let k = self.leaf.iter().position(|&leaf| leaf > 1).or(self.leaf.len().checked_sub(1))?;
+        let is_whole = self.leaf[k + 1..].iter().zip(&self.lens[k + 1..]).all(|(leaf, len)| leaf == len);
+        is_whole.then_some((self.axes[k], self.leaf[k], self.lens[k]))
     }
 
     /// Multiples at which *tasks* may cut an axis: whole leaves. 1 for kept axes.

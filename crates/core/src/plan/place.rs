@@ -2,6 +2,7 @@
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::batch::batch;
 use super::figures::figures;
 use super::graph::{Graph, Slot};
 use super::grid::{grid, units};
@@ -22,6 +23,9 @@ const CACHE_BYTES: usize = 640 << 10;
 /// Patches whose blocks take more than this are made smaller, down to so many elements.
 const MOST_PATCH_BYTES: usize = 16 << 20;
 const LEAST_PATCH: usize = 32;
+
+/// Patches are prepared together where a task may use at least this many bytes.
+const LEAST_SHARE: usize = 16 << 20;
 
 /// The part of the budget that kept granules may take.
 const CACHE_SHARE: usize = 4;
@@ -52,7 +56,8 @@ pub(crate) fn place(graph: &Graph, draft: &Draft, room: &Room<'_>, walks: &mut W
     // What only passes on what it reads has no use for less than a granule either.
     let by_granule =
         (!draft.scope.inline.is_empty() || passes_on(graph, draft)) && room.options.forced_patch.is_none();
-    let mut walk = Walk { cuts, align, by_granule, square, outermost: draft.runs_along, best: None };
+    let mut walk =
+        Walk { cuts, align, by_granule, square, outermost: draft.runs_along, best: None, batch: 0 };
     if room.options.forced_patch.is_none() {
         walk.best = best_patch(graph, draft);
     }
@@ -77,14 +82,22 @@ pub(crate) fn place(graph: &Graph, draft: &Draft, room: &Room<'_>, walks: &mut W
                 Some(patch) => (patch.clone(), largest_patch(graph, draft, &walk, &patch, walks)?),
                 None => (patch.clone(), fixed),
             };
-            let task_bytes =
-                fixed.total() + cell_bytes(graph, draft, &grid, bands) + state_bytes(graph, draft, &grid)?;
+            let batch = match share >= LEAST_SHARE {
+                true => batch(graph, draft, &walk, &patch, walks)?,
+                false => None,
+            };
+            let (batch, operands) = batch.unwrap_or_default();
+            let walk = Walk { batch, ..walk.clone() };
+            let task_bytes = fixed.total()
+                + operands
+                + cell_bytes(graph, draft, &grid, bands)
+                + state_bytes(graph, draft, &grid)?;
             let mut figures = figures(graph, draft, &walk, &grid, task_bytes)?;
             let cache_bytes = (2 * fixed.granules * threads).min(room.bytes / CACHE_SHARE);
             // Blocks that leave the cache before a cell is done with them are read again.
             figures.unspilled_at_least |=
                 figures.bytes_unspilled > 0 && cache_bytes < fixed.granules * threads;
-            let stage = Stage { bands, ..stage(graph, draft, grid, walk.clone(), patch.clone(), figures) };
+            let stage = Stage { bands, ..stage(graph, draft, grid, walk, patch, figures) };
             let least = task_bytes + cache_bytes.min(fixed.granules);
             let fits = least <= allowed;
             // Beside as many tasks as fit, and no more.
@@ -184,10 +197,7 @@ fn add_inner_walks(graph: &Graph, draft: &Draft, walks: &mut Walks) -> Result<()
         let wants = |part: &Region| super::probe::fold_wants(graph, node, part);
         let Grain { cuts, square } = granule_cuts(graph, &domain, &wants, &draft.scope)?;
         let align = (0..domain.ndim()).map(|axis| op.spec().walk_alignment(axis)).collect();
-        walks.inner.insert(
-            node,
-            Walk { cuts, align, by_granule: false, square, outermost: None, best: op.best_box() },
-        );
+        walks.inner.insert(node, Walk { cuts, align, square, best: op.best_box(), ..Walk::default() });
     }
     Ok(())
 }

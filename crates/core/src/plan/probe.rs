@@ -12,6 +12,7 @@ use crate::eval::{AxisCuts, Clusters, Demand, Fold, Known, Walks, demand, domain
 use crate::operation::Kind;
 use crate::region::{AxisRange, Region};
 use crate::region_map;
+use crate::source::Source;
 use crate::spill::SpillLayout;
 
 /// What a stage is made of, as far as it is decided: which values are held by other stages, and which reductions are
@@ -146,9 +147,7 @@ pub(crate) fn patch_cost(
     walks: &Walks,
     depth: usize,
 ) -> Result<PatchCost> {
-    let held = |slot: Slot| scope.held.contains(&slot);
-    let carried = |node: usize, region: &Region| (carried(graph, node, region), None);
-    let demand = demand(graph, wants, Known { held: &held, carried: &carried }, None)?;
+    let demand = demand_of(graph, wants, scope)?;
     let clusters = Clusters::new(graph, &demand, walks.fuse);
     let mut uses: Vec<usize> = demand.instances.iter().map(|instance| instance.uses).collect();
     let mut sizes = vec![0usize; demand.instances.len()];
@@ -176,6 +175,33 @@ pub(crate) fn patch_cost(
         }
     }
     Ok(cost)
+}
+
+/// Bytes of all that programs read which are left to be run part by part; `None` if there is no such program.
+pub(crate) fn deferred_cost(
+    graph: &Graph,
+    wants: &[(Slot, Region)],
+    scope: &Scope,
+    walks: &Walks,
+) -> Result<Option<usize>> {
+    let demand = demand_of(graph, wants, scope)?;
+    let clusters = Clusters::new(graph, &demand, walks.fuse);
+    let (mut bytes, mut programs) = (0, 0);
+    for number in (0..demand.instances.len()).filter(|&number| clusters.is_root(number)) {
+        if clusters.members(number).is_some() && demand.is_only_wanted(number) {
+            programs += 1;
+        } else {
+            let cost = instance_cost(graph, &demand, number, scope, walks, 0)?;
+            bytes += cost.kept + cost.passing;
+        }
+    }
+    Ok((programs > 0).then_some(bytes))
+}
+
+fn demand_of(graph: &Graph, wants: &[(Slot, Region)], scope: &Scope) -> Result<Demand> {
+    let held = |slot: Slot| scope.held.contains(&slot);
+    let carried = |node: usize, region: &Region| (carried(graph, node, region), None);
+    demand(graph, wants, Known { held: &held, carried: &carried }, None)
 }
 
 #[derive(Default)]
@@ -213,12 +239,12 @@ fn instance_cost(
         Kind::View(_) => {
             let reference = &instance.references[0];
             let below = &demand.instances[reference.instance];
-            if !below.is_held || scope.spilled.contains_key(&below.slot) {
+            if !is_there(graph, demand, reference.instance, scope) {
                 cost.kept = rounded_size(below.region.size() * graph.meta(below.slot).dtype.itemsize());
             }
         }
         Kind::Source(source) => {
-            if source.borrow(&Region::new(vec![AxisRange::new(0, 0); instance.region.ndim()])).is_some() {
+            if is_borrowed(source, instance.region.ndim()) {
                 return Ok(cost);
             }
             cost.kept = nbytes;
@@ -256,6 +282,24 @@ fn instance_cost(
         _ => cost.kept = nbytes,
     }
     Ok(cost)
+}
+
+/// Whether values are in memory whatever is done with them: held, lent by their source, or a view of such.
+fn is_there(graph: &Graph, demand: &Demand, number: usize, scope: &Scope) -> bool {
+    let instance = &demand.instances[number];
+    if instance.is_held {
+        return !scope.spilled.contains_key(&instance.slot);
+    }
+    match graph.nodes[instance.slot.node].op.kind() {
+        Kind::Source(source) => is_borrowed(source, instance.region.ndim()),
+        Kind::View(_) => is_there(graph, demand, instance.references[0].instance, scope),
+        _ => false,
+    }
+}
+
+/// Whether a source lends its memory.
+pub(crate) fn is_borrowed(source: &dyn Source, ndim: usize) -> bool {
+    source.borrow(&Region::new(vec![AxisRange::new(0, 0); ndim])).is_some()
 }
 
 /// The first patch of a reduction that is folded inside another patch.

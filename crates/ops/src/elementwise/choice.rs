@@ -3,6 +3,7 @@
 use bytemuck::Pod;
 
 use super::function::{check_arity, find_loop, numeric, to_array};
+use super::joint::joint;
 use super::kernel::{fast_unary, operand, plain_unary, target, vectorized, with_loop};
 use crate::array::broadcast_meta;
 use crate::prelude::*;
@@ -25,7 +26,7 @@ pub fn where_(condition: impl Into<Term>, x: impl Into<Term>, y: impl Into<Term>
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
-struct Where;
+pub(super) struct Where;
 
 #[typetag::serde(name = "brickwork_ops::Where")]
 impl Operation for Where {
@@ -62,6 +63,15 @@ impl Elementwise for Where {
             8 => choose::<u64>(inputs, out),
             _ => choose::<[u64; 2]>(inputs, out),
         }
+    }
+
+    fn after(
+        &self,
+        before: &dyn Elementwise,
+        at: &[usize],
+        dtypes: &[DType],
+    ) -> Option<Box<dyn Elementwise>> {
+        joint(self, before, at, dtypes)
     }
 }
 

@@ -68,7 +68,7 @@ macro_rules! comparison {
         |$inputs:ident, $out:ident, $dtype:ident| $kernel:expr, |$a:ident, $b:ident| $wide:expr
     ) => {
         #[derive(Debug, Clone, Copy, Serialize)]
-        struct $op;
+        pub(super) struct $op;
 
         super::function::deserialize_without_fields!($op);
 

@@ -213,6 +213,15 @@ macro_rules! function {
             fn apply(&self, $inputs: &[Tile<'_>], $out: &mut TileMut<'_>) {
                 $kernel
             }
+
+            fn after(
+                &self,
+                before: &dyn Elementwise,
+                at: &[usize],
+                dtypes: &[DType],
+            ) -> Option<Box<dyn Elementwise>> {
+                $crate::elementwise::joint::joint(self, before, at, dtypes)
+            }
         }
     };
 }

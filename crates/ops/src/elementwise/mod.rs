@@ -12,6 +12,7 @@ mod exponential;
 mod extremes;
 mod floating;
 mod function;
+mod joint;
 mod kernel;
 mod logical;
 mod operators;

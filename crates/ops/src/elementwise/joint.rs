@@ -1,0 +1,292 @@
+//! Kernels that do several functions in one pass over their tiles. Every rounding is that of the functions one by one.
+
+use std::any::Any;
+
+use super::arithmetic::{Add, Multiply, Square, Subtract};
+use super::choice::Where;
+use super::comparison::Equal;
+use super::division::TrueDivide;
+use super::kernel::{binary_loop, operand, target, vectorized, with_loop};
+use crate::prelude::*;
+
+/// The kernel for `after` with what `before` gives at its inputs `at`, if there is one for these dtypes. Its inputs are
+/// those of `before` and the others of `after`.
+pub(super) fn joint(
+    after: &dyn Any,
+    before: &dyn Any,
+    at: &[usize],
+    dtypes: &[DType],
+) -> Option<Box<dyn Elementwise>> {
+    let dtype = dtypes[0];
+    if !matches!(dtype, DType::F32 | DType::F64) || dtypes.iter().any(|other| *other != dtype) {
+        return None;
+    }
+    let one = at.len() == 1;
+    let joint: Box<dyn Elementwise> = match () {
+        () if after.is::<Multiply>() && before.is::<Subtract>() && !one => Box::new(SquaredDifference),
+        () if after.is::<Square>() && before.is::<Subtract>() => Box::new(SquaredDifference),
+        () if after.is::<Multiply>() && before.is::<Square>() && one => Box::new(SquareTimes),
+        () if after.is::<SquareTimes>() && before.is::<TrueDivide>() && !one => Box::new(QuotientCubed),
+        () if after.is::<Multiply>() && before.is::<ProductLess>() && one => Box::new(ProductLessTimes),
+        () if after.is::<Add>() && before.is::<Multiply>() && one => Box::new(ProductPlus),
+        () if after.is::<Add>() && before.is::<SquaredDifference>() && one => Box::new(SquaredDifferencePlus),
+        () if after.is::<SquaredDifferencePlus>() && before.is::<SquaredDifference>() && at == [2] => {
+            Box::new(SquaredDistance)
+        }
+        () if after.is::<Subtract>() && before.is::<Multiply>() && at == [0] => Box::new(ProductLess),
+        () if after.is::<Subtract>() && before.is::<Multiply>() && at == [1] => Box::new(LessProduct),
+        () if after.is::<Where>() && before.is::<Equal>() && at == [0] => Box::new(WhereEqual),
+        () => return None,
+    };
+    Some(joint)
+}
+
+/// A kernel: `name, how many inputs: (inputs) = value`.
+macro_rules! kernels {
+    ($($(#[$doc:meta])* $name:ident, $run:ident: ($($x:ident),+) = $value:expr;)+) => {$(
+        $(#[$doc])*
+        #[derive(Debug)]
+        struct $name;
+
+        impl Elementwise for $name {
+            fn apply(&self, inputs: &[Tile<'_>], out: &mut TileMut<'_>) {
+                with_loop!(out.dtype(), [F32, F64], T => {
+                    let [$($x),+] = inputs else { unreachable!("the inputs of all that it does") };
+                    $run($(operand::<T>($x)),+, target::<T>(out), #[inline(always)] |$($x: T),+| $value)
+                });
+            }
+
+            fn after(
+                &self,
+                before: &dyn Elementwise,
+                at: &[usize],
+                dtypes: &[DType],
+            ) -> Option<Box<dyn Elementwise>> {
+                joint(self, before, at, dtypes)
+            }
+        }
+    )+};
+}
+
+kernels! {
+    /// `(a - b)²`.
+    SquaredDifference, of_two: (a, b) = (a - b) * (a - b);
+    /// `(a - b)² + c`.
+    SquaredDifferencePlus, of_three: (a, b, c) = (a - b) * (a - b) + c;
+    /// `a² b`.
+    SquareTimes, of_two: (a, b) = a * a * b;
+    /// `(a - b)² + (c - d)²`.
+    SquaredDistance, of_pairs: (a, b, c, d) = (a - b) * (a - b) + (c - d) * (c - d);
+    /// `(a / b)³`.
+    QuotientCubed, of_two: (a, b) = (a / b) * (a / b) * (a / b);
+    /// `a b + c`.
+    ProductPlus, of_three: (a, b, c) = a * b + c;
+    /// `a b - c`.
+    ProductLess, of_three: (a, b, c) = a * b - c;
+    /// `c - a b`.
+    LessProduct, of_three: (a, b, c) = c - a * b;
+    /// `(a b - c) d`.
+    ProductLessTimes, of_four: (a, b, c, d) = (a * b - c) * d;
+    /// `c` where `a` equals `b`, `d` elsewhere.
+    WhereEqual, of_four: (a, b, c, d) = if a == b { c } else { d };
+}
+
+fn of_two<T: Copy>(a: Operand<'_, T>, b: Operand<'_, T>, out: &mut [T], f: impl Fn(T, T) -> T) {
+    vectorized(
+        #[inline(always)]
+        || binary_loop(a, b, out, f),
+    );
+}
+
+/// The first operand is often one number for all.
+fn of_three<T: Copy + Default>(
+    a: Operand<'_, T>,
+    b: Operand<'_, T>,
+    c: Operand<'_, T>,
+    out: &mut [T],
+    f: impl Fn(T, T, T) -> T,
+) {
+    let Operand::Scalar(first) = a else {
+        return spread([b, c], out, |[b, c], start, out| {
+            let a = part(&a, start, out.len());
+            vectorized(
+                #[inline(always)]
+                || {
+                    for (((out, &a), &b), &c) in out.iter_mut().zip(a).zip(b).zip(c) {
+                        *out = f(a, b, c);
+                    }
+                },
+            );
+        });
+    };
+    spread([b, c], out, |[b, c], _, out| {
+        vectorized(
+            #[inline(always)]
+            || {
+                for ((out, &b), &c) in out.iter_mut().zip(b).zip(c) {
+                    *out = f(first, b, c);
+                }
+            },
+        );
+    });
+}
+
+/// The last operand is often one number for all.
+fn of_four<T: Copy + Default>(
+    a: Operand<'_, T>,
+    b: Operand<'_, T>,
+    c: Operand<'_, T>,
+    d: Operand<'_, T>,
+    out: &mut [T],
+    f: impl Fn(T, T, T, T) -> T,
+) {
+    let Operand::Scalar(last) = d else {
+        return spread([a, b, c], out, |[a, b, c], start, out| {
+            let d = part(&d, start, out.len());
+            vectorized(
+                #[inline(always)]
+                || {
+                    for ((((out, &a), &b), &c), &d) in out.iter_mut().zip(a).zip(b).zip(c).zip(d) {
+                        *out = f(a, b, c, d);
+                    }
+                },
+            );
+        });
+    };
+    spread([a, b, c], out, |[a, b, c], _, out| {
+        vectorized(
+            #[inline(always)]
+            || {
+                for (((out, &a), &b), &c) in out.iter_mut().zip(a).zip(b).zip(c) {
+                    *out = f(a, b, c, last);
+                }
+            },
+        );
+    });
+}
+
+/// The first and the third operand are often one number for all.
+fn of_pairs<T: Copy + Default>(
+    a: Operand<'_, T>,
+    b: Operand<'_, T>,
+    c: Operand<'_, T>,
+    d: Operand<'_, T>,
+    out: &mut [T],
+    f: impl Fn(T, T, T, T) -> T,
+) {
+    let (Operand::Scalar(a), Operand::Scalar(c)) = (a, c) else { return of_four(a, b, c, d, out, f) };
+    spread([b, d], out, |[b, d], _, out| {
+        vectorized(
+            #[inline(always)]
+            || {
+                for ((out, &b), &d) in out.iter_mut().zip(b).zip(d) {
+                    *out = f(a, b, c, d);
+                }
+            },
+        );
+    });
+}
+
+/// Some elements of an operand that has one for every element.
+fn part<'a, T: Copy>(operand: &Operand<'a, T>, start: usize, len: usize) -> &'a [T] {
+    match operand {
+        Operand::Slice(values) => &values[start..start + len],
+        Operand::Scalar(_) => &[],
+    }
+}
+
+/// Elements of numbers that are spread out, at a time.
+const STEP: usize = 64;
+
+/// Calls a loop with operands that have an element for every one of the output: at once if they all do, and else bit by
+/// bit, with what is one number for all spread out.
+fn spread<T: Copy + Default, const N: usize>(
+    operands: [Operand<'_, T>; N],
+    out: &mut [T],
+    run: impl Fn([&[T]; N], usize, &mut [T]),
+) {
+    let has_scalar = operands.iter().any(|operand| matches!(operand, Operand::Scalar(_)));
+    if !has_scalar {
+        let len = out.len();
+        return run(operands.map(|operand| part(&operand, 0, len)), 0, out);
+    }
+    let spread = operands.map(|operand| match operand {
+        Operand::Scalar(value) => [value; STEP],
+        Operand::Slice(_) => [T::default(); STEP],
+    });
+    for (number, out) in out.chunks_mut(STEP).enumerate() {
+        let (start, len) = (number * STEP, out.len());
+        let slices = std::array::from_fn(|k| match &operands[k] {
+            Operand::Scalar(_) => &spread[k][..len],
+            slice => part(slice, start, len),
+        });
+        run(slices, start, out);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use brickwork_core::Lazy;
+    use brickwork_core::eval::{LocalContext, Walks, evaluate_with};
+
+    use super::*;
+    use crate::elementwise::where_;
+
+    /// Numbers over a few rows; or one for all.
+    fn numbers(k: usize, dtype: DType, is_scalar: bool) -> Array {
+        let shape: &[usize] = if is_scalar { &[] } else { &[3, 150] };
+        let value = |i: usize| match (i + k) % 41 {
+            40 => f64::NAN,
+            39 => f64::INFINITY,
+            i => (i * 7 % 19) as f64 * 0.1 - 0.7,
+        };
+        let values: Vec<f64> = (0..shape.iter().product()).map(value).collect();
+        let values = ndarray::ArrayD::from_shape_vec(shape, values).expect("as many as the shape has");
+        Array::from_ndarray(values).unwrap().astype(dtype).unwrap()
+    }
+
+    fn bits(array: &Array, fuse: bool) -> Vec<u8> {
+        let walks = Walks { fuse, ..Walks::default() };
+        let region = Region::full(array.shape());
+        let block = evaluate_with(array.value(), &region, &walks, &LocalContext::new(1 << 20)).unwrap();
+        block.to_dense(None).buffer_bytes().to_vec()
+    }
+
+    #[test]
+    fn one_pass_gives_the_bits_of_several() {
+        type Expression = fn(&Array, &Array, &Array, &Array) -> Array;
+        let expressions: [Expression; 13] = [
+            |a, b, _, _| (a - b) * (a - b),
+            |a, b, _, _| (a - b).square().unwrap(),
+            |a, b, c, _| (a - b) * (a - b) + c,
+            |a, b, c, _| c + a * b,
+            |a, b, c, _| a * b - c,
+            |a, b, c, _| c - a * b,
+            |a, b, c, d| (a * b - c) * d,
+            |a, b, _, _| a.square().unwrap() * b,
+            |a, b, c, d| (a - b).square().unwrap() + (c - d).square().unwrap(),
+            |a, b, c, _| (a - b).square().unwrap() + ((a - c).square().unwrap() + (b - c).square().unwrap()),
+            |a, b, _, _| (a / b).power(3).unwrap(),
+            |a, b, c, d| where_(a.equal(b).unwrap(), c, d).unwrap(),
+            |a, _, c, d| ((a - c).square().unwrap() + (a - d).square().unwrap()) * a - d,
+        ];
+        for dtype in [DType::F32, DType::F64, DType::I32] {
+            for scalars in 0..16usize {
+                let [a, b, c, d] = [0, 1, 2, 3].map(|k| numbers(k, dtype, scalars >> k & 1 == 1));
+                for expression in expressions {
+                    let array = expression(&a, &b, &c, &d);
+                    assert_eq!(bits(&array, true), bits(&array, false), "{scalars:04b} {dtype}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn there_are_kernels_for_floats_alone() {
+        let is_joint = |dtype| joint(&Multiply, &Subtract, &[0, 1], &[dtype; 2]).is_some();
+        assert!(is_joint(DType::F32) && is_joint(DType::F64));
+        assert!(!is_joint(DType::I32) && !is_joint(DType::C128));
+        assert!(joint(&Multiply, &ProductLess, &[1], &[DType::F64; 4]).is_some());
+        assert!(joint(&Where, &Equal, &[1], &[DType::F64; 4]).is_none());
+    }
+}
