@@ -62,6 +62,10 @@ def fill(file, name, found):
         put(f"shapes/{label}-grows-all", values(shape, "i4"), chunks=chunks, maxshape=(None,) * len(shape))
         put(f"shapes/{label}-larger", values(shape, "i4"), chunks=chunks, maxshape=tuple(3 * n for n in shape))
         put(f"shapes/{label}-one-chunk", values(shape, "i4"), chunks=shape, compression="gzip")
+    # Chunks long enough to be read in part.
+    for dtype in ["<f8", ">f4", "u1"]:
+        put(f"long/{np.dtype(dtype).name}", values((1100, 1300), dtype), chunks=(700, 512))
+        put(f"long/{np.dtype(dtype).name}-grows", values((1100, 1300), dtype), chunks=(700, 512), maxshape=(None, None))
     put("empty/contiguous", np.zeros((0,), "f4"))
     put("empty/axis", np.zeros((3, 0), "i8"), maxshape=(None, None))
     put("empty/resizable", np.zeros((0, 4), "i8"), chunks=(2, 4), maxshape=(None, 4))

@@ -6,7 +6,7 @@ use std::io;
 use std::sync::Arc;
 
 use brickwork_core::{
-    ChunkGrid, ChunkSpec, DType, Granule, Kind, Meta, Operation, Pending, Region, Source, ViewMut,
+    AxisRange, ChunkGrid, ChunkSpec, DType, Granule, Kind, Meta, Operation, Pending, Region, Source, ViewMut,
 };
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
@@ -27,6 +27,8 @@ use crate::uri::{Location, is_url};
 /// Open files; with those of other formats well below what a process may have.
 static FILES: HandleCache<OpenFile> = HandleCache::new(128);
 const EXPECTED: &str = "an HDF5 file";
+/// Chunks of at least this many bytes are read in part where they lie in the file as they are.
+const READ_IN_PART: usize = 256 << 10;
 
 /// A file and those of its datasets that were read from.
 #[derive(Debug)]
@@ -46,6 +48,8 @@ pub struct Hdf5Source {
     dtype: DType,
     /// Elements of a chunk along every axis, if the dataset is chunked.
     chunk: Option<Vec<usize>>,
+    /// Whether chunks lie in the file as they are: any part of one can be read.
+    plain: bool,
     /// How the array appears to be cut.
     chunks: ChunkGrid,
 }
@@ -83,6 +87,9 @@ fn open_own(location: &Location) -> Result<Hdf5Source> {
             .resolve(&shape, dtype)
             .map_err(|error| Problem::Misuse { reason: error.to_string() }.at(uri))?,
     };
+    let plain = location.url.is_none()
+        && dataset.filters.is_empty()
+        && dataset.chunk_nbytes().is_some_and(|nbytes| nbytes >= READ_IN_PART);
     Ok(Hdf5Source {
         uri: uri.clone(),
         path,
@@ -91,6 +98,7 @@ fn open_own(location: &Location) -> Result<Hdf5Source> {
         shape,
         dtype,
         chunk,
+        plain,
         chunks,
     })
 }
@@ -218,6 +226,16 @@ impl Hdf5Source {
                     ..empty_granule(&touched.wanted)
                 };
             };
+            if self.plain {
+                let nbytes = touched.wanted.size() * item;
+                return Granule {
+                    key: None,
+                    region: touched.wanted,
+                    encoded_bytes: nbytes,
+                    decoded_bytes: nbytes,
+                    scratch_bytes: MAX_READ,
+                };
+            }
             let beside = if touched.region.shape() == *chunk { 0 } else { whole };
             Granule {
                 key: Some(touched.number),
@@ -237,10 +255,7 @@ impl Hdf5Source {
             (Some(chunk), Some(number)) => {
                 self.read_chunk(&dataset, chunk, &chunk_at(&self.chunks, number), region, out)
             }
-            (Some(_), None) => {
-                dataset.fill_with_default(out);
-                Ok(())
-            }
+            (Some(chunk), None) => self.read_part(&dataset, chunk, region, out),
             (None, _) => {
                 let mut read =
                     |offset: usize, buffer: &mut [u8]| dataset.read_bytes(offset, buffer).map_err(fail);
@@ -267,6 +282,25 @@ impl Hdf5Source {
         self.decode(dataset, (chunk, at, location), &encoded, &mut memory, region, out)?;
         MEMORY.set(Memory { encoded, ..memory }.trimmed());
         Ok(())
+    }
+
+    /// Reads elements of one chunk that lies in the file as it is, or is not there at all.
+    fn read_part(&self, dataset: &Dataset, chunk: &[usize], region: &Region, out: &mut [u8]) -> Result<()> {
+        let at: Vec<usize> = region.axes().iter().zip(chunk).map(|(range, &len)| range.start / len).collect();
+        let Some(location) = self.location(dataset, &at)? else {
+            dataset.fill_with_default(out);
+            return Ok(());
+        };
+        let in_chunk = region
+            .axes()
+            .iter()
+            .zip(chunk)
+            .map(|(range, &len)| AxisRange::stepped(range.start % len, range.len, range.step));
+        let mut read = |offset: usize, buffer: &mut [u8]| {
+            let read = dataset.read_chunk_bytes(location, offset, buffer);
+            read.map_err(|error| self.in_chunk(&at, error))
+        };
+        read_region(&mut read, chunk, self.dtype.itemsize(), &Region::from_iter(in_chunk), out)
     }
 
     fn location(&self, dataset: &Dataset, at: &[usize]) -> Result<Option<ChunkLocation>> {
@@ -438,9 +472,13 @@ impl Source for Hdf5Source {
 
     fn granule_grid(&self) -> Option<ChunkGrid> {
         match &self.chunk {
-            Some(_) => Some(self.chunks.clone()),
+            Some(_) => (!self.plain).then(|| self.chunks.clone()),
             None => self.is_remote().then(|| self.runs()),
         }
+    }
+
+    fn run_grid(&self) -> Option<ChunkGrid> {
+        self.plain.then(|| self.chunks.clone())
     }
 
     fn reads_ahead(&self) -> bool {

@@ -23,7 +23,7 @@ use crate::uri::Location;
 static ARRAYS: HandleCache<OpenArray> = HandleCache::new(1024);
 
 /// Of chunks without codecs that are at least this long, only what is wanted is read.
-const READ_IN_PART: usize = 4 << 20;
+const READ_IN_PART: usize = 1 << 20;
 
 /// A Zarr array. It serialises as its description and is opened where it is read.
 #[derive(Debug, Clone, Serialize, Deserialize)]

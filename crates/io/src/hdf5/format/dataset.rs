@@ -260,6 +260,33 @@ impl Dataset {
         self.decode_chunk(location, encoded, out, scratch)
     }
 
+    /// Fills `out` with bytes of a chunk that was stored without filters, from byte `offset` of it on, in this machine's
+    /// order.
+    ///
+    /// Offset and length are multiples of the element's size.
+    ///
+    /// # Errors
+    /// If the file or the chunk ends early, or reading fails.
+    pub fn read_chunk_bytes(&self, location: ChunkLocation, offset: usize, out: &mut [u8]) -> Result<()> {
+        let mut read = || -> Outcome<()> {
+            let needed = self.chunk_nbytes().ok_or_else(not_chunked)?;
+            if location.nbytes != needed {
+                return Err(Problem::BufferLength { what: "the chunk", found: location.nbytes, needed });
+            }
+            let end = offset.checked_add(out.len()).filter(|&end| end <= needed);
+            if end.is_none() {
+                let needed = needed.saturating_sub(offset);
+                return Err(Problem::BufferLength { what: "the range to read", found: out.len(), needed });
+            }
+            let start = location.address.saturating_add(offset as u64);
+            self.source.check_range("chunk", start, out.len() as u64)?;
+            self.source.reader.read_exact_at(out, start)?;
+            self.element.to_native(out);
+            Ok(())
+        };
+        read().map_err(|problem| self.fail(problem))
+    }
+
     /// Fills `out` with bytes of a contiguous or compact dataset from byte `offset` on, in this machine's order.
     ///
     /// Offset and length are multiples of the element's size. Where nothing was written, the fill value stands.
