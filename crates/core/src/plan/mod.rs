@@ -4,6 +4,7 @@
 //! (`stages`), gives them grids (`place`), and proves that they fit the budget, in this order.
 
 mod chunk_graph;
+mod data;
 mod exchange;
 mod explain;
 mod figures;
@@ -27,6 +28,7 @@ use std::sync::Arc;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 pub use chunk_graph::{ChunkGraph, ChunkPart, ChunkStep, ChunkTask, chunk_graph};
+pub use data::{Borrow, Lend, LentBlock, LentPlace, PlanData, Writers};
 pub(crate) use figures::granule_elements;
 pub use graph::{Graph, GraphNode, Slot};
 pub use imagined::ImaginedStore;

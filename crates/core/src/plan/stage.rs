@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use rustc_hash::FxHashSet;
+use serde::{Deserialize, Serialize};
 
 use super::graph::{Graph, GraphNode, Slot};
 use crate::chunks::ChunkGrid;
@@ -107,7 +108,7 @@ pub enum TargetKind {
 }
 
 /// What the cells of a stage make.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum StageOutput {
     /// The value over the cell.
     Written {
@@ -129,7 +130,7 @@ pub enum StageOutput {
 
 /// An output that is a thinned-out picture of the domain: along every axis its element `i` lies at element
 /// `start + step·i` of the domain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Image {
     /// The elements of the output.
     pub region: Region,
@@ -159,7 +160,7 @@ pub(crate) fn part_of(image: &Option<Image>, part: &Region) -> Region {
 
 /// A cell that is too long to be kept until it is written: it is handed over in bands across one axis, each as soon as
 /// it is complete. The walk completes them in order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bands {
     /// The axis that is cut into bands.
     pub axis: usize,
@@ -168,7 +169,7 @@ pub struct Bands {
 }
 
 /// A domain, a work grid over it, one program, one or more outputs.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Stage {
     /// The box of the domain that is walked.
     pub domain: Region,
@@ -195,7 +196,7 @@ pub struct Stage {
 }
 
 /// What a stage is predicted to take.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StageFigures {
     /// Bytes of one task at its worst.
     pub task_bytes: usize,
