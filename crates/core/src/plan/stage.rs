@@ -46,8 +46,10 @@ impl Request {
 pub struct PlanOptions {
     /// Bytes one process may hold.
     pub memory: usize,
-    /// Tasks that run at once.
+    /// Tasks that run at once in a process.
     pub threads: usize,
+    /// Processes that run tasks, each with as much memory and as many threads.
+    pub processes: usize,
     /// For tests: elements of a cell, however odd.
     pub forced_cell: Option<usize>,
     /// For tests: elements of a patch.
@@ -62,11 +64,19 @@ pub struct PlanOptions {
     pub forced_spill: bool,
 }
 
+impl PlanOptions {
+    /// Tasks that run at once in all processes.
+    pub(crate) fn workers(&self) -> usize {
+        self.threads.max(1) * self.processes.max(1)
+    }
+}
+
 impl Default for PlanOptions {
     fn default() -> Self {
         PlanOptions {
             memory: 1 << 30,
             threads: 1,
+            processes: 1,
             forced_cell: None,
             forced_patch: None,
             forced_tile: None,

@@ -112,11 +112,6 @@ impl Link {
         matches!(self.child.try_wait(), Ok(None))
     }
 
-    /// The number of the process.
-    pub fn id(&self) -> u32 {
-        self.child.id()
-    }
-
     /// Ends the process if it has not ended by itself, waits until it is gone, and says how it ended.
     pub fn end(&mut self) -> String {
         if let Some(status) = self.ended_by_itself() {

@@ -53,6 +53,11 @@ pub fn worker_main() {
     }
 }
 
+/// Whether this process can start workers by starting its program again: [`worker_main`] has been called.
+pub fn can_start_workers() -> bool {
+    environment::can_start_itself()
+}
+
 /// Runs tasks in worker processes, each with threads and a memory limit of its own.
 ///
 /// Operations, and sources that are not in memory, must be data: a closure is refused. Arrays in memory are copied once
@@ -109,6 +114,7 @@ impl Processes {
         let options = PlanOptions {
             spill: Some(Arc::new(SpillDirectory::automatic())),
             threads: default_threads().div_ceil(2),
+            processes: 2,
             memory: default_memory() / 2,
             ..PlanOptions::default()
         };
@@ -131,6 +137,7 @@ impl Processes {
     /// So many worker processes, at least one. Without a limit of their own they share half of the available memory.
     pub fn workers(mut self, workers: usize) -> Self {
         self.workers = workers.max(1);
+        self.options.processes = self.workers;
         if !self.has_memory {
             self.options.memory = (default_memory() / self.workers).max(64 << 20);
         }
@@ -170,6 +177,12 @@ impl Processes {
         self
     }
 
+    /// Gives up a worker that has not said for so long after its start that it is there (20 seconds if nothing is said).
+    pub fn start_limit(mut self, limit: Duration) -> Self {
+        self.start.patience = limit;
+        self
+    }
+
     /// Gives up a worker one of whose tasks runs longer. The task runs again, and stops the run if that does not help.
     pub fn task_limit(mut self, limit: Duration) -> Self {
         self.limits.task = Some(limit);
@@ -182,7 +195,7 @@ impl Processes {
         self
     }
 
-    /// The process numbers of workers that wait for work.
+    /// The process numbers of workers that wait for work, for those who watch processes.
     pub fn idle_workers(&self) -> Vec<u32> {
         self.fleet.idle_ids()
     }
