@@ -1,8 +1,8 @@
 //! An expression for every operation there is.
 
 use brickwork::assemble::{PadMode, concatenate, stack};
-use brickwork::elementwise::table;
 use brickwork::prelude::*;
+use brickwork::table;
 use brickwork::{Array, Scalar, Term, create, greater, random};
 
 /// Arrays by name. Every operation of the crate occurs in one of them.
@@ -69,7 +69,7 @@ pub fn expressions() -> Vec<(String, Array)> {
     add("cast", x.astype(DType::F32));
     add("round", x.round(2));
     add("coarsen", x.coarsen(&[(0, 4), (1, 5)], false, |blocks, axes| blocks.sum(axes)));
-    add("neighbours", x.correlate1d(&[0.25, 0.5, 0.25], 0, brickwork::Boundary::Reflect));
+    add("neighbours", x.correlate1d(&[0.25, 0.5, 0.25], 0, brickwork::user::Boundary::Reflect));
     add("band", create::eye(40));
     add("range", create::arange_with(0.0, 30.0, 0.25, None, 16));
     add("linspace", create::linspace(0.0, 1.0, 300));

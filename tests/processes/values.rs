@@ -7,8 +7,7 @@ use std::sync::Arc;
 use brickwork::core::plan::nodes;
 use brickwork::prelude::*;
 use brickwork::{
-    Array, Compute, Processes, Retries, Scheduler, Synchronous, Threads, compute_all, greater, random,
-    store_all,
+    Array, Lazy, Processes, Retries, Scheduler, Synchronous, Threads, compute_all, greater, random, store_all,
 };
 use brickwork_testkit::{
     Configuration, MemorySink, assert_array_eq_in, assert_block_eq, check_scheduler, in_processes, iota,

@@ -246,6 +246,10 @@ impl Driver<'_> {
             }
             FromWorker::Write { ticket, task, target, place, dtype } => {
                 let shape = place.shape();
+                if shape.iter().product::<usize>() * dtype.itemsize() != frame.tail.len() {
+                    let reason = format!("a worker sent {} bytes for {place}", frame.tail.len());
+                    return Err(Error::Workers { reason });
+                }
                 let buffer = Buffer::from_vec(frame.tail);
                 let block = BlockMut::over(buffer, dtype, &shape).freeze();
                 let result = self.run.store(Some(task), target, &place, &block);
