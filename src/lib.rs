@@ -29,13 +29,13 @@ mod visualize;
 
 pub use brickwork_core::{
     Block, ChunkGrid, ChunkSpec, Complex, DType, Error, Lazy, Meta, Operation, Region, Result, Scalar, Sink,
-    Source, TimeUnit, Weak, parse_bytes,
+    SinkWriter, Source, TimeUnit, Weak, parse_bytes,
 };
 pub use brickwork_io::{GroupAttributes, SinkOptions};
 pub use brickwork_ops::*;
 pub use brickwork_sched::{
-    CancelToken, Compute, Event, Observer, Outcome, Scheduler, Synchronous, Threads, compute_all, explain,
-    store_all,
+    CancelToken, Compute, Event, Observer, Outcome, Processes, Retries, Scheduler, Synchronous, Threads,
+    compute_all, explain, store_all, worker_main,
 };
 pub use files::{Persist, open, open_many};
 #[cfg(feature = "draw")]

@@ -1,12 +1,12 @@
-//! What planning and scheduling cost: nothing that grows with chunks, and little for a task.
+//! What planning and scheduling cost: nothing that grows with chunks, and little for a task, in processes too.
 
 use std::hint::black_box;
 
 use brickwork::core::plan::{PlanOptions, Request, plan};
 use brickwork::prelude::*;
 use brickwork::sched::RunState;
-use brickwork::{Lazy, Threads, create, random};
-use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use brickwork::{Lazy, Processes, Threads, create, random, worker_main};
+use criterion::{BatchSize, Criterion, Throughput, criterion_group};
 
 /// The lesson's `(x + x.T)[::2, n / 2:].mean(axis=1)`.
 fn transpose_sum(n: usize, chunk: usize) -> brickwork::Result<Array> {
@@ -64,5 +64,30 @@ fn scheduling(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, planning, scheduling);
-criterion_main!(benches);
+/// What worker processes cost: their start, and a task.
+fn processes(c: &mut Criterion) {
+    let few = create::ones_with(&[100_000], DType::F64, [1]).and_then(|x| x.cos()).expect("it is right");
+    let one = |workers: usize| Processes::new().workers(workers).threads(1).memory(100 << 20);
+    let mut group = c.benchmark_group("processes");
+    group.sample_size(10);
+    group.bench_function("four workers start, run four tasks, and end", |b| {
+        let four = create::ones_with(&[4], DType::F64, [1]).and_then(|x| x.cos()).expect("it is right");
+        b.iter(|| four.compute_with(&one(4).forced(|options| options.forced_cell = Some(1))));
+    });
+    group.throughput(Throughput::Elements(100_000));
+    for workers in [1, 2, 4] {
+        let scheduler = one(workers).forced(|options| options.forced_cell = Some(1));
+        group.bench_function(format!("a hundred thousand tasks in {workers}"), |b| {
+            b.iter(|| few.compute_with(&scheduler));
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, planning, scheduling, processes);
+
+fn main() {
+    worker_main();
+    benches();
+    Criterion::default().configure_from_args().final_summary();
+}

@@ -130,10 +130,14 @@ pub struct RunArgs {
     /// What runs the tasks
     #[arg(long, value_enum, default_value_t)]
     pub scheduler: SchedulerName,
-    /// Tasks that run at once [default: one for each core]
+    /// Worker processes, for --scheduler processes [default: 2]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub workers: Option<u16>,
+    /// Tasks that run at once, in each worker process [default: one for each core, shared by worker processes]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=4096))]
     pub threads: Option<u16>,
-    /// Bytes that may be held, such as 500MB or 2GiB [default: half of what is available]
+    /// Bytes that may be held, such as 500MB or 2GiB, in each worker process [default: half of what is available, shared
+    /// by worker processes]
     #[arg(long, value_name = "SIZE")]
     pub memory: Option<String>,
     /// The directory for files of values that the memory has no room for [default: that of the output, or the system's
@@ -309,6 +313,8 @@ pub enum SchedulerName {
     Threads,
     /// One loop, one task at a time
     Synchronous,
+    /// Worker processes: one that crashes or takes too much memory is replaced
+    Processes,
 }
 
 /// What a picture of a plan shows.
@@ -384,7 +390,8 @@ mod tests {
         assert_eq!(args.program.words, ["x", "x=a.npy"]);
         assert_eq!(args.program.output, ["b.npy", "c.npy"]);
         assert!(Cli::try_parse_from(["brickwork", "eval", "x", "--threads", "0"]).is_err());
-        assert!(Cli::try_parse_from(["brickwork", "eval", "x", "--scheduler", "processes"]).is_err());
+        assert!(Cli::try_parse_from(["brickwork", "eval", "x", "--scheduler", "elsewhere"]).is_err());
+        assert!(Cli::try_parse_from(["brickwork", "eval", "x", "--workers", "0"]).is_err());
         let Command::Demo(DemoCommand::Weather(weather)) =
             Cli::try_parse_from(["brickwork", "demo", "weather", "d", "--gzip"]).unwrap().command
         else {

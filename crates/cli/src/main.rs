@@ -19,6 +19,7 @@ mod report;
 mod session;
 mod show;
 mod signals;
+mod warnings;
 
 use std::process::ExitCode;
 
@@ -27,6 +28,7 @@ use clap::Parser;
 use args::{Cli, Command};
 
 fn main() -> ExitCode {
+    brickwork_sched::worker_main();
     signals::report_long_files();
     let cli = Cli::parse();
     let result = match &cli.command {

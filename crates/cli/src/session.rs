@@ -7,7 +7,7 @@ use brickwork::Output;
 use brickwork_core::plan::Request;
 use brickwork_core::{ChunkSpec, parse_bytes};
 use brickwork_ops::{Array, Index};
-use brickwork_sched::{CancelToken, Observer, Scheduler, Synchronous, Threads};
+use brickwork_sched::{CancelToken, Observer, Processes, Scheduler, Synchronous, Threads};
 
 use crate::args::{ProgramArgs, RunArgs, SchedulerName};
 use crate::inputs::{bind, split_binding};
@@ -15,6 +15,7 @@ use crate::interpreter::{Interpreter, Value, to_array, to_chunks};
 use crate::language::{NodeId, Program};
 use crate::region;
 use crate::report::{CommandResult, Failure, note, parsed};
+use crate::warnings::Warnings;
 
 /// An expression that has been interpreted, and nothing computed yet.
 #[derive(Debug)]
@@ -209,6 +210,9 @@ pub fn chunk_spec(text: &str, option: &str) -> CommandResult<ChunkSpec> {
     })
 }
 
+/// Worker processes, if nobody says how many.
+const DEFAULT_WORKERS: usize = 2;
+
 /// The scheduler that the options ask for.
 ///
 /// # Errors
@@ -227,13 +231,18 @@ pub fn scheduler(
             "the synchronous scheduler runs one task at a time\nhelp: leave out --threads",
         ));
     }
+    if args.scheduler != SchedulerName::Processes && args.workers.is_some() {
+        return Err(Failure::usage(
+            "--workers is the number of worker processes\nhelp: add --scheduler processes, or give --threads",
+        ));
+    }
     if let Some(directory) = args.spill.as_deref().filter(|directory| !directory.is_dir()) {
         return Err(Failure::usage(format!("--spill: {} is not a directory", directory.display())));
     }
     let threads = args.threads.map_or_else(brickwork_sched::default_threads, usize::from);
     macro_rules! configured {
         ($scheduler:expr) => {{
-            let mut scheduler = $scheduler.cancelled_by(cancel);
+            let mut scheduler = $scheduler.cancelled_by(cancel).observer(Arc::new(Warnings));
             if let Some(bytes) = memory {
                 scheduler = scheduler.memory(bytes);
             }
@@ -249,5 +258,10 @@ pub fn scheduler(
     Ok(match args.scheduler {
         SchedulerName::Threads => configured!(Threads::new(threads)),
         SchedulerName::Synchronous => configured!(Synchronous::new()),
+        SchedulerName::Processes => {
+            let workers = args.workers.map_or(DEFAULT_WORKERS, usize::from);
+            let each = args.threads.map_or_else(|| threads.div_ceil(workers), usize::from);
+            configured!(Processes::new().workers(workers).threads(each))
+        }
     })
 }

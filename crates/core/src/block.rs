@@ -196,6 +196,16 @@ impl BlockMut {
         BlockMut { buffer, dtype, shape: shape.to_vec() }
     }
 
+    /// The bytes of a buffer, as elements in C order.
+    ///
+    /// # Panics
+    /// If it has not as many as the shape needs.
+    pub fn over(buffer: Buffer, dtype: DType, shape: &[usize]) -> Self {
+        let nbytes = shape.iter().product::<usize>() * dtype.itemsize();
+        assert_eq!(buffer.len(), nbytes, "the buffer fits the shape");
+        BlockMut { buffer, dtype, shape: shape.to_vec() }
+    }
+
     /// Memory from a pool, with undefined contents; zeros without one.
     pub fn take(dtype: DType, shape: &[usize], pool: Option<&Arc<BufferPool>>) -> Self {
         match pool {

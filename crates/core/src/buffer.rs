@@ -20,10 +20,12 @@ const ALIGN: usize = 64;
 /// Alignment of every buffer: that of the largest number that bytes are seen as.
 const LEAST_ALIGN: usize = 8;
 
-/// Memory from the allocator. If `layout` has size 0, there is none, and `pointer` dangles.
+/// Memory from the allocator, or of an owner of its own. If `layout` has size 0, there is none, and `pointer` dangles.
 struct RawBuffer {
     pointer: NonNull<u8>,
     layout: Layout,
+    /// Frees memory that did not come from the allocator.
+    owner: Option<Box<dyn Send + Sync>>,
 }
 
 // SAFETY: a RawBuffer owns its memory alone; moving it to another thread moves that ownership.
@@ -39,7 +41,7 @@ impl RawBuffer {
         let pointer = unsafe { alloc_zeroed(layout) };
         let Some(pointer) = NonNull::new(pointer) else { handle_alloc_error(layout) };
         huge_pages::ask(pointer, layout.size());
-        RawBuffer { pointer, layout }
+        RawBuffer { pointer, layout, owner: None }
     }
 
     /// The memory of a vector, which is not copied.
@@ -47,19 +49,23 @@ impl RawBuffer {
         let mut values = ManuallyDrop::new(values);
         let layout = Layout::array::<T>(values.capacity()).expect("the vector has this layout already");
         let pointer = NonNull::new(values.as_mut_ptr().cast()).expect("a vector's pointer is never null");
-        RawBuffer { pointer, layout }
+        RawBuffer { pointer, layout, owner: None }
     }
 
     /// The memory as a vector of `len` elements, not copied; itself if a vector of `T` would not have come by it.
     fn into_vec<T: Pod>(self, len: usize) -> Result<Vec<T>, Self> {
         let (size, align) = (size_of::<T>(), align_of::<T>());
-        if size == 0 || self.layout.align() != align || !self.layout.size().is_multiple_of(size) {
+        if size == 0
+            || self.owner.is_some()
+            || self.layout.align() != align
+            || !self.layout.size().is_multiple_of(size)
+        {
             return Err(self);
         }
         let capacity = self.layout.size() / size;
         assert!(len <= capacity, "a buffer is not longer than its memory");
         let memory = ManuallyDrop::new(self);
-        // SAFETY: the memory came from the global allocator with the layout of `capacity` elements of `T` (or there
+        // SAFETY: the memory came from the global allocator (it has no owner) with the layout of `capacity` elements of `T` (or there
         // is none, and the pointer dangles, aligned); its bytes are initialised up to the buffer's length, and any
         // bytes make a `T: Pod`. It is not freed here, so the vector owns it alone.
         Ok(unsafe { Vec::from_raw_parts(memory.pointer.as_ptr().cast(), len, capacity) })
@@ -72,7 +78,7 @@ impl RawBuffer {
 
 impl Drop for RawBuffer {
     fn drop(&mut self) {
-        if self.layout.size() > 0 {
+        if self.layout.size() > 0 && self.owner.is_none() {
             // SAFETY: the pointer came from the global allocator with this layout, by `alloc_zeroed` or as a
             // vector's memory, and is freed once, here.
             unsafe { dealloc(self.pointer.as_ptr(), self.layout) };
@@ -103,7 +109,7 @@ impl Buffer {
         let pointer = unsafe { alloc_zeroed(layout) };
         let Some(pointer) = NonNull::new(pointer) else { handle_alloc_error(layout) };
         huge_pages::ask(pointer, layout.size());
-        let raw = RawBuffer { pointer, layout };
+        let raw = RawBuffer { pointer, layout, owner: None };
         if !pointer.addr().get().is_multiple_of(LEAST_ALIGN) {
             return Buffer::zeroed(layout.size());
         }
@@ -120,6 +126,19 @@ impl Buffer {
             return copy;
         }
         Buffer { raw: Some(RawBuffer::from_vec(values)), len, pool: None }
+    }
+
+    /// Memory that did not come from the allocator: a part of a file, say, that several processes have mapped. The owner
+    /// frees it when it is dropped.
+    ///
+    /// # Safety
+    /// From `pointer` on `len` bytes are initialised, aligned to 8, and stay where they are until `owner` is dropped.
+    /// While the buffer is there nobody else in this process uses them, and nobody elsewhere writes to bytes that are
+    /// read here.
+    pub unsafe fn foreign(pointer: NonNull<u8>, len: usize, owner: Box<dyn Send + Sync>) -> Self {
+        let layout = Layout::from_size_align(len, LEAST_ALIGN).expect("block sizes stay below isize::MAX");
+        debug_assert!(pointer.addr().get().is_multiple_of(LEAST_ALIGN), "foreign memory is aligned");
+        Buffer { raw: Some(RawBuffer { pointer, layout, owner: Some(owner) }), len, pool: None }
     }
 
     /// The memory as a vector, without a copy; the buffer back if its memory is no vector's of this type.
@@ -326,6 +345,27 @@ mod tests {
         assert_eq!((values.as_ptr(), values.as_slice()), (address, &[1.5, 2.5, 3.5][..]));
         assert!(Buffer::from_vec(Vec::<f64>::new()).into_vec::<f64>().unwrap().is_empty());
         assert_eq!(Buffer::from_vec(Vec::<i16>::new()).bytes(), []);
+    }
+
+    #[test]
+    fn foreign_memory_is_freed_by_its_owner() {
+        struct Owner(Vec<u64>, Arc<AtomicUsize>);
+        impl Drop for Owner {
+            fn drop(&mut self) {
+                self.1.store(self.0.len(), Ordering::Relaxed);
+            }
+        }
+        let freed = Arc::new(AtomicUsize::new(0));
+        let mut owner = Box::new(Owner(vec![7; 3], freed.clone()));
+        let pointer = NonNull::new(owner.0.as_mut_ptr().cast::<u8>()).unwrap();
+        // SAFETY: the vector is the owner's alone, is not touched while the buffer is there, and lives as long.
+        let mut buffer = unsafe { Buffer::foreign(pointer, 24, owner) };
+        buffer.bytes_mut()[23] = 9;
+        assert_eq!((buffer.bytes()[0], buffer.bytes()[23]), (7, 9));
+        let buffer = buffer.into_vec::<u64>().unwrap_err();
+        assert_eq!(freed.load(Ordering::Relaxed), 0);
+        drop(buffer);
+        assert_eq!(freed.load(Ordering::Relaxed), 3);
     }
 
     #[test]

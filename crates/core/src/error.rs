@@ -1,6 +1,9 @@
 //! What can go wrong, and what to do about it.
 
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
+
+mod travel;
 
 use crate::chunks::format_bytes;
 use crate::dtype::DType;
@@ -9,7 +12,7 @@ use crate::dtype::DType;
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// A failure of an operation, a plan or a run. Every message says what failed, where, and what would be right.
-#[derive(Debug, Error)]
+#[derive(Debug, Error, Serialize, Deserialize)]
 #[non_exhaustive]
 #[allow(missing_docs, reason = "the message of each variant names its fields")]
 pub enum Error {
@@ -64,6 +67,7 @@ pub enum Error {
         uri: String,
         reason: String,
         #[source]
+        #[serde(with = "travel")]
         source: Option<Box<dyn std::error::Error + Send + Sync>>,
     },
 
@@ -73,6 +77,15 @@ pub enum Error {
     #[error("the run was cancelled")]
     Cancelled,
 
+    #[error("the run was stopped at its deadline of {limit}; allow more time, or ask for less")]
+    DeadlineExceeded { limit: String },
+
+    #[error("{op} failed at {region}: {reason}")]
+    WorkerLost { op: String, region: String, reason: String },
+
+    #[error("worker processes: {reason}")]
+    Workers { reason: String },
+
     #[error("{what}; this is a bug in Brickwork")]
     Bug { what: String },
 }
@@ -81,6 +94,15 @@ impl Error {
     /// An argument that makes no sense for an operation.
     pub fn argument(op: impl Into<String>, reason: impl Into<String>) -> Self {
         Error::InvalidArgument { op: op.into(), reason: reason.into() }
+    }
+
+    /// Whether doing the same again may go well: a network or a disk that did not answer in time, say.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Error::Task { source, .. } | Error::Lost { source, .. } => source.is_transient(),
+            Error::Io { source: Some(source), .. } => travel::is_transient(source.as_ref()),
+            _ => false,
+        }
     }
 
     /// A failure of reading or writing at a place.

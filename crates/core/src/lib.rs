@@ -38,7 +38,7 @@ pub use operation::{
 };
 pub use region::{AxisRange, Region};
 pub use region_map::{AxisMap, broadcast_maps, demand};
-pub use source::{Generator, Granule, Pending, Sink, Source};
+pub use source::{Generator, Granule, Pending, Sink, SinkWriter, Source};
 pub use spill::{SpillFile, SpillLayout, SpillPlace, Spilled};
 
 // Lengths are `usize` everywhere.

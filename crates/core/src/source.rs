@@ -101,6 +101,12 @@ pub trait Sink: Debug + Send + Sync {
     /// Writes a region of whole grid cells.
     fn write(&self, region: &Region, block: &Block) -> Result<()>;
 
+    /// What writes regions from other processes, between [`Sink::create`] and [`Sink::commit`]; `None` if all must be
+    /// handed to this one, in this process.
+    fn writer(&self) -> Option<Box<dyn SinkWriter>> {
+        None
+    }
+
     /// Publishes the whole array.
     fn commit(&self) -> Result<()>;
 
@@ -111,4 +117,17 @@ pub trait Sink: Debug + Send + Sync {
     fn lost(&self) -> Option<String> {
         None
     }
+}
+
+/// Writes regions of an array that a [`Sink`] in another process has created and will commit.
+///
+/// The same region may be written again with the same values, from another process too: when one dies, what it had
+/// under way is done again.
+#[typetag::serde(tag = "type")]
+pub trait SinkWriter: Debug + Send + Sync {
+    /// Writes a region of whole grid cells.
+    ///
+    /// # Errors
+    /// If the place is full, or fails.
+    fn write(&self, region: &Region, block: &Block) -> Result<()>;
 }

@@ -8,6 +8,8 @@ use std::fmt::Debug;
 use std::path::Path;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::block::{Block, BlockMut};
 use crate::buffer::BufferPool;
 use crate::chunks::{AxisChunks, ChunkGrid};
@@ -53,10 +55,15 @@ pub trait SpillFile: Debug + Send + Sync {
     /// # Errors
     /// If the place fails.
     fn read(&self, offset: usize, into: &mut [u8]) -> Result<()>;
+
+    /// The local file that it is, so that other processes can use it too.
+    fn file(&self) -> Option<&std::fs::File> {
+        None
+    }
 }
 
 /// Which elements lie where in a spill file.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SpillLayout {
     region: Region,
     dtype: DType,
@@ -252,6 +259,11 @@ impl Spilled {
     pub fn create(layout: Arc<SpillLayout>, place: &dyn SpillPlace, id: u128) -> Result<Self> {
         let file = place.create(layout.nbytes())?;
         Ok(Spilled { layout, file, id })
+    }
+
+    /// A value in a file that is there already, or that others write.
+    pub fn over(layout: Arc<SpillLayout>, file: Arc<dyn SpillFile>, id: u128) -> Self {
+        Spilled { layout, file, id }
     }
 
     /// Writes values at positions of the region, which step by 1.

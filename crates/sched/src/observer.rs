@@ -1,5 +1,7 @@
 //! Watching a run.
 
+use std::time::Duration;
+
 use brickwork_core::eval::Counts;
 use brickwork_core::plan::Plan;
 
@@ -29,6 +31,22 @@ pub enum Event<'a> {
         worker: usize,
         /// Everything counted so far in this run.
         counts: Counts,
+    },
+    /// A worker process is gone; another one takes its place, and its tasks run again.
+    WorkerLost {
+        /// Which worker, from 0.
+        worker: usize,
+        /// What happened to it.
+        reason: &'a str,
+        /// The tasks that it was running.
+        tasks: &'a [TaskId],
+    },
+    /// Nothing has come to an end for long.
+    Stalled {
+        /// Since when.
+        quiet: Duration,
+        /// What runs, and who waits for whom.
+        what: &'a str,
     },
     /// All stages of the plan are done, or the run has failed.
     PlanFinished {

@@ -3,23 +3,25 @@
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use brickwork_core::eval::{
-    Context, Counters, Counts, Deliver, Fold, GranuleCache, GranuleKey, Held, HeldMap, ReadAhead, TaskOutput,
-    finish_partial, run_task,
+    Context, Counters, Counts, Deliver, Fold, GranuleCache, GranuleKey, HeldMap, Partial, ReadAhead,
+    TaskOutput, finish_partial, run_task,
 };
 use brickwork_core::fold::FoldTree;
 use brickwork_core::plan::{Plan, PlanOptions, Request, StageOutput, TargetKind};
-use brickwork_core::{
-    AxisRange, Block, BlockMut, BufferPool, Error, Region, Result, Sink, SpillLayout, Spilled,
-};
-use parking_lot::{Mutex, RwLock};
-use rustc_hash::FxHashMap;
+use brickwork_core::{Block, BufferPool, Error, Region, Result, Sink};
+use parking_lot::Mutex;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::cancel::CancelToken;
 use crate::observer::{Event, Observer};
+use crate::policy::{Policy, Retries};
+use crate::processes;
 use crate::run_state::TaskId;
+use crate::values::{OwnRoom, Room, Values};
 
 /// Runs computations.
 pub trait Scheduler: Send + Sync {
@@ -32,12 +34,26 @@ pub trait Scheduler: Send + Sync {
     /// What stops it.
     fn cancel_token(&self) -> CancelToken;
 
+    /// What is done about failures, and how long it may take.
+    fn policy(&self) -> Policy {
+        Policy::default()
+    }
+
+    /// Refuses what it cannot run, before anything is written.
+    ///
+    /// # Errors
+    /// If part of a plan needs what this scheduler has not got.
+    fn check(&self, _plan: &Plan) -> Result<()> {
+        Ok(())
+    }
+
     /// Runs every task of a plan: asks for tasks, executes them through `run`, until all are done or one has failed.
     fn run_tasks(&self, run: &Run<'_>) -> Result<()>;
 
     /// Computes what is requested: plans, runs, and plans what could only be planned late. A failed run publishes
     /// nothing.
     fn run(&self, requests: &[Request]) -> Result<Outcome> {
+        processes::refuse_in_forgotten_worker()?;
         let mut outcome = Outcome { blocks: vec![None; requests.len()], ..Outcome::default() };
         let mut sinks: Vec<Arc<dyn Sink>> = Vec::new();
         let result = brickwork_core::plan::plan(requests, &self.options())
@@ -79,9 +95,11 @@ fn run_plans<S: Scheduler + ?Sized>(
     outcome: &mut Outcome,
     sinks: &mut Vec<Arc<dyn Sink>>,
 ) -> Result<()> {
-    let context = RunContext::new(&plan.options, scheduler.cancel_token());
+    let policy = scheduler.policy();
+    let context = RunContext::new(&plan.options, scheduler.cancel_token(), policy.deadline);
     let mut next = Some(plan);
     while let Some(plan) = next.take() {
+        scheduler.check(&plan)?;
         for target in &plan.targets {
             if let TargetKind::Store(_, sink) = &target.kind {
                 sink.create(&plan.target_meta(target))
@@ -90,14 +108,14 @@ fn run_plans<S: Scheduler + ?Sized>(
             }
         }
         context.ahead.reset(plan.ahead_bytes());
-        let run = Run::new(&plan, &context, scheduler.observers());
+        let run = Run::new(&plan, &context, scheduler.observers(), policy);
         run.tell(&Event::PlanStarted { plan: &plan });
         let result = scheduler.run_tasks(&run);
         context.ahead.reset(0);
         outcome.counts = context.counters.get();
-        outcome.peak_bytes = outcome.peak_bytes.max(context.pool.peak());
+        outcome.peak_bytes = outcome.peak_bytes.max(context.pool.peak()).max(context.peak_elsewhere());
         run.tell(&Event::PlanFinished { counts: outcome.counts, peak_bytes: outcome.peak_bytes });
-        result?;
+        result.map_err(|error| context.told(error))?;
         let mut awaited: Vec<Option<Block>> =
             vec![None; plan.late.as_ref().map_or(0, |late| late.awaited.len())];
         for (number, block) in run.into_results() {
@@ -118,26 +136,73 @@ fn run_plans<S: Scheduler + ?Sized>(
 
 /// The surroundings of the tasks of a run.
 #[derive(Debug)]
-struct RunContext {
-    pool: Arc<BufferPool>,
+pub(crate) struct RunContext {
+    pub(crate) pool: Arc<BufferPool>,
     cache: GranuleCache,
-    ahead: ReadAhead,
-    counters: Counters,
+    pub(crate) ahead: ReadAhead,
+    pub(crate) counters: Counters,
     cancel: CancelToken,
+    /// When the run must be over, and how long that is from its start.
+    deadline: Option<(Instant, Duration)>,
     /// Spill files so far: no two of a run have the same number.
     spills: AtomicU64,
+    /// The most bytes that were out at once in another process.
+    elsewhere: AtomicUsize,
 }
 
 impl RunContext {
-    fn new(options: &PlanOptions, cancel: CancelToken) -> Self {
+    pub(crate) fn new(options: &PlanOptions, cancel: CancelToken, deadline: Option<Duration>) -> Self {
         RunContext {
             pool: BufferPool::new(options.memory),
             cache: GranuleCache::new(0),
             ahead: ReadAhead::default(),
             counters: Counters::default(),
             cancel,
+            deadline: deadline.and_then(|limit| Some((Instant::now().checked_add(limit)?, limit))),
             spills: AtomicU64::new(0),
+            elsewhere: AtomicUsize::new(0),
         }
+    }
+
+    /// Allows the cache of granules what a stage has planned for it.
+    pub(crate) fn prepare(&self, plan: &Plan, stage: usize) {
+        self.cache.set_capacity(plan.stages[stage].figures.cache_bytes);
+    }
+
+    /// A number that no other spilled value of the run has. Sources name their granules by hashes: numbers from the
+    /// other end tell spill files apart from them.
+    pub(crate) fn spill_id(&self) -> u128 {
+        u128::MAX - u128::from(self.spills.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Takes note of the most bytes that were out at once in another process.
+    pub(crate) fn note_peak(&self, bytes: usize) {
+        self.elsewhere.fetch_max(bytes, Ordering::Relaxed);
+    }
+
+    fn peak_elsewhere(&self) -> usize {
+        self.elsewhere.load(Ordering::Relaxed)
+    }
+
+    /// An error as users are told: who is stopped by a deadline has not been cancelled by anybody.
+    fn told(&self, error: Error) -> Error {
+        match self.deadline {
+            Some((end, limit)) if was_cancelled(&error) && !self.cancel.is_cancelled() => {
+                match Instant::now() >= end {
+                    true => Error::DeadlineExceeded { limit: format!("{limit:?}") },
+                    false => error,
+                }
+            }
+            _ => error,
+        }
+    }
+}
+
+fn was_cancelled(error: &Error) -> bool {
+    match error {
+        Error::Cancelled => true,
+        Error::Task { source, .. } => was_cancelled(source),
+        _ => false,
     }
 }
 
@@ -147,7 +212,7 @@ impl Context for RunContext {
     }
 
     fn is_cancelled(&self) -> bool {
-        self.cancel.is_cancelled()
+        self.cancel.is_cancelled() || self.deadline.is_some_and(|(end, _)| Instant::now() >= end)
     }
 
     fn granule(&self, key: GranuleKey, load: &mut dyn FnMut() -> Result<Block>) -> Result<Block> {
@@ -168,12 +233,12 @@ pub struct Run<'a> {
     plan: &'a Plan,
     context: &'a RunContext,
     observers: &'a [Arc<dyn Observer>],
-    held: RwLock<Arc<HeldMap>>,
-    results: Vec<Mutex<Option<BlockMut>>>,
-    /// By target: what is in a spill file, from the first time that something of it is there.
-    spilled: Vec<Mutex<Option<Arc<Spilled>>>>,
-    finished: Mutex<Vec<(usize, Block)>>,
+    policy: Policy,
+    values: Values<'a>,
     folds: FxHashMap<(usize, usize), Mutex<BTreeMap<Region, FoldTree>>>,
+    /// What tasks that may run again have written: to a sink every region goes once.
+    written: Mutex<FxHashMap<TaskId, FxHashSet<(usize, Region)>>>,
+    runs_again: AtomicBool,
 }
 
 impl std::fmt::Debug for Run<'_> {
@@ -183,7 +248,12 @@ impl std::fmt::Debug for Run<'_> {
 }
 
 impl<'a> Run<'a> {
-    fn new(plan: &'a Plan, context: &'a RunContext, observers: &'a [Arc<dyn Observer>]) -> Self {
+    fn new(
+        plan: &'a Plan,
+        context: &'a RunContext,
+        observers: &'a [Arc<dyn Observer>],
+        policy: Policy,
+    ) -> Self {
         let folds = plan
             .stages
             .iter()
@@ -194,11 +264,11 @@ impl<'a> Run<'a> {
             plan,
             context,
             observers,
-            held: RwLock::new(Arc::new(plan.given.clone())),
-            results: plan.targets.iter().map(|_| Mutex::new(None)).collect(),
-            spilled: plan.targets.iter().map(|_| Mutex::new(None)).collect(),
-            finished: Mutex::default(),
+            values: Values::new(plan, Arc::new(OwnRoom)),
             folds: folds.collect(),
+            written: Mutex::default(),
+            runs_again: AtomicBool::new(policy.retries.is_any()),
+            policy,
         }
     }
 
@@ -212,6 +282,11 @@ impl<'a> Run<'a> {
         self.context.counters.get()
     }
 
+    /// Whether the run is to stop: somebody has asked for it, or its time is over.
+    pub fn is_cancelled(&self) -> bool {
+        self.context.is_cancelled()
+    }
+
     /// Tells everybody who watches.
     pub fn tell(&self, event: &Event<'_>) {
         for observer in self.observers {
@@ -219,57 +294,76 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// Whether anybody watches.
+    pub fn is_watched(&self) -> bool {
+        !self.observers.is_empty()
+    }
+
+    pub(crate) fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    pub(crate) fn context(&self) -> &'a RunContext {
+        self.context
+    }
+
+    /// Puts values where other processes see them; before the first task. Tasks may run again from now on.
+    pub(crate) fn share(&self, room: Arc<dyn Room>) {
+        self.values.move_to(room);
+        self.runs_again.store(true, Ordering::Relaxed);
+    }
+
     /// Runs a task and takes in what it made. Errors name the operation, the region and the source.
     pub fn execute(&self, task: TaskId, worker: usize) -> Result<()> {
         self.tell(&Event::TaskStarted { task, worker });
-        let held = self.held.read().clone();
-        self.context.cache.set_capacity(self.plan.stages[task.stage].figures.cache_bytes);
-        let work = || {
-            let output = run_task(self.plan, task.stage, task.cell, &held, self.context, self)?;
-            self.take_in(task.stage, output)
-        };
-        let result = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
-            let reason = panic
-                .downcast_ref::<String>()
-                .cloned()
-                .or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
-                .unwrap_or_else(|| "no message".to_owned());
-            let op = self.stage_name(task.stage);
-            Err(Error::Function { op, reason: format!("a function panicked: {reason}") })
-        });
+        let delivery = Delivery { run: self, task: Some(task) };
+        let output =
+            attempt(self.plan, task, &self.values.held(), self.context, &delivery, &self.policy.retries);
+        let result = output.and_then(|output| self.take_in(task, output));
         self.tell(&Event::TaskFinished { task, worker, counts: self.counts() });
         result
     }
 
-    fn stage_name(&self, stage: usize) -> String {
-        match &self.plan.stages[stage].outputs[0] {
-            StageOutput::Written { slot, .. } => self.plan.graph.nodes[slot.node].op.name(),
-            StageOutput::Folded { node, .. } => self.plan.graph.nodes[*node].op.name(),
-        }
+    /// Joins partial folds of a task; whoever brings the last part finishes the fold.
+    pub(crate) fn take_in(&self, task: TaskId, output: TaskOutput) -> Result<()> {
+        let stage = task.stage;
+        self.written.lock().remove(&task);
+        guarded(self.plan, stage, || {
+            for (index, partial) in output.partials {
+                self.join(stage, index, partial)?;
+            }
+            Ok(())
+        })
     }
 
-    /// Joins partial folds; whoever brings the last part finishes the fold.
-    fn take_in(&self, stage: usize, output: TaskOutput) -> Result<()> {
-        for (index, partial) in output.partials {
-            let StageOutput::Folded { node, .. } = &self.plan.stages[stage].outputs[index] else { continue };
-            let fold = Fold::new(&self.plan.graph, *node);
-            let root = {
-                let mut trees = self.folds[&(stage, index)].lock();
-                let tree = trees
-                    .entry(partial.kept.clone())
-                    .or_insert_with(|| FoldTree::new(fold.op.spec().num_leaves()));
-                tree.insert(fold.op, partial.key, partial.acc);
-                let root = tree.take_root();
-                if root.is_some() {
-                    trees.remove(&partial.kept);
-                }
-                root
-            };
-            if let Some(acc) = root {
-                finish_partial(self.plan, stage, index, &partial.kept, &acc, self.context, self)?;
-            }
+    fn join(&self, stage: usize, index: usize, partial: Partial) -> Result<()> {
+        let outputs = &self.plan.stages[stage].outputs;
+        let Some(StageOutput::Folded { node, .. }) = outputs.get(index) else { return Ok(()) };
+        let fold = Fold::new(&self.plan.graph, *node);
+        if !partial.acc.fits(&fold.accumulators) || partial.acc.kept() != partial.kept.size() {
+            return Err(Error::Bug {
+                what: format!("a part of output {index} of stage {stage} does not fit"),
+            });
         }
-        Ok(())
+        let root = {
+            let mut trees = self.folds[&(stage, index)].lock();
+            let tree = trees
+                .entry(partial.kept.clone())
+                .or_insert_with(|| FoldTree::new(fold.op.spec().num_leaves()));
+            tree.insert(fold.op, partial.key, partial.acc);
+            let root = tree.take_root();
+            if root.is_some() {
+                trees.remove(&partial.kept);
+            }
+            root
+        };
+        match root {
+            Some(acc) => {
+                let delivery = Delivery { run: self, task: None };
+                finish_partial(self.plan, stage, index, &partial.kept, &acc, self.context, &delivery)
+            }
+            None => Ok(()),
+        }
     }
 
     /// Makes the results of a stage whose tasks are all done ready for others.
@@ -281,85 +375,84 @@ impl<'a> Run<'a> {
                 });
             }
         }
-        for (number, target) in self.plan.targets.iter().enumerate() {
-            if target.stage != stage || matches!(target.kind, TargetKind::Store(..)) {
-                continue;
-            }
-            if let Some(layout) = &target.spill {
-                let spilled = self.spilled(number, layout)?;
-                *self.spilled[number].lock() = None;
-                Arc::make_mut(&mut self.held.write()).insert(target.slot, Held::in_file(spilled));
-                continue;
-            }
-            let shape = target.region.shape();
-            let dtype = self.plan.graph.meta(target.slot).dtype;
-            let block = self.results[number]
-                .lock()
-                .take()
-                .unwrap_or_else(|| BlockMut::zeroed(dtype, &shape))
-                .freeze();
-            if let TargetKind::Collect(request) = target.kind {
-                self.finished.lock().push((request, block.clone()));
-            }
-            if !target.readers.is_empty() {
-                let mut held = self.held.write();
-                Arc::make_mut(&mut held).insert(target.slot, Held::in_memory(target.region.clone(), block));
-            }
+        self.values.stage_done(stage, self.context, true)
+    }
+
+    /// Writes a region of a target to its sink, once for every task.
+    pub(crate) fn store(
+        &self,
+        task: Option<TaskId>,
+        target: usize,
+        place: &Region,
+        block: &Block,
+    ) -> Result<()> {
+        let TargetKind::Store(_, sink) = &self.plan.targets[target].kind else {
+            return Err(Error::Bug { what: format!("target {target} is not stored") });
+        };
+        let Some(task) = task.filter(|_| self.runs_again.load(Ordering::Relaxed)) else {
+            return sink.write(place, block);
+        };
+        let key = (target, place.clone());
+        if self.written.lock().get(&task).is_some_and(|written| written.contains(&key)) {
+            return Ok(());
         }
-        // What nobody will read any more goes.
-        let last_reader = |target: &brickwork_core::plan::Target| target.readers.iter().max().copied();
-        let mut held = self.held.write();
-        for target in &self.plan.targets {
-            if last_reader(target) == Some(stage) {
-                Arc::make_mut(&mut held).remove(&target.slot);
-            }
-        }
+        sink.write(place, block)?;
+        self.written.lock().entry(task).or_default().insert(key);
         Ok(())
     }
 
-    /// A value of a spill file, which is made when it is first asked for.
-    fn spilled(&self, target: usize, layout: &Arc<SpillLayout>) -> Result<Arc<Spilled>> {
-        let mut spilled = self.spilled[target].lock();
-        if let Some(spilled) = &*spilled {
-            return Ok(spilled.clone());
-        }
-        let place = self.plan.options.spill.as_deref();
-        let place = place.ok_or_else(|| Error::Bug { what: "a spill file without a place for it".into() })?;
-        // Sources name their granules by hashes: numbers from the other end tell spill files apart from them.
-        let id = u128::MAX - u128::from(self.context.spills.fetch_add(1, Ordering::Relaxed));
-        Ok(spilled.insert(Arc::new(Spilled::create(layout.clone(), place, id)?)).clone())
-    }
-
     fn into_results(self) -> Vec<(usize, Block)> {
-        self.finished.into_inner()
+        self.values.into_results()
     }
 }
 
-impl Deliver for Run<'_> {
+/// Runs a task, again if its failure may pass. A panic is an error of the task.
+pub(crate) fn attempt(
+    plan: &Plan,
+    task: TaskId,
+    held: &HeldMap,
+    context: &RunContext,
+    deliver: &dyn Deliver,
+    retries: &Retries,
+) -> Result<TaskOutput> {
+    context.prepare(plan, task.stage);
+    retries.run(&|| context.is_cancelled(), &mut || {
+        guarded(plan, task.stage, || run_task(plan, task.stage, task.cell, held, context, deliver))
+    })
+}
+
+/// Makes a panic an error.
+fn guarded<T>(plan: &Plan, stage: usize, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+        let reason = panic
+            .downcast_ref::<String>()
+            .cloned()
+            .or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
+            .unwrap_or_else(|| "no message".to_owned());
+        let op = stage_name(plan, stage);
+        Err(Error::Function { op, reason: format!("a function panicked: {reason}") })
+    })
+}
+
+/// The operation that a stage is for.
+pub(crate) fn stage_name(plan: &Plan, stage: usize) -> String {
+    match &plan.stages[stage].outputs[0] {
+        StageOutput::Written { slot, .. } => plan.graph.nodes[slot.node].op.name(),
+        StageOutput::Folded { node, .. } => plan.graph.nodes[*node].op.name(),
+    }
+}
+
+/// Takes what a task makes, or what a fold is finished with.
+struct Delivery<'r> {
+    run: &'r Run<'r>,
+    task: Option<TaskId>,
+}
+
+impl Deliver for Delivery<'_> {
     fn deliver(&self, target: usize, region: &Region, block: &Block) -> Result<()> {
-        let goal = &self.plan.targets[target];
-        if region.is_empty() {
-            return Ok(());
-        }
-        let place = Region::from_iter(goal.region.axes().iter().zip(region.axes()).map(|(whole, part)| {
-            let start = whole.position(part.start).unwrap_or(0);
-            AxisRange::new(start, part.len)
-        }));
-        if let Some(layout) = &goal.spill {
-            let counters = &self.context.counters;
-            Counters::add(&counters.bytes_spilled, block.nbytes());
-            return self.spilled(target, layout)?.write(&place, block, &self.context.pool);
-        }
-        match &goal.kind {
-            TargetKind::Store(_, sink) => sink.write(&place, block),
-            TargetKind::Held | TargetKind::Collect(_) => {
-                let mut result = self.results[target].lock();
-                result
-                    .get_or_insert_with(|| BlockMut::zeroed(block.dtype(), &goal.region.shape()))
-                    .slice_mut(&place)
-                    .assign(block);
-                Ok(())
-            }
-        }
+        let run = self.run;
+        run.values.take(target, region, block, run.context, &|place, block| {
+            run.store(self.task, target, place, block)
+        })
     }
 }

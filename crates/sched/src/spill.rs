@@ -28,6 +28,11 @@ impl SpillDirectory {
         SpillDirectory { path: std::env::temp_dir(), is_chosen: false }
     }
 
+    /// A spill file that another process has made here.
+    pub(crate) fn opened(&self, file: File, nbytes: usize) -> Arc<dyn SpillFile> {
+        Arc::new(LocalSpill { file, nbytes, directory: self.clone() })
+    }
+
     fn failed(&self, what: &str, error: io::Error) -> Error {
         Error::io(self.name(), format!("{what}: {error}"), error)
     }
@@ -65,7 +70,7 @@ impl SpillPlace for SpillDirectory {
 }
 
 /// A file that no directory names: it goes when it is closed, by whatever.
-fn nameless(directory: &Path) -> io::Result<File> {
+pub(crate) fn nameless(directory: &Path) -> io::Result<File> {
     #[cfg(target_os = "linux")]
     {
         use rustix::fs::{Mode, OFlags, open};
@@ -108,6 +113,10 @@ impl SpillFile for LocalSpill {
     fn read(&self, offset: usize, into: &mut [u8]) -> Result<()> {
         let failed = |error| self.directory.failed("cannot read from a spill file", error);
         self.file.read_exact_at(into, offset as u64).map_err(failed)
+    }
+
+    fn file(&self) -> Option<&File> {
+        Some(&self.file)
     }
 }
 

@@ -8,6 +8,7 @@ use brickwork_core::{Error, Result};
 use crate::cancel::CancelToken;
 use crate::limits::default_memory;
 use crate::observer::Observer;
+use crate::policy::Policy;
 use crate::run::{Run, Scheduler};
 use crate::run_state::RunState;
 use crate::spill::SpillDirectory;
@@ -19,6 +20,7 @@ pub struct Synchronous {
     options: PlanOptions,
     observers: Vec<Arc<dyn Observer>>,
     cancel: CancelToken,
+    policy: Policy,
 }
 
 impl Default for Synchronous {
@@ -36,7 +38,7 @@ impl Synchronous {
             spill: Some(Arc::new(SpillDirectory::automatic())),
             ..PlanOptions::default()
         };
-        Synchronous { options, observers: Vec::new(), cancel: CancelToken::new() }
+        Synchronous { options, observers: Vec::new(), cancel: CancelToken::new(), policy: Policy::default() }
     }
 }
 
@@ -55,10 +57,14 @@ impl Scheduler for Synchronous {
         self.cancel.clone()
     }
 
+    fn policy(&self) -> Policy {
+        self.policy
+    }
+
     fn run_tasks(&self, run: &Run<'_>) -> Result<()> {
         let mut state = RunState::new(run.plan());
         while let Some(task) = state.next_task() {
-            if self.cancel.is_cancelled() {
+            if run.is_cancelled() {
                 return Err(Error::Cancelled);
             }
             run.execute(task, 0)?;

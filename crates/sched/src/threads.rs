@@ -8,7 +8,8 @@ use parking_lot::{Condvar, Mutex};
 
 use crate::cancel::CancelToken;
 use crate::limits::{default_memory, default_threads};
-use crate::observer::Observer;
+use crate::observer::{Event, Observer};
+use crate::policy::Policy;
 use crate::run::{Run, Scheduler};
 use crate::run_state::RunState;
 use crate::spill::SpillDirectory;
@@ -20,6 +21,7 @@ pub struct Threads {
     options: PlanOptions,
     observers: Vec<Arc<dyn Observer>>,
     cancel: CancelToken,
+    policy: Policy,
 }
 
 impl Default for Threads {
@@ -37,7 +39,7 @@ impl Threads {
             spill: Some(Arc::new(SpillDirectory::automatic())),
             ..PlanOptions::default()
         };
-        Threads { options, observers: Vec::new(), cancel: CancelToken::new() }
+        Threads { options, observers: Vec::new(), cancel: CancelToken::new(), policy: Policy::default() }
     }
 }
 
@@ -70,6 +72,24 @@ macro_rules! scheduler_settings {
                 self
             }
 
+            /// Runs a task again whose failure may pass.
+            pub fn retries(mut self, retries: $crate::policy::Retries) -> Self {
+                self.policy.retries = retries;
+                self
+            }
+
+            /// Stops runs that take longer.
+            pub fn deadline(mut self, limit: std::time::Duration) -> Self {
+                self.policy.deadline = Some(limit);
+                self
+            }
+
+            /// Tells observers who waits for whom when no task has ended for so long.
+            pub fn stalled_after(mut self, quiet: std::time::Duration) -> Self {
+                self.policy.stalled_after = quiet;
+                self
+            }
+
             /// Forces grids, patches, tiles or fusing: for tests that show that results do not depend on them.
             pub fn forced(mut self, change: impl FnOnce(&mut PlanOptions)) -> Self {
                 change(&mut self.options);
@@ -92,6 +112,7 @@ scheduler_settings!(Threads);
 struct Shared {
     state: RunState,
     error: Option<Error>,
+    is_over: bool,
 }
 
 impl Scheduler for Threads {
@@ -107,17 +128,28 @@ impl Scheduler for Threads {
         self.cancel.clone()
     }
 
+    fn policy(&self) -> Policy {
+        self.policy
+    }
+
     fn run_tasks(&self, run: &Run<'_>) -> Result<()> {
-        let shared = Mutex::new(Shared { state: RunState::new(run.plan()), error: None });
-        let changed = Condvar::new();
+        let shared = Mutex::new(Shared { state: RunState::new(run.plan()), error: None, is_over: false });
+        let (changed, over) = (Condvar::new(), Condvar::new());
         let workers = self.options.threads.min(run.plan().num_tasks()).max(1);
         std::thread::scope(|scope| {
-            for number in 1..workers {
-                let (shared, changed) = (&shared, &changed);
-                scope.spawn(move || self.work(run, shared, changed, number));
+            let (shared, changed, over) = (&shared, &changed, &over);
+            if run.is_watched() {
+                scope.spawn(move || self.watch(run, shared, over));
             }
-            // The caller's thread works too.
-            self.work(run, &shared, &changed, 0);
+            std::thread::scope(|scope| {
+                for number in 1..workers {
+                    scope.spawn(move || self.work(run, shared, changed, number));
+                }
+                // The caller's thread works too.
+                self.work(run, shared, changed, 0);
+            });
+            shared.lock().is_over = true;
+            over.notify_all();
         });
         match shared.into_inner().error {
             Some(error) => Err(error),
@@ -127,12 +159,28 @@ impl Scheduler for Threads {
 }
 
 impl Threads {
+    /// Tells those who watch when nothing moves.
+    fn watch(&self, run: &Run<'_>, shared: &Mutex<Shared>, over: &Condvar) {
+        let quiet = self.policy.stalled_after;
+        let mut shared = shared.lock();
+        let mut done = shared.state.num_done();
+        while !shared.is_over {
+            if over.wait_for(&mut shared, quiet).timed_out() && shared.state.num_done() == done {
+                let what = shared.state.explain_stages();
+                parking_lot::MutexGuard::unlocked(&mut shared, || {
+                    run.tell(&Event::Stalled { quiet, what: &what });
+                });
+            }
+            done = shared.state.num_done();
+        }
+    }
+
     fn work(&self, run: &Run<'_>, shared: &Mutex<Shared>, changed: &Condvar, worker: usize) {
         loop {
             let task = {
                 let mut shared = shared.lock();
                 loop {
-                    if self.cancel.is_cancelled() && shared.error.is_none() {
+                    if run.is_cancelled() && shared.error.is_none() {
                         shared.error = Some(Error::Cancelled);
                     }
                     if shared.error.is_some() || shared.state.is_done() {

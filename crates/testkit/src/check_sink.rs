@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use brickwork_core::{Block, ChunkSpec, DType, Error, Meta, Sink};
+use brickwork_core::{Block, ChunkSpec, DType, Error, Meta, Region, Sink, SinkWriter};
 use brickwork_ops::Array;
-use brickwork_sched::{Synchronous, Threads, store};
+use brickwork_sched::{Compute, Synchronous, Threads, store};
 
 use crate::compare::{assert_block_eq, chain};
 use crate::{CountingSource, iota, noise};
@@ -15,6 +15,7 @@ use crate::{CountingSource, iota, noise};
 /// - arrays of several shapes and dtypes, computed from chunks of another grid, are read back bit for bit
 /// - the grid that is foretold for the planner is the grid that `create` answers
 /// - nothing can be read before all is written, nor after a failure
+/// - what other processes write with, if there is such a thing, is data, and may write twice
 pub fn check_sink(open: &dyn Fn(&str) -> Arc<dyn Sink>, read: &dyn Fn(&str) -> Option<Array>) {
     let arrays = [iota(&[]), iota(&[5]), noise(&[6, 7], 1), noise(&[3, 1, 10], 2)];
     for (number, values) in arrays.iter().enumerate() {
@@ -34,7 +35,6 @@ fn check_case(
     open: &dyn Fn(&str) -> Arc<dyn Sink>,
     read: &dyn Fn(&str) -> Option<Array>,
 ) {
-    use brickwork_sched::Compute;
     let expected = array.compute_with(&Synchronous::new()).unwrap_or_else(|error| panic!("{name}: {error}"));
     let sink = open(name);
     assert!(read(name).is_none(), "{name}: nothing is there before it is stored");
@@ -56,6 +56,36 @@ fn check_case(
     assert!(read(&again).is_none(), "{again}: what is only created cannot be read");
     sink.abort();
     assert!(read(&again).is_none(), "{again}: what was given up cannot be read");
+
+    check_writer(&format!("{name}-writer"), array.meta(), &expected, open, read);
+}
+
+/// What another process gets of a sink writes what the sink would: also twice, for what a process that died has begun is
+/// done again.
+fn check_writer(
+    name: &str,
+    meta: &Meta,
+    values: &Block,
+    open: &dyn Fn(&str) -> Arc<dyn Sink>,
+    read: &dyn Fn(&str) -> Option<Array>,
+) {
+    let sink = open(name);
+    sink.create(meta).unwrap_or_else(|error| panic!("{name}: {error}"));
+    let Some(writer) = sink.writer() else { return sink.abort() };
+    let mut bytes = Vec::new();
+    ciborium::into_writer(&writer, &mut bytes).expect("a writer is written as data");
+    drop(writer);
+    let back: Box<dyn SinkWriter> = ciborium::from_reader(bytes.as_slice()).expect("and read back");
+    for _ in 0..2 {
+        let written = back.write(&Region::full(values.shape()), values);
+        written.unwrap_or_else(|error| panic!("{name}: {error}"));
+    }
+    drop(back);
+    assert!(read(name).is_none(), "{name}: what is only written cannot be read");
+    sink.commit().unwrap_or_else(|error| panic!("{name}: {error}"));
+    let found = read(name).unwrap_or_else(|| panic!("{name}: it was committed, and cannot be read"));
+    let found = found.compute_with(&Synchronous::new()).unwrap_or_else(|error| panic!("{name}: {error}"));
+    assert_block_eq(&found, values, name);
 }
 
 /// A run that fails half way leaves nothing to be read.

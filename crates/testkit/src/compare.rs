@@ -1,6 +1,7 @@
 //! Comparing what was computed with what was expected, and with what was promised.
 
-use brickwork_core::{Block, Complex, DType, Element, Lazy, with_element};
+use brickwork_core::plan::nodes;
+use brickwork_core::{Block, Complex, DType, Element, Lazy, Operation, with_element};
 use brickwork_ops::Array;
 use brickwork_sched::Compute;
 use ndarray::ArrayD;
@@ -86,6 +87,10 @@ pub fn assert_block_eq(found: &Block, expected: &Block, context: &str) {
 /// What an array promised must hold for what came of it.
 #[track_caller]
 fn assert_promises(array: &Array, found: &Block, context: &str) {
+    for node in nodes(std::slice::from_ref(array.value())) {
+        let tag = operation_tag(node.op().as_ref());
+        assert!(tag.is_some(), "{context}: {:?} is sent to another process as it is", node.op());
+    }
     assert_eq!(found.dtype(), array.dtype(), "{context}: the dtype it promised");
     assert_eq!(array.chunks().shape(), array.shape(), "{context}: its chunks cover its shape");
     assert_eq!(found.shape().len(), array.ndim(), "{context}: the number of axes it promised");
@@ -96,6 +101,20 @@ fn assert_promises(array: &Array, found: &Block, context: &str) {
             "{context}: axis {axis} has length {len}, and {promised} was promised"
         );
     }
+}
+
+/// The name under which an operation is sent to other processes, if it is data: it comes back as it was.
+pub fn operation_tag(operation: &dyn Operation) -> Option<String> {
+    let written = |operation: &dyn Operation| {
+        let mut bytes = Vec::new();
+        ciborium::into_writer(operation, &mut bytes).ok()?;
+        Some(bytes)
+    };
+    let bytes = written(operation)?;
+    let back: Box<dyn Operation> = ciborium::from_reader(bytes.as_slice()).ok()?;
+    let value: ciborium::Value = ciborium::from_reader(bytes.as_slice()).ok()?;
+    let tag = value.as_map()?.iter().find(|(key, _)| key.as_text() == Some("type"))?.1.as_text()?.to_owned();
+    (written(back.as_ref())? == bytes).then_some(tag)
 }
 
 fn same_bits(dtype: DType, a: &[u8], b: &[u8]) -> bool {

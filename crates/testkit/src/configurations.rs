@@ -1,10 +1,11 @@
 //! The ways a computation is run to show that its result does not depend on them.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use brickwork_core::plan::PlanOptions;
-use brickwork_sched::{Scheduler, Synchronous, Threads};
+use brickwork_sched::processes::can_start_workers;
+use brickwork_sched::{Processes, Scheduler, Synchronous, Threads};
 
 use crate::data::Chance;
 
@@ -73,7 +74,29 @@ pub fn configurations() -> Vec<Configuration> {
         (options.forced_cell, options.forced_patch, options.forced_tile) = (Some(7), Some(64), Some(7));
         options.fuse = false;
     });
+    if can_start_workers() {
+        all.extend(in_processes());
+    }
     all
+}
+
+/// Two worker processes of two threads: plain, with odd cells, and with all that can be in spill files there. Of
+/// programs whose main begins with [`worker_main`](brickwork_sched::worker_main), which tests with the usual harness
+/// have not.
+pub fn in_processes() -> Vec<Configuration> {
+    // Workers stay from run to run.
+    static PROCESSES: LazyLock<Processes> =
+        LazyLock::new(|| Processes::new().workers(2).threads(2).memory(SMALL));
+    let forced = |name: &str, change: &dyn Fn(&mut PlanOptions)| {
+        Configuration::new(name, PROCESSES.clone().forced(change))
+    };
+    vec![
+        forced("2 processes", &|_| {}),
+        forced("2 processes, cells of 7", &|options| options.forced_cell = Some(7)),
+        forced("2 processes, held values in spill files, cells of 1000", &|options| {
+            (options.forced_spill, options.forced_cell) = (true, Some(1000));
+        }),
+    ]
 }
 
 /// The plainest configuration and `count` others, chosen by a number: for property tests, which cannot afford all.

@@ -6,13 +6,14 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
 
 use brickwork_core::{
-    AxisRange, Block, ChunkGrid, ChunkSpec, Error, Granule, Kind, Meta, Operation, Pending, Region, Result,
-    Source, ViewMut,
+    AxisRange, Block, BlockMut, ChunkGrid, ChunkSpec, Error, Granule, Kind, Meta, Operation, Pending, Region,
+    Result, Source, ViewMut,
 };
 use brickwork_ops::Array;
 use serde::{Deserialize, Serialize};
 
-/// A source over values in memory, in chunks, that is read like a file and counts what is read. Serialises as its id.
+/// A source over values in memory, in chunks, that is read like a file and counts what is read. In another process it
+/// has the same values, and counts for itself; functions that are called at reads are not called there.
 ///
 /// By default a granule is a whole chunk; [`CountingSource::by_element`] makes it deliver exactly what it is asked for,
 /// as a file without compression does.
@@ -22,6 +23,8 @@ pub struct CountingSource {
     by_element: bool,
     chunks: ChunkGrid,
     dtype: brickwork_core::DType,
+    values: Vec<u8>,
+    fail_at: Option<Vec<usize>>,
     #[serde(skip)]
     shared: Option<Arc<ReadLog>>,
 }
@@ -57,17 +60,17 @@ impl CountingSource {
         let chunks = chunks.into().resolve(values.shape(), values.dtype())?;
         let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
         let dtype = values.dtype();
-        let log = ReadLog {
-            values,
-            uri: format!("counting:{id}"),
-            elements: AtomicUsize::new(0),
-            granules: AtomicUsize::new(0),
-            started: AtomicUsize::new(0),
-            regions: Mutex::default(),
-            on_read: None,
+        let bytes = values.to_dense(None).as_bytes().expect("just made dense").to_vec();
+        let source = CountingSource {
+            id,
+            by_element: false,
+            chunks,
+            dtype,
+            values: bytes,
             fail_at: None,
+            shared: None,
         };
-        Ok(CountingSource { id, by_element: false, chunks, dtype, shared: None }.with(log))
+        Ok(source.with(ReadLog::new(id, values)))
     }
 
     /// Delivers exactly the elements it is asked for.
@@ -86,8 +89,9 @@ impl CountingSource {
     /// Fails whenever the element at `index` would be read.
     #[must_use]
     pub fn fail_at(self, index: &[usize]) -> Self {
-        let index = index.to_vec();
-        self.change(|log| log.fail_at = Some(index))
+        let mut source = self.change(|log| log.fail_at = Some(index.to_vec()));
+        source.fail_at = Some(index.to_vec());
+        source
     }
 
     /// What is read of it, counted from now on.
@@ -125,12 +129,35 @@ impl CountingSource {
     }
 
     fn shared(&self) -> Result<Arc<ReadLog>> {
-        let found = self.shared.clone().or_else(|| locked(&SHARED).get(&self.id)?.upgrade());
-        found.ok_or_else(|| Error::invalid_data(format!("counting:{}", self.id), "its values are gone"))
+        let known = || locked(&SHARED).get(&self.id)?.upgrade();
+        if let Some(found) = self.shared.clone().or_else(known) {
+            return Ok(found);
+        }
+        // In another process. Whoever reads first makes a log; it is gone when nobody reads.
+        let mut values = BlockMut::zeroed(self.dtype, &self.chunks.shape());
+        if values.bytes_mut().len() != self.values.len() {
+            return Err(Error::invalid_data(format!("counting:{}", self.id), "its values are damaged"));
+        }
+        values.bytes_mut().copy_from_slice(&self.values);
+        let log = ReadLog { fail_at: self.fail_at.clone(), ..ReadLog::new(self.id, values.freeze()) };
+        Ok(Arc::new(log))
     }
 }
 
 impl ReadLog {
+    fn new(id: u64, values: Block) -> Self {
+        ReadLog {
+            values,
+            uri: format!("counting:{id}"),
+            elements: AtomicUsize::new(0),
+            granules: AtomicUsize::new(0),
+            started: AtomicUsize::new(0),
+            regions: Mutex::default(),
+            on_read: None,
+            fail_at: None,
+        }
+    }
+
     /// Elements delivered.
     pub fn elements(&self) -> usize {
         self.elements.load(Ordering::Relaxed)

@@ -32,9 +32,9 @@ pub use check_sink::check_sink;
 pub use check_source::check_source;
 pub use compare::{
     assert_array_close, assert_array_eq, assert_array_eq_in, assert_block_close, assert_block_eq,
-    assert_same_everywhere,
+    assert_same_everywhere, operation_tag,
 };
-pub use configurations::{Configuration, configurations, some_configurations};
+pub use configurations::{Configuration, configurations, in_processes, some_configurations};
 pub use counting_source::{CountingSource, ReadLog};
 pub use data::{iota, noise, quarters};
 #[cfg(feature = "cloud")]

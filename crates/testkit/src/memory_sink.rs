@@ -7,13 +7,16 @@ use brickwork_core::{
     AxisChunks, AxisRange, Block, BlockMut, ChunkGrid, ChunkSpec, Error, Meta, Region, Result, Sink,
 };
 
+/// Called with the number of a write before it happens.
+type OnWrite = dyn Fn(usize) -> Result<()> + Send + Sync;
+
 /// Keeps what is written in memory, and refuses writes that break a sink's rules: whole cells of its grid, each once,
 /// all of them before the commit.
-#[derive(Debug)]
 pub struct MemorySink {
     uri: String,
     chunks: Option<ChunkSpec>,
     fails_at: Option<usize>,
+    on_write: Option<Box<OnWrite>>,
     inner: Mutex<Inner>,
 }
 
@@ -50,7 +53,13 @@ impl Default for MemorySink {
 impl MemorySink {
     /// A sink that takes the chunks of the array that is stored.
     pub fn new() -> Self {
-        MemorySink { uri: "memory sink".into(), chunks: None, fails_at: None, inner: Mutex::default() }
+        MemorySink {
+            uri: "memory sink".into(),
+            chunks: None,
+            fails_at: None,
+            on_write: None,
+            inner: Mutex::default(),
+        }
     }
 
     /// A sink with chunks of its own.
@@ -62,6 +71,14 @@ impl MemorySink {
     #[must_use]
     pub fn fails_at(mut self, write: usize) -> Self {
         self.fails_at = Some(write);
+        self
+    }
+
+    /// Calls a function before every write, with its number from 0: to fail, to wait, to look round. What has failed is
+    /// not there.
+    #[must_use]
+    pub fn on_write(mut self, on_write: impl Fn(usize) -> Result<()> + Send + Sync + 'static) -> Self {
+        self.on_write = Some(Box::new(on_write));
         self
     }
 
@@ -86,6 +103,12 @@ impl MemorySink {
 
     fn broken(&self, rule: impl Into<String>) -> Error {
         Error::invalid_data(&self.uri, rule)
+    }
+}
+
+impl std::fmt::Debug for MemorySink {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "MemorySink({}, {:?})", self.uri, self.state())
     }
 }
 
@@ -118,7 +141,11 @@ impl Sink for MemorySink {
         if inner.state != SinkState::Created {
             return Err(self.broken(format!("written when {:?}", inner.state)));
         }
+        let number = inner.writes;
         inner.writes += 1;
+        if let Some(on_write) = &self.on_write {
+            on_write(number)?;
+        }
         if self.fails_at.is_some_and(|at| inner.writes > at) {
             return Err(self.broken("no room left"));
         }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use parking_lot::{Condvar, Mutex};
 use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
 
 use super::ahead::ReadAhead;
 use crate::block::Block;
@@ -42,7 +43,7 @@ macro_rules! counters {
         pub struct Counters { $($(#[$doc])* pub $name: AtomicU64),* }
 
         /// The counters at one moment.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
         #[non_exhaustive]
         pub struct Counts { $($(#[$doc])* pub $name: u64),* }
 
@@ -50,6 +51,11 @@ macro_rules! counters {
             /// The figures now.
             pub fn get(&self) -> Counts {
                 Counts { $($name: self.$name.load(Ordering::Relaxed)),* }
+            }
+
+            /// Adds what was counted elsewhere between two moments.
+            pub fn advance(&self, before: &Counts, after: &Counts) {
+                $(self.$name.fetch_add(after.$name.saturating_sub(before.$name), Ordering::Relaxed);)*
             }
         }
     };

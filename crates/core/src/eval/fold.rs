@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use super::ahead::{Lookahead, Outlook};
 use super::patch::{Evaluator, positions};
 use super::prepared::Batch;
@@ -69,7 +71,7 @@ pub fn domain_region(graph: &Graph, node: usize, out: &Region) -> Region {
 pub type FoldTrees = BTreeMap<Region, FoldTree>;
 
 /// A complete node of a fold tree that others need: for which kept elements, which node, what was folded.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Partial {
     /// The kept elements, in coordinates of the domain.
     pub kept: Region,

@@ -40,6 +40,14 @@ impl Held {
         Held { region: spilled.region().clone(), values: Values::File(spilled) }
     }
 
+    /// The elements, if they are in memory, and the region that they cover.
+    pub fn memory(&self) -> Option<(&Region, &Block)> {
+        match &self.values {
+            Values::Memory(block) => Some((&self.region, block)),
+            Values::File(_) => None,
+        }
+    }
+
     /// Bytes of memory that it takes.
     pub fn nbytes(&self) -> usize {
         match &self.values {

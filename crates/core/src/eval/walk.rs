@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
 
 use crate::chunks::AxisChunks;
 use crate::region::{AxisRange, Region};
@@ -14,7 +15,7 @@ pub const PATCH_ELEMENTS: usize = 32 << 10;
 const LAST_AXIS: usize = 4096;
 
 /// Where the granules of the source that is dearest to read lie along an axis of a domain.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AxisCuts {
     /// The granules along the source's axis.
     pub chunks: AxisChunks,
@@ -53,7 +54,7 @@ impl AxisCuts {
 }
 
 /// How a domain is walked.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Walk {
     /// Granules along every axis of the domain, where there are any.
     pub cuts: Vec<Option<AxisCuts>>,
@@ -262,7 +263,7 @@ fn advance(at: &mut [usize], counts: &[usize]) -> bool {
 }
 
 /// What the evaluation is told about walking: by the plan, or by a test.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Walks {
     /// How to walk the domain of a reduction that is evaluated inside a patch, by node.
     pub inner: FxHashMap<usize, Walk>,

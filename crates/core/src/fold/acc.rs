@@ -1,5 +1,8 @@
 //! Accumulators: a fixed list of typed vectors, one entry (or a few) per kept element.
 
+use serde::de::Visitor;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
 use crate::dtype::DType;
 use crate::element::Element;
 
@@ -25,17 +28,46 @@ impl AccSpec {
 }
 
 /// What has been folded so far, for a box of kept elements.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Acc {
     parts: Vec<AccPart>,
     kept: usize,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct AccPart {
+    #[serde(serialize_with = "write_words", deserialize_with = "read_words")]
     words: Vec<u64>,
     len: usize,
     dtype: DType,
+}
+
+/// As one run of bytes: a number at a time would take many times as long.
+fn write_words<S: Serializer>(words: &[u64], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_bytes(bytemuck::cast_slice(words))
+}
+
+fn read_words<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u64>, D::Error> {
+    struct Words;
+
+    impl Visitor<'_> for Words {
+        type Value = Vec<u64>;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("bytes of whole words")
+        }
+
+        fn visit_bytes<E: serde::de::Error>(self, bytes: &[u8]) -> Result<Vec<u64>, E> {
+            if !bytes.len().is_multiple_of(8) {
+                return Err(E::invalid_length(bytes.len(), &self));
+            }
+            let mut words = vec![0u64; bytes.len() / 8];
+            bytemuck::cast_slice_mut(&mut words).copy_from_slice(bytes);
+            Ok(words)
+        }
+    }
+
+    deserializer.deserialize_byte_buf(Words)
 }
 
 impl Acc {
@@ -50,6 +82,16 @@ impl Acc {
             })
             .collect();
         Acc { parts, kept }
+    }
+
+    /// Whether it is an accumulator of these vectors: what came from elsewhere is believed only then.
+    pub fn fits(&self, specs: &[AccSpec]) -> bool {
+        self.parts.len() == specs.len()
+            && self.parts.iter().zip(specs).all(|(part, spec)| {
+                part.dtype == spec.dtype
+                    && part.len == self.kept * spec.per_element
+                    && part.words.len() * 8 == spec.nbytes(self.kept)
+            })
     }
 
     /// Kept elements it stands for.
@@ -133,5 +175,24 @@ impl AccPart {
         let len = self.len * size_of::<T>();
         let bytes: &mut [u8] = bytemuck::cast_slice_mut(&mut self.words);
         bytemuck::cast_slice_mut(&mut bytes[..len])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_accumulator_travels_bit_by_bit() {
+        let specs = [AccSpec::one(DType::F32), AccSpec { dtype: DType::F64, per_element: 2 }];
+        let mut acc = Acc::zeroed(&specs, 3);
+        acc.part_mut::<f32>(0).copy_from_slice(&[1.5, -0.0, f32::NAN]);
+        acc.part_mut::<f64>(1)[5] = 0.1;
+        let mut bytes = Vec::new();
+        ciborium::into_writer(&acc, &mut bytes).unwrap();
+        let back: Acc = ciborium::from_reader(bytes.as_slice()).unwrap();
+        assert!(back.fits(&specs) && !back.fits(&specs[..1]));
+        let bits = |acc: &Acc| acc.part::<f32>(0).iter().map(|value| value.to_bits()).collect::<Vec<_>>();
+        assert_eq!((bits(&back), back.part::<f64>(1)), (bits(&acc), acc.part::<f64>(1)));
     }
 }

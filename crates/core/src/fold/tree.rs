@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use super::acc::Acc;
 use crate::operation::Reduce;
 
 /// Node `k` at a level covers the leaves `k·2^level .. (k + 1)·2^level`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct NodeKey {
     /// 0 for leaves.
     pub level: u32,

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
 
 use crate::expr::{Meta, Node, Value};
 use crate::operation::{Kind, Operation};
 use crate::region_map::{AxisMap, broadcast_maps};
 
 /// One output of a node of the graph.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Slot {
     /// Number of the node.
     pub node: usize,

@@ -149,7 +149,7 @@ pub(super) fn grid(
     let ndim = shape.len();
     let elements: usize = shape.iter().product();
     let least: usize = patch.iter().product();
-    let tasks = options.threads.max(1) * TASKS_PER_THREAD;
+    let tasks = options.workers() * TASKS_PER_THREAD;
     let target = options.forced_cell.unwrap_or_else(|| match walk.best {
         Some(_) => (elements / tasks).max(least),
         None => (elements / tasks).clamp(least.min(CELL_ELEMENTS), CELL_ELEMENTS),

@@ -5,6 +5,7 @@
 
 mod batch;
 mod chunk_graph;
+mod data;
 mod exchange;
 mod explain;
 mod figures;
@@ -28,6 +29,7 @@ use std::sync::Arc;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 pub use chunk_graph::{ChunkGraph, ChunkPart, ChunkStep, ChunkTask, chunk_graph};
+pub use data::{Borrow, Lend, LentBlock, LentPlace, PlanData, Writers};
 pub(crate) use figures::granule_elements;
 pub use graph::{Graph, GraphNode, Slot};
 pub use imagined::ImaginedStore;

@@ -76,7 +76,7 @@ fn leaves_threads_idle(graph: &Graph, node: usize, options: &PlanOptions) -> boo
     let Kind::Scan(scan) = graph.nodes[node].op.kind() else { return false };
     let meta = &graph.nodes[node].metas[0];
     let lines = meta.size() / meta.shape[scan.axis()].max(1);
-    meta.size() > FEW_ELEMENTS && lines < LINES_PER_THREAD * options.threads.max(1)
+    meta.size() > FEW_ELEMENTS && lines < LINES_PER_THREAD * options.workers()
 }
 
 /// The axis of the domain along which a scan runs.

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use rustc_hash::FxHashSet;
+use serde::{Deserialize, Serialize};
 
 use super::graph::{Graph, GraphNode, Slot};
 use crate::chunks::ChunkGrid;
@@ -45,8 +46,10 @@ impl Request {
 pub struct PlanOptions {
     /// Bytes one process may hold.
     pub memory: usize,
-    /// Tasks that run at once.
+    /// Tasks that run at once in a process.
     pub threads: usize,
+    /// Processes that run tasks, each with as much memory and as many threads.
+    pub processes: usize,
     /// For tests: elements of a cell, however odd.
     pub forced_cell: Option<usize>,
     /// For tests: elements of a patch.
@@ -61,11 +64,19 @@ pub struct PlanOptions {
     pub forced_spill: bool,
 }
 
+impl PlanOptions {
+    /// Tasks that run at once in all processes.
+    pub(crate) fn workers(&self) -> usize {
+        self.threads.max(1) * self.processes.max(1)
+    }
+}
+
 impl Default for PlanOptions {
     fn default() -> Self {
         PlanOptions {
             memory: 1 << 30,
             threads: 1,
+            processes: 1,
             forced_cell: None,
             forced_patch: None,
             forced_tile: None,
@@ -107,7 +118,7 @@ pub enum TargetKind {
 }
 
 /// What the cells of a stage make.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum StageOutput {
     /// The value over the cell.
     Written {
@@ -129,7 +140,7 @@ pub enum StageOutput {
 
 /// An output that is a thinned-out picture of the domain: along every axis its element `i` lies at element
 /// `start + step·i` of the domain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Image {
     /// The elements of the output.
     pub region: Region,
@@ -159,7 +170,7 @@ pub(crate) fn part_of(image: &Option<Image>, part: &Region) -> Region {
 
 /// A cell that is too long to be kept until it is written: it is handed over in bands across one axis, each as soon as
 /// it is complete. The walk completes them in order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bands {
     /// The axis that is cut into bands.
     pub axis: usize,
@@ -168,7 +179,7 @@ pub struct Bands {
 }
 
 /// A domain, a work grid over it, one program, one or more outputs.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Stage {
     /// The box of the domain that is walked.
     pub domain: Region,
@@ -195,7 +206,7 @@ pub struct Stage {
 }
 
 /// What a stage is predicted to take.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StageFigures {
     /// Bytes of one task at its worst.
     pub task_bytes: usize,

@@ -94,7 +94,7 @@ pub(crate) fn in_strips(
     let least = if axis + 1 == shape.len() { unit.max(LAST_AXIS.min(shape[axis])) } else { unit };
     let threads = room.options.threads.max(1);
     let share = room.bytes / threads;
-    let mut len = shape[axis].div_ceil(threads * 2).next_multiple_of(unit);
+    let mut len = shape[axis].div_ceil(room.options.workers() * 2).next_multiple_of(unit);
     let patch = walk.patch_shape(&shape, PATCH_ELEMENTS);
     let fixed = largest_patch(graph, &strip, &walk, &patch, walks)?;
     loop {

@@ -2,10 +2,12 @@
 
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::FileExt;
-use std::sync::Arc;
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
 
-use brickwork_core::{Block, ChunkGrid, Meta, Region, Sink};
+use brickwork_core::{Block, ChunkGrid, Meta, Region, Sink, SinkWriter};
 use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
 
 use super::header;
 use crate::bytes::checked_nbytes;
@@ -86,11 +88,7 @@ impl NpySink {
         let uri = &self.location.uri;
         let Some(writing) = self.writing.lock().clone() else { return Err(not_created().at(uri)) };
         check_write(&writing.meta, region, block).map_err(|problem| problem.at(uri))?;
-        let mut write = |offset: usize, bytes: &[u8]| {
-            let start = (writing.data_offset + offset) as u64;
-            writing.file.write_all_at(bytes, start).map_err(|error| Problem::os("write", error).at(uri))
-        };
-        write_region(&mut write, &writing.meta.shape, region, block)
+        write_at(&writing.file, uri, writing.data_offset, &writing.meta.shape, region, block)
     }
 
     fn try_commit(&self) -> Result<()> {
@@ -100,6 +98,55 @@ impl NpySink {
         // The elements must be on the disk before the name is: else a power cut could leave a file of zeros.
         file.sync_data().map_err(|error| Problem::os("write", error).at(uri))?;
         part.publish()
+    }
+}
+
+fn write_at(
+    file: &File,
+    uri: &str,
+    data_offset: usize,
+    shape: &[usize],
+    region: &Region,
+    block: &Block,
+) -> Result<()> {
+    let mut write = |offset: usize, bytes: &[u8]| {
+        let start = (data_offset + offset) as u64;
+        file.write_all_at(bytes, start).map_err(|error| Problem::os("write", error).at(uri))
+    };
+    write_region(&mut write, shape, region, block)
+}
+
+/// Writes elements of a new file from another process.
+#[derive(Debug, Serialize, Deserialize)]
+struct Elements {
+    uri: String,
+    part: PathBuf,
+    meta: Meta,
+    data_offset: usize,
+    /// The file, once it is open.
+    #[serde(skip)]
+    file: OnceLock<File>,
+}
+
+impl Elements {
+    fn try_write(&self, region: &Region, block: &Block) -> Result<()> {
+        check_write(&self.meta, region, block).map_err(|problem| problem.at(&self.uri))?;
+        let file = match self.file.get() {
+            Some(file) => file,
+            None => {
+                let opened = OpenOptions::new().write(true).open(&self.part);
+                let opened = opened.map_err(|error| Problem::os("open the file", error).at(&self.uri))?;
+                self.file.get_or_init(|| opened)
+            }
+        };
+        write_at(file, &self.uri, self.data_offset, &self.meta.shape, region, block)
+    }
+}
+
+#[typetag::serde(name = "brickwork_io::NpyElements")]
+impl SinkWriter for Elements {
+    fn write(&self, region: &Region, block: &Block) -> brickwork_core::Result<()> {
+        Ok(self.try_write(region, block)?)
     }
 }
 
@@ -123,6 +170,17 @@ impl Sink for NpySink {
 
     fn write(&self, region: &Region, block: &Block) -> brickwork_core::Result<()> {
         Ok(self.try_write(region, block)?)
+    }
+
+    fn writer(&self) -> Option<Box<dyn SinkWriter>> {
+        let writing = self.writing.lock().clone()?;
+        Some(Box::new(Elements {
+            uri: self.location.uri.clone(),
+            part: std::path::absolute(writing.part.path()).ok()?,
+            meta: writing.meta.clone(),
+            data_offset: writing.data_offset,
+            file: OnceLock::new(),
+        }))
     }
 
     fn commit(&self) -> brickwork_core::Result<()> {

@@ -3,6 +3,7 @@
 //! Chunk files are read and written here; `zarrs` understands the metadata and runs the codecs, behind one file.
 
 mod adapter;
+mod chunk_writer;
 mod claims;
 mod describe;
 mod hierarchy;

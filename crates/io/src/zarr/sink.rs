@@ -5,22 +5,20 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use brickwork_core::{AxisRange, Block, ChunkGrid, DType, Meta, Region, Sink};
+use brickwork_core::{Block, ChunkGrid, DType, Meta, Region, Sink, SinkWriter};
 use parking_lot::Mutex;
 use serde_json::{Map, Value, json};
 
-use super::adapter::Codecs;
+use super::chunk_writer::ChunkWriter;
 use super::hierarchy::{Node, children, read_node};
 use super::metadata::parse_json;
 use super::new_array::{Cut, NewArray, compressor};
 use super::store::Store;
-use crate::bytes::padded;
-use crate::chunk_walk::touched_chunks;
 use crate::error::{Problem, Result};
 use crate::options::{GroupAttributes, SinkOptions};
 use crate::part::Part;
 use crate::uri::{Format, Location};
-use crate::write_checks::{check_write, not_created};
+use crate::write_checks::not_created;
 
 /// Writes an array to a Zarr store in a local directory.
 ///
@@ -38,11 +36,8 @@ pub struct ZarrSink {
 /// An array between `create` and `commit`.
 #[derive(Debug)]
 struct Writing {
-    meta: Meta,
-    grid: ChunkGrid,
-    chunk: Vec<usize>,
+    chunks: ChunkWriter,
     metadata: Value,
-    codecs: Codecs,
     // The part is dropped before the groups that were made for it.
     part: Part,
     groups: NewGroups,
@@ -105,15 +100,13 @@ impl ZarrSink {
         let replaced = self.replaced(&target).map_err(fail)?;
         let NewArray { metadata, codecs } =
             NewArray::of(meta, cut, &self.options, &replaced).map_err(fail)?;
-        let chunk = cut.file().to_vec();
         let groups = self.make_groups()?;
         let part = Part::new(uri, &target, self.options.overwrite)?;
         fs::create_dir(part.path()).map_err(|error| fail(Problem::os("create the directory", error)))?;
         // Tells others that this part is being written; not every file system can.
         let lock = fs::File::open(part.path()).ok().filter(|directory| directory.try_lock().is_ok());
-        let grid = ChunkGrid::regular(&meta.shape, &chunk);
-        let writing =
-            Writing { meta: meta.clone(), grid, chunk, metadata, codecs, part, groups, _lock: lock };
+        let chunks = ChunkWriter::new(uri, part.path(), meta, cut.file(), metadata.to_string());
+        let writing = Writing { chunks: chunks.with_codecs(codecs), metadata, part, groups, _lock: lock };
         *self.writing.lock() = Some(Arc::new(writing));
         Ok(())
     }
@@ -201,27 +194,10 @@ impl ZarrSink {
     }
 
     fn try_write(&self, region: &Region, block: &Block) -> Result<()> {
-        let uri = &self.location.uri;
-        let Some(writing) = self.writing.lock().clone() else { return Err(not_created().at(uri)) };
-        check_write(&writing.meta, region, block).map_err(|problem| problem.at(uri))?;
-        for touched in touched_chunks(&writing.grid, region) {
-            if touched.wanted != touched.region {
-                let reason =
-                    format!("region {region} cuts chunk {:?}, which holds {}", touched.at, touched.region);
-                return Err(Problem::Misuse { reason }.at(uri));
-            }
-            let positions = touched
-                .region
-                .axes()
-                .iter()
-                .zip(region.axes())
-                .map(|(chunk, region)| AxisRange::new(chunk.start - region.start, chunk.len));
-            let part = block.slice(&Region::from_iter(positions));
-            let whole = padded(&part, &writing.chunk);
-            let elements = whole.as_bytes().unwrap_or_default();
-            writing.store(&touched.at, elements).map_err(|problem| problem.at(uri))?;
-        }
-        Ok(())
+        let Some(writing) = self.writing.lock().clone() else {
+            return Err(not_created().at(&self.location.uri));
+        };
+        writing.chunks.try_write(region, block)
     }
 
     fn try_commit(&self) -> Result<()> {
@@ -238,22 +214,6 @@ impl ZarrSink {
                 .map_err(|problem| problem.at(uri))?;
         }
         Ok(())
-    }
-}
-
-impl Writing {
-    fn store(&self, at: &[usize], elements: &[u8]) -> Result<(), Problem> {
-        let broken = |reason: String| Problem::Chunk { chunk: at.to_vec(), reason };
-        let encoded =
-            self.codecs.encode(elements).map_err(|error| broken(format!("cannot be encoded: {error}")))?;
-        let path = self.part.path().join(self.codecs.chunk_key(at));
-        let mut result = fs::write(&path, &encoded);
-        if result.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
-            // The first chunk of its directory.
-            result = fs::create_dir_all(path.parent().unwrap_or(Path::new(".")))
-                .and_then(|()| fs::write(&path, &encoded));
-        }
-        result.map_err(|error| Problem::os(format!("write chunk {at:?}"), error))
     }
 }
 
@@ -313,6 +273,11 @@ impl Sink for ZarrSink {
         Ok(self.try_write(region, block)?)
     }
 
+    fn writer(&self) -> Option<Box<dyn SinkWriter>> {
+        let writing = self.writing.lock().clone()?;
+        Some(Box::new(writing.chunks.clone()))
+    }
+
     fn commit(&self) -> brickwork_core::Result<()> {
         Ok(self.try_commit()?)
     }
@@ -327,7 +292,7 @@ impl Sink for ZarrSink {
 mod tests {
     use super::*;
     use crate::test_support::{meta, read, read_all, sample, store, store_meta};
-    use brickwork_core::TimeUnit;
+    use brickwork_core::{AxisRange, TimeUnit};
 
     fn options(codec: &str) -> SinkOptions {
         SinkOptions { overwrite: true, codec: Some(codec.into()), ..SinkOptions::default() }

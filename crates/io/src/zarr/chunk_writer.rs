@@ -1,0 +1,113 @@
+//! Writing whole chunks into the directory of an array, from this process or another.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use brickwork_core::{AxisRange, Block, ChunkGrid, Meta, Region, SinkWriter};
+use serde::{Deserialize, Serialize};
+
+use super::adapter::Codecs;
+use super::metadata::parse_json;
+use crate::bytes::padded;
+use crate::chunk_walk::touched_chunks;
+use crate::error::{Problem, Result};
+use crate::write_checks::check_write;
+
+/// What is needed to write chunks of a new array. A chunk that is written again is replaced.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct ChunkWriter {
+    uri: String,
+    directory: PathBuf,
+    meta: Meta,
+    chunk: Vec<usize>,
+    /// The array's metadata, as they will be in its `zarr.json`.
+    metadata: String,
+    #[serde(skip)]
+    codecs: Known,
+}
+
+/// The codecs, understood when they are first needed.
+#[derive(Debug, Default)]
+struct Known(OnceLock<Codecs>);
+
+impl Clone for Known {
+    fn clone(&self) -> Self {
+        Known::default()
+    }
+}
+
+impl ChunkWriter {
+    /// A writer of chunks of this shape into a directory that exists.
+    pub fn new(uri: &str, directory: &Path, meta: &Meta, chunk: &[usize], metadata: String) -> Self {
+        // Other processes may be elsewhere.
+        let directory = std::path::absolute(directory).unwrap_or_else(|_| directory.to_owned());
+        let (meta, chunk) = (meta.clone(), chunk.to_vec());
+        ChunkWriter { uri: uri.to_owned(), directory, meta, chunk, metadata, codecs: Known::default() }
+    }
+
+    /// With codecs that are understood already.
+    pub fn with_codecs(self, codecs: Codecs) -> Self {
+        ChunkWriter { codecs: Known(OnceLock::from(codecs)), ..self }
+    }
+
+    fn codecs(&self) -> Result<&Codecs, Problem> {
+        if let Some(codecs) = self.codecs.0.get() {
+            return Ok(codecs);
+        }
+        let metadata = parse_json(self.metadata.as_bytes(), "zarr.json")?;
+        let codecs = Codecs::new(metadata, 3, &self.chunk)?;
+        Ok(self.codecs.0.get_or_init(|| codecs))
+    }
+
+    pub fn try_write(&self, region: &Region, block: &Block) -> Result<()> {
+        self.write_chunks(region, block).map_err(|problem| problem.at(&self.uri))
+    }
+
+    fn write_chunks(&self, region: &Region, block: &Block) -> Result<(), Problem> {
+        check_write(&self.meta, region, block)?;
+        let grid = ChunkGrid::regular(&self.meta.shape, &self.chunk);
+        for touched in touched_chunks(&grid, region) {
+            if touched.wanted != touched.region {
+                let reason =
+                    format!("region {region} cuts chunk {:?}, which holds {}", touched.at, touched.region);
+                return Err(Problem::Misuse { reason });
+            }
+            let positions = touched
+                .region
+                .axes()
+                .iter()
+                .zip(region.axes())
+                .map(|(chunk, region)| AxisRange::new(chunk.start - region.start, chunk.len));
+            let part = block.slice(&Region::from_iter(positions));
+            let whole = padded(&part, &self.chunk);
+            self.store(&touched.at, whole.as_bytes().unwrap_or_default())?;
+        }
+        Ok(())
+    }
+
+    fn store(&self, at: &[usize], elements: &[u8]) -> Result<(), Problem> {
+        let broken = |reason: String| Problem::Chunk { chunk: at.to_vec(), reason };
+        let codecs = self.codecs()?;
+        let encoded =
+            codecs.encode(elements).map_err(|error| broken(format!("cannot be encoded: {error}")))?;
+        let path = self.directory.join(codecs.chunk_key(at));
+        let mut result = fs::write(&path, &encoded);
+        if result.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+            && self.directory.is_dir()
+        {
+            // The first chunk of its directory.
+            result = fs::create_dir_all(path.parent().unwrap_or(Path::new(".")))
+                .and_then(|()| fs::write(&path, &encoded));
+        }
+        result.map_err(|error| Problem::os(format!("write chunk {at:?}"), error))
+    }
+}
+
+#[typetag::serde(name = "brickwork_io::ZarrChunks")]
+impl SinkWriter for ChunkWriter {
+    fn write(&self, region: &Region, block: &Block) -> brickwork_core::Result<()> {
+        Ok(self.try_write(region, block)?)
+    }
+}
