@@ -1,15 +1,16 @@
 # make demo   build, make a month of weather, take its mean and an anomaly, store and draw them
 # make test   everything that CI checks
 # make check  format, clippy, docs: the quick half of make test
+# make dashboard-test  the dashboard and reports in a real browser (installs Chromium)
 # make bench  writes docs/performance.md, and times kernels and planning
 
 CARGO ?= cargo
 BRICKWORK = $(CARGO_TARGET)/release/brickwork
 CARGO_TARGET = $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
 DEMO ?= demo
-LIBRARIES = brickwork-core brickwork-ops brickwork-sched brickwork-io brickwork-draw
+LIBRARIES = brickwork-core brickwork-ops brickwork-sched brickwork-io brickwork-draw brickwork-observe
 
-.PHONY: bench demo test check packages format clippy docs tests alone examples downstream numpy formats binary
+.PHONY: dashboard-test bench demo test check packages format clippy docs tests alone examples downstream numpy formats binary
 
 demo: packages binary
 	scripts/demo.sh $(abspath $(BRICKWORK)) $(DEMO)
@@ -44,6 +45,7 @@ alone:
 	for crate in $(LIBRARIES); do \
 		$(CARGO) check -p $$crate && $(CARGO) check -p $$crate --no-default-features || exit 1; \
 	done
+	$(CARGO) check -p brickwork-observe --no-default-features --features dashboard,tracing
 	for feature in hdf5 zarr npy; do \
 		$(CARGO) check -p brickwork-io --no-default-features --features $$feature || exit 1; \
 	done
@@ -68,6 +70,11 @@ numpy: binary
 # Files that h5py, netCDF4, zarr-python and xarray write, and what they make of ours.
 formats: binary
 	tests/formats/run.sh $(abspath $(BRICKWORK))
+
+# The dashboard and the report in a headless Chromium; what it saw goes to PICTURES, if that names a folder.
+dashboard-test: packages binary
+	scripts/install-packages.sh --with-chromium
+	tests/dashboard/browser.py $(abspath $(BRICKWORK)) $(PICTURES)
 
 # The workloads beside other systems (PEERS=folder of their runner, BENCH_DATA=its data), then kernels and planning.
 BENCH_DATA ?= bench-data

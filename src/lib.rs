@@ -52,6 +52,9 @@ pub use brickwork_draw as draw;
 /// Object stores and web servers: settings, and stores of your own.
 #[cfg(feature = "cloud")]
 pub use brickwork_io::cloud;
+/// What runs do, measured: analysis, traces, reports, a live page.
+#[cfg(feature = "observe")]
+pub use brickwork_observe as observe;
 pub use {brickwork_core as core, brickwork_io as io, brickwork_sched as sched};
 
 /// What nearly every program needs.

@@ -6,6 +6,7 @@ memory.py BRICKWORK: runs the expressions below in a small budget, and fails if 
 """
 
 import os
+import struct
 import subprocess
 import sys
 import tempfile
@@ -31,7 +32,32 @@ CASES = [
     ("stack(t).mean(axis=0)", "mean.zarr", "t=weather-big/*.hdf5#/t2m"),
     ("r = random.random((20000, 20000), chunks=(1000, 1000)); (r + r.T)[::2, 10000:].mean(axis=1)", "r.npy", None),
     ("random.normal(0, 1, size=(20000, 4000), chunks=(20000, 4000)).std(axis=0)", "std.npy", None),
+    # A product of matrices, one huge chunk, a million tiny ones that are made, a hundred thousand that are stored.
+    ("x[:, :300].T @ x[:, 3000:3300]", "product.npy", "x=chunked.zarr"),
+    ("x.mean(axis=0), x.max(axis=1)", "mean.npy most.npy", "x=whole.zarr"),
+    ("random.random((100000, 1000), chunks=(10, 10)).mean(axis=0)", "tiny.npy", None),
+    ("(t - t.mean(axis=0)).std(axis=0)", "spread.npy", "t=tiny.h5#/t"),
+    # Many results of one source, a slow sink behind a fast source, ten thousand files.
+    ("x.min(axis=0), x.max(axis=0), x.sum(axis=1), x.var(), x[::10, ::10]", "a.npy b.npy c.npy d.npy e.npy", "x=x.npy"),
+    ("x + 1", "slow.zarr", "x=x.npy"),
+    ("stack(t).mean(axis=0)", "many.npy", "t=many/*.npy"),
 ]
+
+# Options of a case, by its outputs.
+OPTIONS = {"slow.zarr": ["--codec", "gzip:9", "--chunks", "(1000, 1000)"]}
+
+FILES = 10_000
+
+
+def many_files(folder):
+    """Ten thousand files of a hundred numbers each."""
+    folder.mkdir()
+    header = b"{'descr': '<f8', 'fortran_order': False, 'shape': (100,), }"
+    header += b" " * (117 - len(header)) + b"\n"
+    for number in range(FILES):
+        values = struct.pack("<100d", *([float(number % 2)] * 100))
+        (folder / f"{number:05}.npy").write_bytes(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header + values)
+
 
 # What is copied, the chunks of the copy: chunks that lie across those of the source, through a spill file.
 COPIES = [
@@ -64,7 +90,10 @@ def main():
             ["eval", "x", "x=x.npy", "-o", "rows.zarr", "--chunks", "(20, 4000)", "--codec", "zstd:0"],
             ["eval", "x", "x=x.npy", "-o", "prime.zarr", "--chunks", "(401, 401)", "--codec", "zstd:0"],
             ["eval", "random.random((100, 360, 720))", "-o", "days.zarr", "--chunks", "(1, 360, 720)"],
+            ["eval", "x", "x=x.npy", "-o", "whole.zarr", "--chunks", "(4000, 4000)", "--codec", "none"],
+            ["eval", "random.random((4000, 2500))", "-o", "tiny.h5#/t", "--chunks", "(10, 10)", "--codec", "none"],
         ]
+        many_files(Path(folder) / "many")
         for words in make:
             subprocess.run([brickwork, *words], cwd=folder, check=True, stdout=subprocess.DEVNULL)
 
@@ -80,6 +109,7 @@ def main():
         for expression, outputs, binding in CASES:
             words = ["eval", expression, "--seed", "1"]
             words += [binding] if binding else []
+            words += OPTIONS.get(outputs, [])
             words += ["--overwrite"] if outputs else []
             words += [word for output in (outputs or "").split() for word in ("-o", output)]
             failed += not run(expression, words)

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::watch::WatchArgs;
+
 const EXAMPLES: &str = "\
 Examples:
   brickwork eval 'stack(t).mean(axis=0)' t='weather-big/*.hdf5#/t2m' -o mean.zarr
@@ -152,15 +154,12 @@ pub struct EvalArgs {
     /// The expression and its surroundings.
     #[command(flatten)]
     pub program: ProgramArgs,
-    /// How results are printed
+    /// How results and analyses are printed
     #[arg(long, value_enum, default_value_t)]
     pub format: OutputFormat,
-    /// Whether progress is shown on standard error
-    #[arg(long, value_enum, default_value_t)]
-    pub progress: ProgressMode,
-    /// Print the plan and what the run took on standard error
-    #[arg(long)]
-    pub analyze: bool,
+    /// How the run is watched.
+    #[command(flatten)]
+    pub watch: WatchArgs,
 }
 
 /// The arguments of `plan`.
@@ -216,9 +215,9 @@ pub struct PlotArgs {
     /// What the values are, with their unit: beside the colour bar, or the axis on the left of lines
     #[arg(long, value_name = "TEXT")]
     pub label: Option<String>,
-    /// Whether progress is shown on standard error
-    #[arg(long, value_enum, default_value_t)]
-    pub progress: ProgressMode,
+    /// How the run is watched.
+    #[command(flatten)]
+    pub watch: WatchArgs,
 }
 
 /// The arguments of `info`.
@@ -256,12 +255,12 @@ pub struct CopyArgs {
     /// What runs it, and with what.
     #[command(flatten)]
     pub run: RunArgs,
-    /// Whether progress is shown on standard error
+    /// How an analysis is printed
     #[arg(long, value_enum, default_value_t)]
-    pub progress: ProgressMode,
-    /// Print the plan and what the run took on standard error
-    #[arg(long)]
-    pub analyze: bool,
+    pub format: OutputFormat,
+    /// How the run is watched.
+    #[command(flatten)]
+    pub watch: WatchArgs,
 }
 
 /// The data sets of `demo`.

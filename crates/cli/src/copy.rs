@@ -1,20 +1,18 @@
 //! `brickwork copy`.
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use brickwork::Output;
 use brickwork_core::{Error, format_bytes};
 use brickwork_io::{Description, Format, GroupAttributes, Location, SinkOptions};
 use brickwork_ops::Array;
-use brickwork_sched::Observer;
 
 use crate::args::CopyArgs;
 use crate::eval::run;
-use crate::progress::Progress;
 use crate::report::{CommandResult, Failure, print};
 use crate::session::{chunk_spec, scheduler};
 use crate::signals::cancel_on_interrupt;
+use crate::watch::Watch;
 
 /// An array that is copied.
 #[derive(Debug)]
@@ -48,12 +46,12 @@ pub fn copy(args: &CopyArgs) -> CommandResult {
         .map(|one| Output { options: one.options.clone(), ..Output::new(&one.array, &one.target) })
         .collect();
     let requests = brickwork::requests_in(&outputs, &groups)?;
-    let progress = Progress::new(args.progress);
-    let observer = progress.clone().map(|progress| progress as Arc<dyn Observer>);
-    let scheduler = scheduler(&args.run, cancel_on_interrupt(), observer)?;
-    run(&requests, &*scheduler, args.analyze)?;
-    drop(progress);
-    print(&summary(args, &copied, start.elapsed().as_secs_f64()))
+    let cancel = cancel_on_interrupt();
+    let watch = Watch::start(&args.watch, cancel.clone())?;
+    let scheduler = scheduler(&args.run, cancel, watch.observers())?;
+    let result = run(&requests, &*scheduler, &watch, args.format)
+        .and_then(|_| print(&summary(args, &copied, start.elapsed().as_secs_f64())));
+    watch.finish(result, args.format)
 }
 
 fn single(

@@ -1,20 +1,17 @@
 //! `brickwork eval`.
 
-use std::sync::Arc;
-use std::time::{Duration, Instant};
-
+use brickwork_core::Block;
 use brickwork_core::plan::Request;
-use brickwork_core::{Block, format_bytes};
-use brickwork_sched::{Observer, Outcome, Scheduler};
+use brickwork_sched::Scheduler;
 
 use crate::args::{EvalArgs, OutputFormat};
 use crate::interpreter::Value;
 use crate::json;
-use crate::progress::Progress;
-use crate::report::{CommandResult, Failure, note, peak_resident_bytes, print};
+use crate::report::{CommandResult, Failure, print};
 use crate::session::{Session, scheduler};
 use crate::show::Shown;
 use crate::signals::cancel_on_interrupt;
+use crate::watch::Watch;
 
 /// Evaluates, and prints or stores the results.
 ///
@@ -22,76 +19,49 @@ use crate::signals::cancel_on_interrupt;
 /// If the command line or the expression is wrong, or the run fails.
 pub fn eval(args: &EvalArgs) -> CommandResult {
     let session = Session::new(&args.program)?;
-    let progress = Progress::new(args.progress);
-    let observer = progress.clone().map(|progress| progress as Arc<dyn Observer>);
-    let scheduler = scheduler(&args.program.run, cancel_on_interrupt(), observer)?;
-    if args.program.output.is_empty() {
-        let shown = session
-            .results
-            .iter()
-            .map(|result| match result {
-                Value::Array(array) => Shown::new(array, args.format == OutputFormat::Json).map(Some),
-                _ => Ok(None),
-            })
-            .collect::<CommandResult<Vec<_>>>()?;
-        let requests: Vec<Request> = shown.iter().flatten().flat_map(Shown::requests).collect();
-        let blocks = run(&requests, &*scheduler, args.analyze)?;
-        drop(progress);
-        print_results(&session.results, &shown, blocks, args.format)
-    } else {
+    let cancel = cancel_on_interrupt();
+    let watch = Watch::start(&args.watch, cancel.clone())?;
+    let scheduler = scheduler(&args.program.run, cancel, watch.observers())?;
+    let format = args.format;
+    if !args.program.output.is_empty() {
         let requests = session.stores(&args.program)?;
-        run(&requests, &*scheduler, args.analyze)?;
-        Ok(())
+        let result = run(&requests, &*scheduler, &watch, format).map(|_| ());
+        return watch.finish(result, format);
     }
+    let shown = session
+        .results
+        .iter()
+        .map(|result| match result {
+            Value::Array(array) => Shown::new(array, format == OutputFormat::Json).map(Some),
+            _ => Ok(None),
+        })
+        .collect::<CommandResult<Vec<_>>>()?;
+    let requests: Vec<Request> = shown.iter().flatten().flat_map(Shown::requests).collect();
+    // Printed before a dashboard lingers.
+    let result = run(&requests, &*scheduler, &watch, format)
+        .and_then(|blocks| print_results(&session.results, &shown, blocks, format));
+    watch.finish(result, format)
 }
 
-/// Runs requests, and tells what was planned and measured if that is asked for.
+/// Runs requests.
 ///
 /// # Errors
 /// If no plan fits the memory, or a task fails.
-pub fn run(requests: &[Request], scheduler: &dyn Scheduler, analyze: bool) -> CommandResult<Vec<Block>> {
+pub fn run(
+    requests: &[Request],
+    scheduler: &dyn Scheduler,
+    watch: &Watch<'_>,
+    format: OutputFormat,
+) -> CommandResult<Vec<Block>> {
     if requests.is_empty() {
         return Ok(Vec::new());
     }
-    if analyze {
-        note(&brickwork_core::plan::plan(requests, &scheduler.options())?.explain());
-    }
-    let start = Instant::now();
-    let outcome = scheduler.run(requests)?;
-    if analyze {
-        note(&analysis(&outcome, start.elapsed()));
-    }
+    watch.explain(requests, scheduler, format)?;
+    let outcome = scheduler.run(requests);
+    watch.end_progress();
+    let outcome = outcome?;
     // What was stored has no block.
     Ok(outcome.blocks.into_iter().flatten().collect())
-}
-
-/// What a run took, a line for each figure.
-fn analysis(outcome: &Outcome, elapsed: Duration) -> String {
-    let counts = &outcome.counts;
-    let bytes =
-        |count: u64| format!("{} ({count})", format_bytes(usize::try_from(count).unwrap_or(usize::MAX)));
-    let mut lines = vec![
-        ("seconds", format!("{:.3}", elapsed.as_secs_f64())),
-        ("granules read", counts.granules_read.to_string()),
-        ("bytes read", bytes(counts.bytes_read)),
-        ("elements read", counts.elements_read.to_string()),
-        ("elements generated", counts.elements_generated.to_string()),
-        ("elements computed", counts.elements_computed.to_string()),
-        ("kernels", counts.kernels.to_string()),
-        ("bytes written", bytes(counts.bytes_written)),
-        ("peak bytes of blocks", bytes(outcome.peak_bytes as u64)),
-    ];
-    if counts.bytes_spilled > 0 {
-        lines.push(("bytes written to spill files", bytes(counts.bytes_spilled)));
-        lines.push(("bytes read from spill files", bytes(counts.bytes_unspilled)));
-    }
-    if let Some(resident) = peak_resident_bytes() {
-        lines.push(("peak resident memory", bytes(resident as u64)));
-    }
-    let width = lines.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
-    let lines: Vec<String> =
-        lines.into_iter().map(|(name, value)| format!("{name:width$}  {value}")).collect();
-    format!("measured\n{}", lines.join("\n"))
 }
 
 fn print_results(

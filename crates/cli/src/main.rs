@@ -20,6 +20,7 @@ mod session;
 mod show;
 mod signals;
 mod warnings;
+mod watch;
 
 use std::process::ExitCode;
 

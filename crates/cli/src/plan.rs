@@ -34,7 +34,7 @@ pub fn plan(args: &PlanArgs) -> CommandResult {
     if requests.is_empty() {
         return Err(Failure::usage("the result is no array: there is nothing to plan"));
     }
-    let scheduler = scheduler(&args.program.run, CancelToken::new(), None)?;
+    let scheduler = scheduler(&args.program.run, CancelToken::new(), Vec::new())?;
     let plan = brickwork_core::plan::plan(&requests, &scheduler.options())?;
     // Drawn first: what can still fail should not follow a plan that is printed.
     draw(args, &requests, &plan)?;

@@ -3,20 +3,18 @@
 use std::env::var_os;
 use std::io::{IsTerminal, stdout};
 use std::path::Path;
-use std::sync::Arc;
 
 use brickwork::plot::{Plot, Saved, Terminal, TerminalColours, plot as picture_of, short_number};
 use brickwork_core::Error;
 use brickwork_io::Description;
-use brickwork_sched::Observer;
 
-use crate::args::{PlotArgs, ProgramArgs};
+use crate::args::{OutputFormat, PlotArgs, ProgramArgs};
 use crate::inputs::split_binding;
 use crate::interpreter::to_array;
-use crate::progress::Progress;
 use crate::report::{CommandResult, Failure, print};
 use crate::session::{Session, scheduler};
 use crate::signals::cancel_on_interrupt;
+use crate::watch::Watch;
 
 /// Letters and lines of a terminal that does not tell its size.
 const USUAL_SIZE: (usize, usize) = (80, 24);
@@ -29,9 +27,9 @@ pub fn plot(args: &PlotArgs) -> CommandResult {
     let output = output_of(&args.program)?;
     let session = Session::new(&args.program)?;
     let picture = described(picture_of_results(&session)?, args, &session);
-    let progress = Progress::new(args.progress);
-    let observer = progress.clone().map(|progress| progress as Arc<dyn Observer>);
-    let scheduler = scheduler(&args.program.run, cancel_on_interrupt(), observer)?;
+    let cancel = cancel_on_interrupt();
+    let watch = Watch::start(&args.watch, cancel.clone())?;
+    let scheduler = scheduler(&args.program.run, cancel, watch.observers())?;
     let text = match output {
         Some(file) => picture
             .overwrite(args.program.overwrite)
@@ -39,8 +37,9 @@ pub fn plot(args: &PlotArgs) -> CommandResult {
             .map(|saved| said(file, &saved)),
         None => picture.preview_with(&terminal(), &*scheduler),
     };
-    drop(progress);
-    print(&text.map_err(as_usage)?)
+    watch.end_progress();
+    let result = text.map_err(as_usage).and_then(|text| print(&text));
+    watch.finish(result, OutputFormat::Text)
 }
 
 /// The file to draw into; none to draw on the terminal.

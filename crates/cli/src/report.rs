@@ -121,13 +121,6 @@ pub fn print(line: &str) -> CommandResult {
     })
 }
 
-/// The most memory that this process has held, in bytes, if the system tells.
-pub fn peak_resident_bytes() -> Option<usize> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
-    Some(line.split_whitespace().nth(1)?.parse::<usize>().ok()? * 1024)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -220,7 +220,7 @@ const DEFAULT_WORKERS: usize = 2;
 pub fn scheduler(
     args: &RunArgs,
     cancel: CancelToken,
-    observer: Option<Arc<dyn Observer>>,
+    observers: Vec<Arc<dyn Observer>>,
 ) -> CommandResult<Box<dyn Scheduler>> {
     let memory = match &args.memory {
         None => None,
@@ -249,7 +249,7 @@ pub fn scheduler(
             if let Some(directory) = &args.spill {
                 scheduler = scheduler.spill(directory);
             }
-            if let Some(observer) = observer {
+            for observer in observers {
                 scheduler = scheduler.observer(observer);
             }
             Box::new(scheduler)

@@ -11,14 +11,14 @@ pub struct Warnings;
 impl Observer for Warnings {
     fn event(&self, event: &Event<'_>) {
         match event {
-            Event::WorkerLost { worker, reason, tasks } => {
+            Event::WorkerLost { worker, reason, tasks, .. } => {
                 let count = tasks.len();
                 let plural = if count == 1 { "" } else { "s" };
                 note(&format!(
                     "worker process {worker} {reason}; another one takes its place, {count} task{plural} run again"
                 ));
             }
-            Event::Stalled { quiet, what } => {
+            Event::Stalled { quiet, what, .. } => {
                 note(&format!("no task has ended for {} s: {what}", quiet.as_secs()));
             }
             _ => {}

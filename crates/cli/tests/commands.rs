@@ -38,11 +38,15 @@ fn a_summary_computes_only_what_it_shows() {
         ["eval", "random.random((100000, 100000), chunks=(1000, 1000))", "--seed", "1", "--analyze"];
     let output = brickwork(directory.path(), &arguments);
     assert!(output.status.success());
-    let measured = text(&output.stderr);
-    let line = measured.lines().find(|line| line.starts_with("elements generated")).unwrap();
-    let generated: u64 = line.split_whitespace().last().unwrap().parse().unwrap();
-    assert!(generated < 1_000_000, "{line}");
     assert_eq!(text(&output.stdout).lines().count(), 7);
+    let told = text(&output.stderr);
+    assert!(told.lines().last().unwrap().starts_with("bottleneck: "), "{told}");
+    let output = brickwork(directory.path(), &[&arguments[..5], &["--progress", "json"]].concat());
+    let told = text(&output.stderr);
+    let measured = told.lines().find(|line| line.contains("plan_finished")).unwrap();
+    let measured: serde_json::Value = serde_json::from_str(measured).unwrap();
+    let generated = measured["elements_generated"].as_u64().unwrap();
+    assert!(generated < 1_000_000, "{generated}");
 }
 
 #[test]
@@ -169,8 +173,71 @@ fn progress_is_told_as_json() {
         assert!(serde_json::from_str::<serde_json::Value>(line).is_ok(), "{line}");
     }
     let plain = brickwork(directory.path(), &["eval", "x.sum()", "x=x.npy", "--progress", "always"]);
-    assert!(text(&plain.stderr).contains("1 tasks, stage 1 of 1 (1/1)"));
-    assert!(lines.contains("plan_started") && lines.contains("plan_finished"), "{lines}");
+    let plain = text(&plain.stderr);
+    assert!(plain.contains("1 tasks in 1 stages\nstage 1 of 1 is done (1 tasks), read 96 B"), "{plain}");
+    for event in ["plan_started", "stage_finished", "plan_finished", "run_finished"] {
+        assert_eq!(lines.matches(event).count(), 1, "{lines}");
+    }
+}
+
+#[test]
+fn an_analysis_sets_what_was_planned_beside_what_was_measured() {
+    let directory = prepared();
+    let here = directory.path();
+    let output = brickwork(here, &["copy", "x.npy", "y.zarr", "--chunks", "(2, 2)", "--analyze"]);
+    let told = text(&output.stderr);
+    for part in [
+        "measured, beside what was planned",
+        "to read",
+        "the workers' time",
+        "memory: at most",
+        "bottleneck: ",
+    ] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+    let output = brickwork(here, &["copy", "x.npy", "z.zarr", "--analyze", "--format", "json"]);
+    let told: serde_json::Value = serde_json::from_str(&text(&output.stderr)).unwrap();
+    assert_eq!(told["totals"]["bytes_decoded"], 96);
+    assert_eq!(told["totals"]["bytes_written"], 96);
+    assert_eq!(told["stages"][0]["planned"]["bytes_decoded"], 96);
+    assert_eq!(told["stages"][0]["measured"]["bytes_delivered"], 96);
+    // Of a run that fails, too.
+    let output = brickwork(here, &["eval", "x[c]", "x=x.npy", "c=x.npy", "--analyze"]);
+    assert_eq!(output.status.code(), Some(2), "{}", text(&output.stderr));
+}
+
+#[test]
+fn traces_and_reports_are_written() {
+    let directory = prepared();
+    let here = directory.path();
+    let options = ["--profile", "trace.json", "--report", "report.html"];
+    assert_eq!(succeed(here, &[&["eval", "x.sum()", "x=x.npy"], &options[..]].concat()), "66.0");
+    let trace: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(here.join("trace.json")).unwrap()).unwrap();
+    let events = trace["traceEvents"].as_array().unwrap();
+    assert!(events.iter().any(|event| event["cat"] == "task" && event["args"]["bytes read"] == 96));
+    assert!(events.iter().any(|event| event["ph"] == "C"));
+    let page = std::fs::read_to_string(here.join("report.html")).unwrap();
+    assert!(page.starts_with("<!DOCTYPE html>") && page.contains("bottleneck"));
+    let message = fail(here, 1, &["eval", "x.sum()", "x=x.npy", "--report", "no/such/folder.html"]);
+    assert!(message.starts_with("error: cannot write no/such/folder.html: "), "{message}");
+}
+
+#[test]
+fn a_dashboard_is_announced_and_ends_with_the_run() {
+    let directory = prepared();
+    let here = directory.path();
+    let output = brickwork(here, &["eval", "x.sum()", "x=x.npy", "--dashboard", "--dashboard-linger", "0.1"]);
+    assert!(output.status.success());
+    let told = text(&output.stderr);
+    let url = told.lines().next().unwrap().strip_prefix("dashboard: ").unwrap();
+    assert!(
+        url.starts_with("http://127.0.0.1:") && told.contains("the dashboard stays at http://127.0.0.1:"),
+        "{told}"
+    );
+    assert_eq!(text(&output.stdout), "66.0\n");
+    let message = fail(here, 2, &["eval", "--dashboard", "x.sum()", "x=x.npy"]);
+    assert!(message.contains("is no address") && message.contains("stands last"), "{message}");
 }
 
 #[test]

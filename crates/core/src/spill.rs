@@ -15,7 +15,7 @@ use crate::buffer::BufferPool;
 use crate::chunks::{AxisChunks, ChunkGrid};
 use crate::dtype::DType;
 use crate::error::Result;
-use crate::eval::{Context, Counters, positions};
+use crate::eval::{Activity, Context, Counters, doing, positions};
 use crate::plan::granule_elements;
 use crate::region::{AxisRange, Region};
 
@@ -299,7 +299,9 @@ impl Spilled {
             let mut load = || {
                 let shape = place.positions.shape();
                 let mut block = BlockMut::take(dtype, &shape, Some(context.pool()));
+                let reading = doing(Activity::Read);
                 self.file.read(place.start * dtype.itemsize(), block.bytes_mut())?;
+                drop(reading);
                 Counters::add(&context.counters().bytes_unspilled, block.size() * dtype.itemsize());
                 Ok(block.freeze())
             };

@@ -3,7 +3,9 @@
 //! Nothing here knows an operation or a format: a plan is a list of stages, a task is a number.
 
 mod cancel;
+mod clock;
 mod compute;
+mod gauge;
 mod limits;
 mod observer;
 mod policy;
@@ -16,9 +18,11 @@ mod threads;
 mod values;
 
 pub use cancel::CancelToken;
+pub use clock::now;
 pub use compute::{Compute, ComputeFuture, compute_all, explain, store, store_all};
-pub use limits::{available_memory, default_memory, default_threads};
-pub use observer::{Event, Observer};
+pub use gauge::Gauge;
+pub use limits::{available_memory, default_memory, default_threads, peak_resident_bytes, resident_bytes};
+pub use observer::{Event, Observer, RunId, TaskReport};
 pub use policy::{Policy, Retries};
 pub use processes::{Processes, worker_main};
 pub use run::{Outcome, Run, Scheduler};

@@ -28,3 +28,19 @@ pub fn default_memory() -> usize {
 pub fn default_threads() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
+
+/// Bytes of memory that this process has now, if the system tells.
+pub fn resident_bytes() -> Option<usize> {
+    status_bytes("VmRSS:")
+}
+
+/// The most bytes of memory that this process has had, if the system tells.
+pub fn peak_resident_bytes() -> Option<usize> {
+    status_bytes("VmHWM:")
+}
+
+fn status_bytes(name: &str) -> Option<usize> {
+    let status = read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|line| line.starts_with(name))?;
+    Some(line.split_whitespace().nth(1)?.parse::<usize>().ok()? * 1024)
+}

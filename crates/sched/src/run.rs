@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use brickwork_core::eval::{
-    Context, Counters, Counts, Deliver, Fold, GranuleCache, GranuleKey, HeldMap, Partial, ReadAhead,
+    Context, Counters, Counts, Deliver, Fold, GranuleCache, GranuleKey, HeldMap, Meter, Partial, ReadAhead,
     TaskOutput, finish_partial, run_task,
 };
 use brickwork_core::fold::FoldTree;
@@ -17,7 +17,9 @@ use parking_lot::Mutex;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::cancel::CancelToken;
-use crate::observer::{Event, Observer};
+use crate::clock::{nanoseconds, now};
+use crate::gauge::{Gauge, WorkerCounters};
+use crate::observer::{Event, Observer, RunId, TaskReport};
 use crate::policy::{Policy, Retries};
 use crate::processes;
 use crate::run_state::TaskId;
@@ -56,14 +58,23 @@ pub trait Scheduler: Send + Sync {
         processes::refuse_in_forgotten_worker()?;
         let mut outcome = Outcome { blocks: vec![None; requests.len()], ..Outcome::default() };
         let mut sinks: Vec<Arc<dyn Sink>> = Vec::new();
+        let tell = |event: Event<'_>| self.observers().iter().for_each(|observer| observer.event(&event));
+        let run = RunId::next();
+        tell(Event::RunStarted { run, at: now() });
         let result = brickwork_core::plan::plan(requests, &self.options())
-            .and_then(|plan| run_plans(self, plan, &mut outcome, &mut sinks))
-            .and_then(|()| sinks.iter().try_for_each(|sink| sink.commit()));
+            .and_then(|plan| run_plans(self, run, plan, &mut outcome, &mut sinks))
+            .and_then(|()| {
+                tell(Event::Publishing { run, at: now() });
+                sinks.iter().try_for_each(|sink| sink.commit())
+            });
         if let Err(error) = result {
             // The last one first: groups and files that an earlier one has made are empty only then.
             sinks.iter().rev().for_each(|sink| sink.abort());
-            return Err(with_losses(error, &sinks));
+            let error = with_losses(error, &sinks);
+            tell(Event::RunFinished { run, result: Err(&error), at: now() });
+            return Err(error);
         }
+        tell(Event::RunFinished { run, result: Ok(&outcome), at: now() });
         Ok(outcome)
     }
 }
@@ -91,6 +102,7 @@ fn with_losses(error: Error, sinks: &[Arc<dyn Sink>]) -> Error {
 
 fn run_plans<S: Scheduler + ?Sized>(
     scheduler: &S,
+    number: RunId,
     plan: Plan,
     outcome: &mut Outcome,
     sinks: &mut Vec<Arc<dyn Sink>>,
@@ -108,13 +120,15 @@ fn run_plans<S: Scheduler + ?Sized>(
             }
         }
         context.ahead.reset(plan.ahead_bytes());
-        let run = Run::new(&plan, &context, scheduler.observers(), policy);
-        run.tell(&Event::PlanStarted { plan: &plan });
+        let run = Run::new(number, &plan, &context, scheduler.observers(), policy);
+        let gauge = context.gauge(plan.options.memory);
+        run.tell(&Event::PlanStarted { run: number, plan: &plan, gauge: &gauge, at: now() });
         let result = scheduler.run_tasks(&run);
         context.ahead.reset(0);
-        outcome.counts = context.counters.get();
-        outcome.peak_bytes = outcome.peak_bytes.max(context.pool.peak()).max(context.peak_elsewhere());
-        run.tell(&Event::PlanFinished { counts: outcome.counts, peak_bytes: outcome.peak_bytes });
+        outcome.counts = context.counters.total();
+        outcome.peak_bytes = outcome.peak_bytes.max(gauge.peak_bytes());
+        let (counts, peak_bytes) = (outcome.counts, outcome.peak_bytes);
+        run.tell(&Event::PlanFinished { run: number, counts, peak_bytes, at: now() });
         result.map_err(|error| context.told(error))?;
         let mut awaited: Vec<Option<Block>> =
             vec![None; plan.late.as_ref().map_or(0, |late| late.awaited.len())];
@@ -140,14 +154,14 @@ pub(crate) struct RunContext {
     pub(crate) pool: Arc<BufferPool>,
     cache: GranuleCache,
     pub(crate) ahead: ReadAhead,
-    pub(crate) counters: Counters,
+    pub(crate) counters: Arc<WorkerCounters>,
     cancel: CancelToken,
     /// When the run must be over, and how long that is from its start.
     deadline: Option<(Instant, Duration)>,
     /// Spill files so far: no two of a run have the same number.
     spills: AtomicU64,
     /// The most bytes that were out at once in another process.
-    elsewhere: AtomicUsize,
+    elsewhere: Arc<AtomicUsize>,
 }
 
 impl RunContext {
@@ -156,11 +170,11 @@ impl RunContext {
             pool: BufferPool::new(options.memory),
             cache: GranuleCache::new(0),
             ahead: ReadAhead::default(),
-            counters: Counters::default(),
+            counters: Arc::default(),
             cancel,
             deadline: deadline.and_then(|limit| Some((Instant::now().checked_add(limit)?, limit))),
             spills: AtomicU64::new(0),
-            elsewhere: AtomicUsize::new(0),
+            elsewhere: Arc::default(),
         }
     }
 
@@ -180,8 +194,8 @@ impl RunContext {
         self.elsewhere.fetch_max(bytes, Ordering::Relaxed);
     }
 
-    fn peak_elsewhere(&self) -> usize {
-        self.elsewhere.load(Ordering::Relaxed)
+    fn gauge(&self, budget: usize) -> Gauge {
+        Gauge::new(self.pool.clone(), budget, self.counters.clone(), self.elsewhere.clone())
     }
 
     /// An error as users are told: who is stopped by a deadline has not been cancelled by anybody.
@@ -220,7 +234,7 @@ impl Context for RunContext {
     }
 
     fn counters(&self) -> &Counters {
-        &self.counters
+        self.counters.shared()
     }
 
     fn ahead(&self) -> Option<&ReadAhead> {
@@ -228,8 +242,37 @@ impl Context for RunContext {
     }
 }
 
+/// The surroundings of a task: those of the run, and the counters of the worker that runs it.
+pub(crate) struct TaskContext<'a> {
+    pub run: &'a RunContext,
+    pub counters: &'a Counters,
+}
+
+impl Context for TaskContext<'_> {
+    fn pool(&self) -> &Arc<BufferPool> {
+        self.run.pool()
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.run.is_cancelled()
+    }
+
+    fn granule(&self, key: GranuleKey, load: &mut dyn FnMut() -> Result<Block>) -> Result<Block> {
+        self.run.granule(key, load)
+    }
+
+    fn counters(&self) -> &Counters {
+        self.counters
+    }
+
+    fn ahead(&self) -> Option<&ReadAhead> {
+        self.run.ahead()
+    }
+}
+
 /// A plan while it runs.
 pub struct Run<'a> {
+    number: RunId,
     plan: &'a Plan,
     context: &'a RunContext,
     observers: &'a [Arc<dyn Observer>],
@@ -249,6 +292,7 @@ impl std::fmt::Debug for Run<'_> {
 
 impl<'a> Run<'a> {
     fn new(
+        number: RunId,
         plan: &'a Plan,
         context: &'a RunContext,
         observers: &'a [Arc<dyn Observer>],
@@ -261,6 +305,7 @@ impl<'a> Run<'a> {
             .filter(|(_, stage)| stage.is_partial())
             .flat_map(|(s, stage)| (0..stage.outputs.len()).map(move |k| ((s, k), Mutex::default())));
         Run {
+            number,
             plan,
             context,
             observers,
@@ -277,9 +322,14 @@ impl<'a> Run<'a> {
         self.plan
     }
 
+    /// The name of the run, for events.
+    pub fn id(&self) -> RunId {
+        self.number
+    }
+
     /// What has been counted so far.
     pub fn counts(&self) -> Counts {
-        self.context.counters.get()
+        self.context.counters.total()
     }
 
     /// Whether the run is to stop: somebody has asked for it, or its time is over.
@@ -315,28 +365,54 @@ impl<'a> Run<'a> {
 
     /// Runs a task and takes in what it made. Errors name the operation, the region and the source.
     pub fn execute(&self, task: TaskId, worker: usize) -> Result<()> {
-        self.tell(&Event::TaskStarted { task, worker });
-        let delivery = Delivery { run: self, task: Some(task) };
-        let output =
-            attempt(self.plan, task, &self.values.held(), self.context, &delivery, &self.policy.retries);
-        let result = output.and_then(|output| self.take_in(task, output));
-        self.tell(&Event::TaskFinished { task, worker, counts: self.counts() });
+        let counters = self.context.counters.of(worker);
+        let context = TaskContext { run: self.context, counters: &counters };
+        if !self.is_watched() {
+            return self.execute_in(task, &context);
+        }
+        let run = self.number;
+        let meter = Meter::start(nanoseconds, self.observers.iter().any(|observer| observer.wants_spans()));
+        let start = meter.started();
+        self.tell(&Event::TaskStarted { run, task, worker, at: start });
+        let before = counters.get();
+        let result = self.execute_in(task, &context);
+        let measured = meter.stop();
+        let end = start + measured.times.total();
+        match &result {
+            Ok(()) => {
+                let counts = counters.get().since(&before);
+                let report = TaskReport { start, end, counts, times: measured.times, spans: measured.spans };
+                self.tell(&Event::TaskFinished { run, task, worker, report: &report });
+            }
+            Err(error) => self.tell(&Event::TaskFailed { run, task, worker, error, at: end }),
+        }
         result
+    }
+
+    fn execute_in(&self, task: TaskId, context: &TaskContext<'_>) -> Result<()> {
+        let delivery = Delivery { run: self, task: Some(task), counters: context.counters };
+        let output = attempt(self.plan, task, &self.values.held(), context, &delivery, &self.policy.retries)?;
+        self.take_in_with(task, output, context)
     }
 
     /// Joins partial folds of a task; whoever brings the last part finishes the fold.
     pub(crate) fn take_in(&self, task: TaskId, output: TaskOutput) -> Result<()> {
+        let counters = self.context.counters.shared();
+        self.take_in_with(task, output, &TaskContext { run: self.context, counters })
+    }
+
+    fn take_in_with(&self, task: TaskId, output: TaskOutput, context: &TaskContext<'_>) -> Result<()> {
         let stage = task.stage;
         self.written.lock().remove(&task);
         guarded(self.plan, stage, || {
             for (index, partial) in output.partials {
-                self.join(stage, index, partial)?;
+                self.join(stage, index, partial, context)?;
             }
             Ok(())
         })
     }
 
-    fn join(&self, stage: usize, index: usize, partial: Partial) -> Result<()> {
+    fn join(&self, stage: usize, index: usize, partial: Partial, context: &TaskContext<'_>) -> Result<()> {
         let outputs = &self.plan.stages[stage].outputs;
         let Some(StageOutput::Folded { node, .. }) = outputs.get(index) else { return Ok(()) };
         let fold = Fold::new(&self.plan.graph, *node);
@@ -359,8 +435,8 @@ impl<'a> Run<'a> {
         };
         match root {
             Some(acc) => {
-                let delivery = Delivery { run: self, task: None };
-                finish_partial(self.plan, stage, index, &partial.kept, &acc, self.context, &delivery)
+                let delivery = Delivery { run: self, task: None, counters: context.counters };
+                finish_partial(self.plan, stage, index, &partial.kept, &acc, context, &delivery)
             }
             None => Ok(()),
         }
@@ -375,7 +451,9 @@ impl<'a> Run<'a> {
                 });
             }
         }
-        self.values.stage_done(stage, self.context, true)
+        self.values.stage_done(stage, self.context, true)?;
+        self.tell(&Event::StageFinished { run: self.number, stage, at: now() });
+        Ok(())
     }
 
     /// Writes a region of a target to its sink, once for every task.
@@ -411,11 +489,11 @@ pub(crate) fn attempt(
     plan: &Plan,
     task: TaskId,
     held: &HeldMap,
-    context: &RunContext,
+    context: &TaskContext<'_>,
     deliver: &dyn Deliver,
     retries: &Retries,
 ) -> Result<TaskOutput> {
-    context.prepare(plan, task.stage);
+    context.run.prepare(plan, task.stage);
     retries.run(&|| context.is_cancelled(), &mut || {
         guarded(plan, task.stage, || run_task(plan, task.stage, task.cell, held, context, deliver))
     })
@@ -446,12 +524,13 @@ pub(crate) fn stage_name(plan: &Plan, stage: usize) -> String {
 struct Delivery<'r> {
     run: &'r Run<'r>,
     task: Option<TaskId>,
+    counters: &'r Counters,
 }
 
 impl Deliver for Delivery<'_> {
     fn deliver(&self, target: usize, region: &Region, block: &Block) -> Result<()> {
         let run = self.run;
-        run.values.take(target, region, block, run.context, &|place, block| {
+        run.values.take(target, region, block, (run.context, self.counters), &|place, block| {
             run.store(self.task, target, place, block)
         })
     }

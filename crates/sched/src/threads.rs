@@ -168,7 +168,7 @@ impl Threads {
             if over.wait_for(&mut shared, quiet).timed_out() && shared.state.num_done() == done {
                 let what = shared.state.explain_stages();
                 parking_lot::MutexGuard::unlocked(&mut shared, || {
-                    run.tell(&Event::Stalled { quiet, what: &what });
+                    run.tell(&Event::Stalled { run: run.id(), quiet, what: &what });
                 });
             }
             done = shared.state.num_done();

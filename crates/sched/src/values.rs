@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use brickwork_core::eval::{Counters, Held, HeldMap};
+use brickwork_core::eval::{Activity, Counters, Held, HeldMap, doing};
 use brickwork_core::plan::{Plan, Target, TargetKind};
 use brickwork_core::{AxisRange, Block, BlockMut, DType, Error, Region, Result, SpillFile};
 use parking_lot::{Mutex, RwLock};
@@ -84,23 +84,28 @@ impl<'a> Values<'a> {
         target: usize,
         region: &Region,
         block: &Block,
-        context: &RunContext,
+        (context, counters): (&RunContext, &Counters),
         store: &dyn Fn(&Region, &Block) -> Result<()>,
     ) -> Result<()> {
         let goal = &self.plan.targets[target];
         if region.is_empty() {
             return Ok(());
         }
+        Counters::add(&counters.bytes_delivered, block.nbytes());
         let place = Region::from_iter(goal.region.axes().iter().zip(region.axes()).map(|(whole, part)| {
             let start = whole.position(part.start).unwrap_or(0);
             AxisRange::new(start, part.len)
         }));
         if goal.spill.is_some() {
-            Counters::add(&context.counters.bytes_spilled, block.nbytes());
+            Counters::add(&counters.bytes_spilled, block.nbytes());
+            let _writing = doing(Activity::Write);
             return self.spilled(target, context)?.write(&place, block, &context.pool);
         }
         match &goal.kind {
-            TargetKind::Store(..) => store(&place, block),
+            TargetKind::Store(..) => {
+                let _writing = doing(Activity::Write);
+                store(&place, block)
+            }
             TargetKind::Held | TargetKind::Collect(_) => {
                 let mut result = self.results[target].lock();
                 let result = match &mut *result {

@@ -9,6 +9,7 @@ use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
 use super::ahead::ReadAhead;
+use super::meter::{Activity, doing};
 use crate::block::Block;
 use crate::buffer::{BufferPool, rounded_size};
 use crate::error::Result;
@@ -58,6 +59,20 @@ macro_rules! counters {
                 $(self.$name.fetch_add(after.$name.saturating_sub(before.$name), Ordering::Relaxed);)*
             }
         }
+
+        impl Counts {
+            /// What has come since an earlier moment.
+            #[must_use]
+            pub fn since(&self, earlier: &Counts) -> Counts {
+                Counts { $($name: self.$name.saturating_sub(earlier.$name)),* }
+            }
+        }
+
+        impl std::ops::AddAssign for Counts {
+            fn add_assign(&mut self, other: Counts) {
+                $(self.$name += other.$name;)*
+            }
+        }
     };
 }
 
@@ -66,6 +81,8 @@ counters! {
     granules_read,
     /// Encoded bytes read from stores.
     bytes_read,
+    /// Bytes of the elements read from stores, after decoding.
+    bytes_decoded,
     /// Elements read from stores, after decoding.
     elements_read,
     /// Elements made by generators.
@@ -76,6 +93,8 @@ counters! {
     elements_computed,
     /// Bytes handed to sinks.
     bytes_written,
+    /// Bytes of all outputs of stages: handed to sinks, to spill files, to results and held values.
+    bytes_delivered,
     /// Bytes written to spill files.
     bytes_spilled,
     /// Bytes read from spill files.
@@ -138,7 +157,10 @@ impl GranuleCache {
                     state.touch(key);
                     return Ok(block);
                 }
-                Some(Entry::Loading) => self.arrived.wait(&mut state),
+                Some(Entry::Loading) => {
+                    let _waiting = doing(Activity::Wait);
+                    self.arrived.wait(&mut state);
+                }
                 None => break,
             }
         }

@@ -9,6 +9,7 @@ use super::context::{Context, Counters};
 use super::demand::{Demand, Instance, Known, demand};
 use super::fuse::Clusters;
 use super::held::{Held, HeldMap};
+use super::meter::{Activity, doing};
 use super::prepared::{Prepared, Value};
 use super::program::Program;
 use super::walk::Walks;
@@ -280,6 +281,7 @@ impl<'a> Evaluator<'a> {
         let loaded = |granule: &crate::source::Granule| {
             counters.granules_read.fetch_add(1, Ordering::Relaxed);
             Counters::add(&counters.bytes_read, granule.encoded_bytes);
+            Counters::add(&counters.bytes_decoded, granule.region.size() * meta.dtype.itemsize());
             Counters::add(&counters.elements_read, granule.region.size());
         };
         if let [granule] = granules.as_slice()
@@ -287,7 +289,10 @@ impl<'a> Evaluator<'a> {
             && granule.region == *region
         {
             let mut out = BlockMut::take(meta.dtype, &region.shape(), Some(self.context.pool()));
-            source.start(granule)?.finish(out.view_mut())?;
+            {
+                let _reading = doing(Activity::Read);
+                source.start(granule)?.finish(out.view_mut())?;
+            }
             loaded(granule);
             return Ok(out.freeze());
         }
@@ -301,10 +306,12 @@ impl<'a> Evaluator<'a> {
                 if let Some(ahead) = ahead {
                     ahead.offer_rest(source, hash, &granules[number + 1..])?;
                 }
+                let reading = doing(Activity::Read);
                 match started {
                     Some(started) => started.finish(block.view_mut())?,
                     None => source.start(granule)?.finish(block.view_mut())?,
                 }
+                drop(reading);
                 loaded(granule);
                 Ok(block.freeze())
             };

@@ -97,7 +97,7 @@ fn exchange(plan: &Plan, number: usize) -> String {
 }
 
 /// The operations of a stage, from the sources to what it makes.
-fn program(plan: &Plan, stage: usize) -> String {
+pub(super) fn program(plan: &Plan, stage: usize) -> String {
     let stage = &plan.stages[stage];
     let mut names: Vec<String> = Vec::new();
     // Sources that came one after the other and are not among the names yet.

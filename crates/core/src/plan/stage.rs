@@ -321,6 +321,11 @@ impl Plan {
         super::explain::explain(self)
     }
 
+    /// What a stage computes, from its sources to what becomes of it: `read x.npy, std, mean → mean held`.
+    pub fn program(&self, stage: usize) -> String {
+        super::explain::program(self, stage)
+    }
+
     /// The plan of the rest, once the awaited values are there, in the order of [`Late::awaited`].
     pub fn resume(&self, late: &Late, values: &[crate::Block]) -> Result<Plan> {
         super::resume(late, values, &self.options)

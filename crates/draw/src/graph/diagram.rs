@@ -31,6 +31,9 @@ pub struct DiagramBox {
     pub details: Vec<String>,
     /// How many equal things it stands for.
     pub count: usize,
+    /// The stage that it is, if it is one. In the SVG it lies in a group of the class `stage`, with the stage's number as
+    /// `data-stage`.
+    pub stage: Option<usize>,
 }
 
 /// What a box stands for.
@@ -101,7 +104,7 @@ const EVEN_WIDTH: f64 = 130.0;
 
 impl DiagramBox {
     pub(super) fn new(kind: BoxKind, name: impl Into<String>, details: Vec<String>) -> Self {
-        DiagramBox { kind, name: name.into(), details, count: 1 }
+        DiagramBox { kind, name: name.into(), details, count: 1, stage: None }
     }
 
     /// The first line, as it is drawn.

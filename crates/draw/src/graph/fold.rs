@@ -87,7 +87,7 @@ fn merged(boxes: &[&DiagramBox]) -> DiagramBox {
         .map(|line| pattern(&boxes.iter().map(|item| item.details[line].as_str()).collect::<Vec<_>>()))
         .collect();
     let count = boxes.iter().map(|item| item.count).sum();
-    DiagramBox { kind: boxes[0].kind, name: pattern(&names), details, count }
+    DiagramBox { kind: boxes[0].kind, name: pattern(&names), details, count, stage: None }
 }
 
 /// Equal keys get equal numbers.

@@ -53,7 +53,13 @@ pub(super) fn render(diagram: &Diagram, layout: &Layout) -> Svg {
         draw_segment(&mut svg, segment, dx, dy);
     }
     for (item, place) in diagram.boxes().iter().zip(&layout.boxes) {
+        if let Some(stage) = item.stage {
+            svg.raw(&format!(r#"<g class="stage" data-stage="{stage}">"#));
+        }
         draw_box(&mut svg, item, Rect { x: place.x + dx, y: place.y + dy, ..*place });
+        if item.stage.is_some() {
+            svg.raw("</g>");
+        }
     }
     svg
 }

@@ -162,7 +162,8 @@ fn stage_box(plan: &Plan, number: usize, program: &Program) -> DiagramBox {
     details.push(takes.into_iter().chain([gives]).collect::<Vec<_>>().join(", "));
     let folds = stage.outputs.iter().any(|output| matches!(output, StageOutput::Folded { .. }));
     let kind = if folds { BoxKind::Reduction } else { BoxKind::Map };
-    DiagramBox::new(kind, format!("stage {number}: {}", plural(stage.num_tasks(), "task")), details)
+    let name = format!("stage {number}: {}", plural(stage.num_tasks(), "task"));
+    DiagramBox { stage: Some(number), ..DiagramBox::new(kind, name, details) }
 }
 
 /// The names of a program, cut short where it is long; what comes several times in a row is counted.

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 
+use brickwork_core::eval::{Activity, doing};
 use brickwork_core::{
     AxisRange, ChunkGrid, ChunkSpec, DType, Granule, Kind, Meta, Operation, Pending, Region, Source, ViewMut,
 };
@@ -325,6 +326,7 @@ impl Hdf5Source {
         region: &Region,
         out: &mut [u8],
     ) -> Result<()> {
+        let _decoding = doing(Activity::Decode);
         let shape = region.shape();
         let Memory { whole, scratch, .. } = memory;
         if shape == *chunk {

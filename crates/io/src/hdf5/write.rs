@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use brickwork_core::eval::{Activity, doing};
 use brickwork_core::{AxisRange, Block, ChunkGrid, Complex, DType, Meta, Region, Sink};
 use hdf5::types::{OwnedDynValue, TypeDescriptor};
 use libdeflater::{CompressionLvl, Compressor};
@@ -276,6 +277,7 @@ fn encode(
     shuffled: bool,
     gzip: Option<u8>,
 ) -> Result<Option<Vec<u8>>, Problem> {
+    let _encoding = doing(Activity::Encode);
     let mut planes = Vec::new();
     if shuffled {
         planes.resize(elements.len(), 0);

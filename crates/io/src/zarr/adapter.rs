@@ -6,6 +6,7 @@ use std::num::NonZeroU64;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use brickwork_core::eval::{Activity, doing};
 use brickwork_core::{DType, TimeUnit};
 use serde_json::Value;
 use zarrs::array::data_type::{
@@ -94,6 +95,7 @@ impl Codecs {
     /// The elements of a whole chunk, in this machine's byte order.
     pub fn decode(&self, encoded: Vec<u8>) -> Result<Vec<u8>, String> {
         self.claims.check(&encoded)?;
+        let _decoding = doing(Activity::Decode);
         let decoded = guarded(|| {
             let codecs = self.array.codecs();
             let (data_type, fill_value) = (self.array.data_type(), self.array.fill_value());
@@ -115,6 +117,7 @@ impl Codecs {
 
     /// A whole chunk's elements as they are to be stored.
     pub fn encode(&self, elements: &[u8]) -> Result<Vec<u8>, String> {
+        let _encoding = doing(Activity::Encode);
         guarded(|| {
             let codecs = self.array.codecs();
             let (data_type, fill_value) = (self.array.data_type(), self.array.fill_value());

@@ -14,7 +14,8 @@ use super::connection::{Frame, Received, Sender, encoded};
 use super::link::Link;
 use super::messages::{Busy, FromWorker, PlanMessage, Report, TaskEvent, ToWorker};
 use super::{Processes, SLACK};
-use crate::observer::Event;
+use crate::clock::now;
+use crate::observer::{Event, TaskReport};
 use crate::run::{Run, stage_name};
 use crate::run_state::{RunState, TaskId};
 
@@ -119,6 +120,18 @@ struct Attendance {
     last_heard: Instant,
     is_ready: bool,
     has_worked: bool,
+    /// By how much our clock is ahead of the worker's, at most: messages take their time.
+    ahead: Option<i128>,
+}
+
+impl Attendance {
+    /// A moment by our clock that the worker tells by its own, in nanoseconds.
+    fn own_time(&mut self, theirs: u64) -> Duration {
+        let difference = now().as_nanos() as i128 - i128::from(theirs);
+        let ahead = self.ahead.map_or(difference, |ahead| ahead.min(difference));
+        self.ahead = Some(ahead);
+        Duration::from_nanos(u64::try_from(i128::from(theirs) + ahead).unwrap_or(0))
+    }
 }
 
 impl Driver<'_> {
@@ -136,6 +149,7 @@ impl Driver<'_> {
                 last_heard: Instant::now(),
                 is_ready: false,
                 has_worked: false,
+                ahead: None,
             };
             let attended = self.attend(worker, &mut link, &mut attendance);
             self.leave(worker);
@@ -282,21 +296,28 @@ impl Driver<'_> {
 
     fn reported(&self, worker: usize, attendance: &mut Attendance, report: Report) -> Result<()> {
         let context = self.run.context();
-        context.counters.advance(&attendance.counts, &report.counts);
+        context.counters.shared().advance(&attendance.counts, &report.counts);
         attendance.counts = report.counts;
         context.note_peak(report.peak_bytes);
         let lane = |thread: usize| worker * self.processes.options.threads + thread;
+        let run = self.run.id();
         let mut done = Vec::with_capacity(report.events.len());
         for event in report.events {
             match event {
-                TaskEvent::Started { task, thread } => {
-                    self.run.tell(&Event::TaskStarted { task, worker: lane(thread) });
+                TaskEvent::Started { task, thread, at } => {
+                    let at = attendance.own_time(at);
+                    self.run.tell(&Event::TaskStarted { run, task, worker: lane(thread), at });
                 }
-                TaskEvent::Finished { task, thread, result } => {
+                TaskEvent::Finished { task, thread, at, counts, times, result } => {
                     let result = result.and_then(|partials| self.run.take_in(task, TaskOutput { partials }));
-                    let counts = self.run.counts();
-                    self.run.tell(&Event::TaskFinished { task, worker: lane(thread), counts });
-                    result?;
+                    let (end, worker) = (attendance.own_time(at), lane(thread));
+                    if let Err(error) = result {
+                        self.run.tell(&Event::TaskFailed { run, task, worker, error: &error, at: end });
+                        return Err(error);
+                    }
+                    let start = end.saturating_sub(times.total());
+                    let report = TaskReport { start, end, counts, times, spans: Vec::new() };
+                    self.run.tell(&Event::TaskFinished { run, task, worker, report: &report });
                     done.push(task);
                 }
             }
@@ -353,7 +374,7 @@ impl Driver<'_> {
             None => shared.hand_out(),
         }
         drop(shared);
-        self.run.tell(&Event::WorkerLost { worker, reason, tasks: &tasks });
+        self.run.tell(&Event::WorkerLost { run: self.run.id(), worker, reason, tasks: &tasks });
     }
 
     fn culprit(&self, task: TaskId, reason: String) -> Error {
@@ -375,7 +396,7 @@ impl Driver<'_> {
         shared.last_end = Instant::now();
         let what = shared.explain();
         drop(shared);
-        self.run.tell(&Event::Stalled { quiet, what: &what });
+        self.run.tell(&Event::Stalled { run: self.run.id(), quiet, what: &what });
     }
 }
 

@@ -6,7 +6,7 @@
 //!
 //! [`LentPlace::Shared`]: brickwork_core::plan::LentPlace::Shared
 
-use brickwork_core::eval::{Counts, Partial};
+use brickwork_core::eval::{Counts, Partial, Times};
 use brickwork_core::plan::PlanData;
 use brickwork_core::{DType, Error, Region};
 use serde::{Deserialize, Serialize};
@@ -81,8 +81,16 @@ pub(super) struct Report {
 /// Something that has happened to a task, in one of the threads.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum TaskEvent {
-    Started { task: TaskId, thread: usize },
-    Finished { task: TaskId, thread: usize, result: Result<Vec<(usize, Partial)>, Error> },
+    /// Times are nanoseconds by the worker's clock.
+    Started { task: TaskId, thread: usize, at: u64 },
+    Finished {
+        task: TaskId,
+        thread: usize,
+        at: u64,
+        counts: Counts,
+        times: Times,
+        result: Result<Vec<(usize, Partial)>, Error>,
+    },
 }
 
 /// A task that is running.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc;
 
-use brickwork_core::eval::{Context, Deliver};
+use brickwork_core::eval::{Counters, Deliver, Meter};
 use brickwork_core::plan::{Plan, Writers};
 use brickwork_core::{Block, Error, Region, Result};
 use parking_lot::{Condvar, Mutex};
@@ -19,8 +19,9 @@ use super::connection::{Received, Receiver, Sender};
 use super::messages::{FromWorker, PlanMessage, Report, TaskEvent, ToWorker};
 use super::worker::{Status, end_at_once};
 use crate::cancel::CancelToken;
+use crate::clock::nanoseconds;
 use crate::policy::Retries;
-use crate::run::{RunContext, attempt};
+use crate::run::{RunContext, TaskContext, attempt};
 use crate::run_state::TaskId;
 use crate::values::Values;
 
@@ -156,15 +157,22 @@ impl Site<'_> {
     /// Runs tasks, one at a time.
     fn work(&self, thread: usize) {
         while let Some(task) = self.next() {
-            self.tell(TaskEvent::Started { task, thread });
+            let meter = Meter::start(nanoseconds, false);
+            let start = meter.started().as_nanos() as u64;
+            self.tell(TaskEvent::Started { task, thread, at: start });
             self.status.set(thread, Some(task));
-            let delivery = Delivery { site: self, task };
+            let counters = self.context.counters.of(thread);
+            let before = counters.get();
+            let delivery = Delivery { site: self, task, counters: &counters };
             let held = self.values.held();
-            let result = attempt(self.plan, task, &held, &self.context, &delivery, &self.retries);
+            let context = TaskContext { run: &self.context, counters: &counters };
+            let result = attempt(self.plan, task, &held, &context, &delivery, &self.retries);
             drop(held);
             self.status.set(thread, None);
             let result = result.map(|output| output.partials);
-            self.tell(TaskEvent::Finished { task, thread, result });
+            let (counts, times) = (counters.get().since(&before), meter.stop().times);
+            let at = start + times.total().as_nanos() as u64;
+            self.tell(TaskEvent::Finished { task, thread, at, counts, times, result });
         }
         if self.threads.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.news.lock().is_over = true;
@@ -205,7 +213,7 @@ impl Site<'_> {
             };
             let report = Report {
                 events,
-                counts: self.context.counters().get(),
+                counts: self.context.counters.total(),
                 peak_bytes: self.context.pool.peak(),
             };
             let mut sent = self.sender.send(&FromWorker::Report(report));
@@ -241,14 +249,16 @@ impl Site<'_> {
 struct Delivery<'s> {
     site: &'s Site<'s>,
     task: TaskId,
+    counters: &'s Counters,
 }
 
 impl Deliver for Delivery<'_> {
     fn deliver(&self, target: usize, region: &Region, block: &Block) -> Result<()> {
         let site = self.site;
-        site.values.take(target, region, block, &site.context, &|place, block| match &site.writers[target] {
+        let store = |place: &Region, block: &Block| match &site.writers[target] {
             Some(writer) => writer.write(place, block),
             None => site.write_there(self.task, target, place, block),
-        })
+        };
+        site.values.take(target, region, block, (&site.context, self.counters), &store)
     }
 }
