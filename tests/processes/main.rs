@@ -8,6 +8,7 @@ mod catalogue;
 mod deaths;
 mod limits;
 mod misbehaves;
+mod observing;
 mod values;
 mod watch;
 
@@ -33,6 +34,7 @@ const TESTS: &[Test] = tests! {
         a_sink_gets_every_region_once;
     limits: a_worker_that_takes_too_much_is_named, a_run_can_be_cancelled, a_deadline_ends_a_run,
         a_limit_that_is_no_size_is_told, who_waits_for_whom_is_told, failures_that_pass_are_tried_again;
+    observing: workers_tell_what_their_tasks_take;
 };
 
 fn main() -> ExitCode {
