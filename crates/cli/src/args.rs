@@ -104,6 +104,9 @@ pub struct ProgramArgs {
     /// Allow replacing what is at the output
     #[arg(long)]
     pub overwrite: bool,
+    /// Go on with what a killed run for the same outputs has left; if this one fails, keep what it has done
+    #[arg(long)]
+    pub resume: bool,
     /// The chunks of the stored results, '(1000, 1000)', or of an input, NAME='(1000, 1000)'
     #[arg(long, value_name = "[NAME=]CHUNKS")]
     pub chunks: Vec<String>,
@@ -253,6 +256,9 @@ pub struct CopyArgs {
     /// Allow replacing what is at the target
     #[arg(long)]
     pub overwrite: bool,
+    /// Go on with what a killed run for the same target has left; if this one fails, keep what it has done
+    #[arg(long)]
+    pub resume: bool,
     /// What runs it, and with what.
     #[command(flatten)]
     pub run: RunArgs,

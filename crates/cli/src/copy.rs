@@ -32,6 +32,7 @@ pub fn copy(args: &CopyArgs) -> CommandResult {
     let start = Instant::now();
     let given = SinkOptions {
         overwrite: args.overwrite,
+        resume: args.resume,
         chunks: args.chunks.as_deref().map(|text| chunk_spec(text, "--chunks")).transpose()?,
         shards: args.shards.as_deref().map(|text| chunk_spec(text, "--shards")).transpose()?,
         codec: args.codec.clone(),
@@ -65,6 +66,7 @@ fn single(
     let array = brickwork::open(source)?;
     let options = SinkOptions {
         overwrite: given.overwrite,
+        resume: given.resume,
         chunks: given.chunks.clone(),
         shards: given.shards.clone(),
         codec: given.codec.clone(),

@@ -12,7 +12,7 @@ use brickwork_core::eval::{
 };
 use brickwork_core::fold::FoldTree;
 use brickwork_core::plan::{Plan, PlanOptions, Request, StageOutput, TargetKind};
-use brickwork_core::{Block, BufferPool, Error, Region, Result, Sink};
+use brickwork_core::{Block, BufferPool, Error, Origin, Region, Result, Sink};
 use parking_lot::Mutex;
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -21,7 +21,7 @@ use crate::observer::{Event, Observer};
 use crate::policy::{Policy, Retries};
 use crate::processes;
 use crate::run_state::TaskId;
-use crate::values::{OwnRoom, Room, Values};
+use crate::values::{OwnRoom, Room, Values, placed};
 
 /// Runs computations.
 pub trait Scheduler: Send + Sync {
@@ -57,13 +57,14 @@ pub trait Scheduler: Send + Sync {
         let mut outcome = Outcome { blocks: vec![None; requests.len()], ..Outcome::default() };
         let mut sinks: Vec<Arc<dyn Sink>> = Vec::new();
         let result = brickwork_core::plan::plan(requests, &self.options())
-            .and_then(|plan| run_plans(self, plan, &mut outcome, &mut sinks))
+            .and_then(|plan| run_plans(self, requests, plan, &mut outcome, &mut sinks))
             .and_then(|()| sinks.iter().try_for_each(|sink| sink.commit()));
         if let Err(error) = result {
             // The last one first: groups and files that an earlier one has made are empty only then.
             sinks.iter().rev().for_each(|sink| sink.abort());
             return Err(with_losses(error, &sinks));
         }
+        sinks.iter().for_each(|sink| sink.settle());
         Ok(outcome)
     }
 }
@@ -91,6 +92,7 @@ fn with_losses(error: Error, sinks: &[Arc<dyn Sink>]) -> Error {
 
 fn run_plans<S: Scheduler + ?Sized>(
     scheduler: &S,
+    requests: &[Request],
     plan: Plan,
     outcome: &mut Outcome,
     sinks: &mut Vec<Arc<dyn Sink>>,
@@ -101,8 +103,8 @@ fn run_plans<S: Scheduler + ?Sized>(
     while let Some(plan) = next.take() {
         scheduler.check(&plan)?;
         for target in &plan.targets {
-            if let TargetKind::Store(_, sink) = &target.kind {
-                sink.create(&plan.target_meta(target))
+            if let TargetKind::Store(number, sink) = &target.kind {
+                sink.create_from(&plan.target_meta(target), &Origin::of(requests[*number].value()))
                     .map_err(|error| with_losses(error, std::slice::from_ref(sink)))?;
                 sinks.push(sink.clone());
             }
@@ -316,12 +318,30 @@ impl<'a> Run<'a> {
     /// Runs a task and takes in what it made. Errors name the operation, the region and the source.
     pub fn execute(&self, task: TaskId, worker: usize) -> Result<()> {
         self.tell(&Event::TaskStarted { task, worker });
+        if self.was_done(task) {
+            self.context.ahead.skip(task.stage, task.cell);
+            self.tell(&Event::TaskFinished { task, worker, counts: self.counts() });
+            return Ok(());
+        }
         let delivery = Delivery { run: self, task: Some(task) };
         let output =
             attempt(self.plan, task, &self.values.held(), self.context, &delivery, &self.policy.retries);
         let result = output.and_then(|output| self.take_in(task, output));
         self.tell(&Event::TaskFinished { task, worker, counts: self.counts() });
         result
+    }
+
+    /// Whether all that a task makes goes to stores, and an earlier run that this one continues has left it there.
+    pub fn was_done(&self, task: TaskId) -> bool {
+        let is_there = |(target, region): &(usize, Region)| {
+            let goal = &self.plan.targets[*target];
+            match &goal.kind {
+                TargetKind::Store(_, sink) => region.is_empty() || sink.is_whole(&placed(goal, region)),
+                TargetKind::Held | TargetKind::Collect(_) => false,
+            }
+        };
+        let deliveries = self.plan.deliveries(task.stage, task.cell);
+        !deliveries.is_empty() && deliveries.iter().all(is_there)
     }
 
     /// Joins partial folds of a task; whoever brings the last part finishes the fold.

@@ -91,10 +91,7 @@ impl<'a> Values<'a> {
         if region.is_empty() {
             return Ok(());
         }
-        let place = Region::from_iter(goal.region.axes().iter().zip(region.axes()).map(|(whole, part)| {
-            let start = whole.position(part.start).unwrap_or(0);
-            AxisRange::new(start, part.len)
-        }));
+        let place = placed(goal, region);
         if goal.spill.is_some() {
             Counters::add(&context.counters.bytes_spilled, block.nbytes());
             return self.spilled(target, context)?.write(&place, block, &context.pool);
@@ -181,4 +178,12 @@ impl<'a> Values<'a> {
     pub fn into_results(self) -> Vec<(usize, Block)> {
         self.finished.into_inner()
     }
+}
+
+/// Where a region of a value lies in the part of it that is wanted.
+pub(crate) fn placed(goal: &Target, region: &Region) -> Region {
+    Region::from_iter(goal.region.axes().iter().zip(region.axes()).map(|(whole, part)| {
+        let start = whole.position(part.start).unwrap_or(0);
+        AxisRange::new(start, part.len)
+    }))
 }

@@ -12,6 +12,8 @@ pub mod format;
 #[cfg(feature = "hdf5-write")]
 mod library;
 #[cfg(feature = "hdf5-write")]
+mod log;
+#[cfg(feature = "hdf5-write")]
 mod region;
 #[cfg(feature = "hdf5-write")]
 mod scales;

@@ -459,6 +459,10 @@ impl Source for Hdf5Source {
         self.uri.clone()
     }
 
+    fn version(&self) -> Option<String> {
+        Some(self.stamp.version())
+    }
+
     fn plan_read(&self, region: &Region) -> brickwork_core::Result<Vec<Granule>> {
         Ok(self.try_plan(region)?)
     }

@@ -158,6 +158,10 @@ impl Source for NpySource {
         self.uri.clone()
     }
 
+    fn version(&self) -> Option<String> {
+        Some(self.stamp.version())
+    }
+
     fn plan_read(&self, region: &Region) -> brickwork_core::Result<Vec<Granule>> {
         if region.is_empty() {
             return Ok(Vec::new());

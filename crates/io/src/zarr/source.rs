@@ -7,6 +7,7 @@ use brickwork_core::{
     AxisRange, ChunkGrid, DType, Granule, Kind, Meta, Operation, Pending, Region, Source, ViewMut,
 };
 use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::Xxh3;
 
 use super::adapter::Codecs;
 use super::hierarchy::{Node, children, find};
@@ -17,13 +18,16 @@ use crate::chunk_walk::touched_chunks;
 use crate::error::{IoError, Problem, Result};
 use crate::handles::{FileStamp, HandleCache};
 use crate::strided_file::{MAX_READ, read_region};
-use crate::uri::Location;
+use crate::uri::{Location, is_url};
 
 /// Understood metadata; no open files.
 static ARRAYS: HandleCache<OpenArray> = HandleCache::new(1024);
 
 /// Of chunks without codecs that are at least this long, only what is wanted is read.
 const READ_IN_PART: usize = 1 << 20;
+
+/// Of arrays of more chunks, only the metadata tell whether they have changed since a run was killed.
+const MOST_LOOKED_AT: usize = 20_000;
 
 /// A Zarr array. It serialises as its description and is opened where it is read.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -113,6 +117,32 @@ impl ZarrSource {
             return Err(Problem::Changed { change }.at(&self.uri));
         }
         Ok(array)
+    }
+
+    /// What tells the present state of the chunks from others, where they are files and not too many to be looked at.
+    fn chunk_stamps(&self) -> String {
+        let Ok(array) = self.array() else { return String::new() };
+        let Store::Directory(root) = &array.store else { return String::new() };
+        if self.chunks.num_chunks() > MOST_LOOKED_AT {
+            return String::new();
+        }
+        let mut hash = Xxh3::new();
+        let mut open = vec![root.join(&array.prefix)];
+        while let Some(directory) = open.pop() {
+            let mut names: Vec<_> = std::fs::read_dir(&directory).into_iter().flatten().flatten().collect();
+            names.sort_by_key(std::fs::DirEntry::file_name);
+            for entry in names {
+                match entry.metadata() {
+                    Ok(metadata) if metadata.is_dir() => open.push(entry.path()),
+                    Ok(metadata) => {
+                        hash.update(entry.file_name().as_encoded_bytes());
+                        hash.update(FileStamp::of(&metadata).version().as_bytes());
+                    }
+                    Err(_) => {}
+                }
+            }
+        }
+        format!(", chunks {:x}", hash.digest())
     }
 
     fn chunk_nbytes(&self) -> usize {
@@ -265,6 +295,13 @@ impl Operation for ZarrSource {
 impl Source for ZarrSource {
     fn uri(&self) -> String {
         self.uri.clone()
+    }
+
+    fn version(&self) -> Option<String> {
+        Some(match is_url(&self.stamped) {
+            true => self.stamp.version(),
+            false => format!("{}{}", self.stamp.version(), self.chunk_stamps()),
+        })
     }
 
     fn plan_read(&self, region: &Region) -> brickwork_core::Result<Vec<Granule>> {
