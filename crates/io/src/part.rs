@@ -139,7 +139,7 @@ impl Part {
             }
         }
         if !overwrite && exists(target) {
-            return Err(Problem::Exists.at(uri));
+            return Err(Problem::exists(keep).at(uri));
         }
         let name = name.to_string_lossy();
         remove_leftovers(directory, &name, keep);

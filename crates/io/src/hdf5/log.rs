@@ -60,6 +60,11 @@ impl Log {
         Ok(Log { uri: uri.to_owned(), part, file, end, records: Mutex::default() })
     }
 
+    /// Whether a later run can go on with it.
+    pub fn has_journal(&self) -> bool {
+        self.part.has_journal()
+    }
+
     /// What is there.
     pub fn records(&self) -> Vec<Record> {
         self.records.lock().clone()

@@ -303,7 +303,7 @@ impl Hdf5Sink {
                     );
                 };
                 if !self.options.overwrite {
-                    return Err(Problem::Exists);
+                    return Err(Problem::exists(self.options.resume));
                 }
                 if dataset.attr("REFERENCE_LIST").is_ok() {
                     return misuse(
@@ -349,9 +349,11 @@ impl Hdf5Sink {
             let _library = LIBRARY.lock();
             drop(writing);
         }
-        *self.done.lock() = Some(Done::Now(log.clone()));
+        // Without a journal nobody could go on with it.
+        let log = log.has_journal().then_some(log);
+        *self.done.lock() = log.clone().map(Done::Now);
         match put {
-            Ok(()) => self.file.leave(joined, Some(log)),
+            Ok(()) => self.file.leave(joined, log),
             Err(error) => {
                 self.file.give_up(joined);
                 Err(error)

@@ -201,7 +201,7 @@ impl ZarrObjectSink {
             Ok(Node::Array { metadata, .. }) if self.options.overwrite || self.is_unfinished()? => {
                 self.check_names().map(|_| metadata)
             }
-            Ok(Node::Array { .. }) => Err(Problem::Exists),
+            Ok(Node::Array { .. }) => Err(Problem::exists(self.options.resume)),
             Ok(Node::Nothing) => match self.check_names()? {
                 false => Ok(Value::Null),
                 true if self.options.overwrite || self.is_unfinished()? => Ok(Value::Null),

@@ -123,7 +123,7 @@ impl ZarrSink {
             None => None,
         };
         if !replaced.is_null() && !overwrite && !matches!(left, Some(Left::Published(_))) {
-            return Err(fail(Problem::Exists));
+            return Err(fail(Problem::exists(self.options.resume)));
         }
         let groups = self.make_groups()?;
         let is_all_written = matches!(left, Some(Left::Published(_) | Left::Whole(_)));
