@@ -14,6 +14,7 @@ mod object_sink;
 #[cfg(all(test, feature = "cloud"))]
 mod object_tests;
 mod region;
+mod shard;
 mod sink;
 mod source;
 mod store;

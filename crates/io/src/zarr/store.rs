@@ -36,6 +36,8 @@ pub(super) struct Found {
 pub(super) enum StoredChunk {
     File(File),
     Entry(Arc<ZipArchive>, Entry),
+    /// What had to be unpacked to be read in part.
+    Bytes(Vec<u8>),
 }
 
 /// The name of a file below a prefix.
@@ -86,6 +88,14 @@ impl Store {
     fn open_url(url: &str) -> Result<Self, Problem> {
         let scheme = url.split("://").next().unwrap_or_default().to_owned();
         Err(Problem::Scheme { scheme })
+    }
+
+    /// Whether its files are asked for through a network, one by one.
+    pub fn is_remote(&self) -> bool {
+        #[cfg(feature = "cloud")]
+        return matches!(self, Store::Remote(_));
+        #[cfg(not(feature = "cloud"))]
+        false
     }
 
     /// The whole of a metadata file; `None` if there is no such file.
@@ -225,13 +235,26 @@ impl StoredChunk {
         match self {
             StoredChunk::File(file) => Ok(file.metadata()?.len()),
             StoredChunk::Entry(_, entry) => Ok(entry.len()),
+            StoredChunk::Bytes(bytes) => Ok(bytes.len() as u64),
         }
+    }
+
+    /// What tells whether it has changed.
+    pub fn stamp(&self) -> io::Result<FileStamp> {
+        Ok(match self {
+            StoredChunk::File(file) => FileStamp::of(&file.metadata()?),
+            StoredChunk::Entry(archive, entry) => FileStamp { len: entry.len(), ..archive.stamp() },
+            // It may be another one every time.
+            StoredChunk::Bytes(bytes) => {
+                FileStamp { len: bytes.len() as u64, modified: 0, tag: xxhash_rust::xxh3::xxh3_64(bytes) }
+            }
+        })
     }
 
     /// Whether parts of it can be read by themselves.
     pub fn is_divisible(&self) -> bool {
         match self {
-            StoredChunk::File(_) => true,
+            StoredChunk::File(_) | StoredChunk::Bytes(_) => true,
             StoredChunk::Entry(_, entry) => entry.is_plain(),
         }
     }
@@ -241,6 +264,13 @@ impl StoredChunk {
         match self {
             StoredChunk::File(file) => file.read_exact_at(buffer, offset),
             StoredChunk::Entry(archive, entry) => archive.read_part(entry, buffer, offset),
+            StoredChunk::Bytes(bytes) => {
+                let start = usize::try_from(offset).unwrap_or(usize::MAX);
+                let end = start.checked_add(buffer.len());
+                let part = end.and_then(|end| bytes.get(start..end)).ok_or(io::ErrorKind::UnexpectedEof)?;
+                buffer.copy_from_slice(part);
+                Ok(())
+            }
         }
     }
 
@@ -253,6 +283,7 @@ impl StoredChunk {
                 Ok(bytes)
             }
             StoredChunk::Entry(archive, entry) => archive.read(entry).map_err(io::Error::other),
+            StoredChunk::Bytes(bytes) => Ok(bytes.clone()),
         }
     }
 }
