@@ -84,6 +84,8 @@ pub enum Command {
     /// Convert and rechunk an array or a group, with its attributes, in bounded memory
     #[command(after_help = COPY_EXAMPLES)]
     Copy(CopyArgs),
+    /// Write the metadata of all arrays below a Zarr group into the group's own, so that readers ask once
+    Consolidate(ConsolidateArgs),
     /// Write the data of the tutorials
     #[command(subcommand)]
     Demo(DemoCommand),
@@ -268,6 +270,14 @@ pub struct CopyArgs {
     /// Print the plan and what the run took on standard error
     #[arg(long)]
     pub analyze: bool,
+}
+
+/// The arguments of `consolidate`.
+#[derive(Debug, Args)]
+pub struct ConsolidateArgs {
+    /// The group: a store, or a group in it after '#'
+    #[arg(value_name = "URI")]
+    pub uri: String,
 }
 
 /// The data sets of `demo`.

@@ -76,8 +76,10 @@ pub fn expand(uri: &str) -> CommandResult<Option<Vec<String>>> {
         Some((place, inner)) => (place, format!("#{inner}")),
         None => (uri, String::new()),
     };
-    let prefix_length =
-        ["npy:", "zarr:", "hdf5:"].into_iter().find(|prefix| place.starts_with(prefix)).map_or(0, str::len);
+    let prefix_length = ["npy:", "npz:", "raw:", "zarr:", "hdf5:"]
+        .into_iter()
+        .find(|prefix| place.starts_with(prefix))
+        .map_or(0, str::len);
     let (prefix, place) = place.split_at(prefix_length);
     let path = place.strip_prefix("file://").unwrap_or(place);
     #[cfg(feature = "cloud")]

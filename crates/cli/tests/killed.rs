@@ -126,3 +126,39 @@ fn a_killed_evaluation_of_several_outputs_is_resumed() {
         [&["eval", expression, "--seed", "1", "--codec", "none", "--memory", "20MB"][..], &outputs].concat();
     check(root, &arguments, &["a.zarr", "b.npy", "c.h5#/c"]);
 }
+
+/// In an object store chunks are whole or not there, and the metadata come last.
+#[test]
+fn a_killed_copy_to_an_object_store_is_resumed() {
+    let server = brickwork_testkit::S3Server::start(&["bucket"]);
+    let directory = tempfile::tempdir().unwrap();
+    let root = directory.path();
+    succeed(root, &["eval", "random.normal(size=(900, 1000))", "--seed", "3", "-o", "in.npy"]);
+    let run = |more: &[&str]| {
+        let mut command = command(root, &["copy", "in.npy", "s3://bucket/x.zarr", "--chunks", "(90, 100)"]);
+        command.args(more).envs(server.settings()).stderr(Stdio::piped());
+        command
+    };
+    let start = Instant::now();
+    assert!(run(&[]).status().unwrap().success());
+    let takes = start.elapsed();
+    let objects = server.directory().join("bucket/x.zarr");
+    let before = names(&objects);
+    for number in 0..kills() {
+        fs::remove_dir_all(&objects).unwrap();
+        let mut child = run(&[]).spawn().unwrap();
+        std::thread::sleep(takes.mul_f64(moment(number + 500)));
+        let _ = child.kill();
+        child.wait().unwrap();
+        if !objects.exists() || names(&objects) != before {
+            let output = run(&["--resume"]).output().unwrap();
+            assert!(output.status.success(), "{}", common::text(&output.stderr));
+        }
+        let mut compare = Command::new(env!("CARGO_BIN_EXE_brickwork"));
+        compare.current_dir(root).envs(server.settings());
+        let output =
+            compare.args(["eval", "(x == y).all()", "x=in.npy", "y=s3://bucket/x.zarr"]).output().unwrap();
+        assert_eq!(common::text(&output.stdout).trim(), "True", "{}", common::text(&output.stderr));
+        assert_eq!(names(&objects), before, "kill {number} left something");
+    }
+}

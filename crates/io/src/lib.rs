@@ -6,7 +6,7 @@
 //!
 //! | feature | |
 //! | --- | --- |
-//! | `npy` | read and write `.npy` |
+//! | `npy` | read and write `.npy`, read `.npz` and raw binary files |
 //! | `zarr` | read Zarr 2 and 3, in zip files too, write Zarr 3 |
 //! | `hdf5` | read HDF5 and netCDF-4, without a C library |
 //! | `hdf5-write` | write HDF5 through the HDF5 library, and read what only it reads |
@@ -86,6 +86,8 @@ mod write_checks;
 mod written;
 #[cfg(feature = "zarr")]
 pub mod zarr;
+#[cfg(any(feature = "npy", feature = "zarr"))]
+mod zip;
 
 pub use describe::{Description, Tree};
 pub use error::{IoError, Problem};

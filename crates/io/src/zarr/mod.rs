@@ -5,6 +5,7 @@
 mod adapter;
 mod chunk_writer;
 mod claims;
+mod consolidate;
 mod describe;
 mod hierarchy;
 mod metadata;
@@ -18,8 +19,8 @@ mod shard;
 mod sink;
 mod source;
 mod store;
-mod zip;
 
+pub use consolidate::consolidate;
 #[cfg(feature = "cloud")]
 pub use object_sink::ZarrObjectSink;
 pub use region::ZarrRegionSink;

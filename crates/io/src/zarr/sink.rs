@@ -326,11 +326,12 @@ pub(super) fn group_json(found: Option<Value>, attributes: Option<&Map<String, V
 }
 
 /// Writes a metadata file in one step.
-fn write_json(path: &Path, value: &Value) -> Result<(), Problem> {
-    let failed = |error: io::Error| Problem::os("write zarr.json", error);
+pub(super) fn write_json(path: &Path, value: &Value) -> Result<(), Problem> {
+    let failed = |error: io::Error| Problem::os("write the metadata", error);
     let mut text = serde_json::to_string_pretty(value).map_err(|error| failed(error.into()))?;
     text.push('\n');
-    let part = path.with_file_name(format!(".zarr.json.part-{}", std::process::id()));
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let part = path.with_file_name(format!(".{}.part-{}", name.trim_start_matches('.'), std::process::id()));
     fs::write(&part, text).and_then(|()| fs::rename(&part, path)).map_err(failed)
 }
 

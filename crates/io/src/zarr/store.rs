@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::metadata::MAX_METADATA;
-use super::zip::{Entry, ZipArchive};
 #[cfg(feature = "cloud")]
 use crate::cloud::{Fetch, Remote, RemoteObject};
 use crate::error::Problem;
 use crate::handles::FileStamp;
 use crate::read_at::LocalFile;
 use crate::uri::is_url;
+use crate::zip::{Entry, ZipArchive};
 
 /// A place below which keys such as `t/zarr.json` and `t/c/0/1` lead to bytes. No key leads out of it.
 #[derive(Debug, Clone)]
@@ -130,6 +130,21 @@ impl Store {
             }
             #[cfg(feature = "cloud")]
             Store::Remote(remote) => found(remote.read(key, MAX_METADATA)?),
+        }
+    }
+
+    /// Writes a metadata file, in one step.
+    ///
+    /// # Errors
+    /// If the store is only read, or refuses it.
+    pub fn write(&self, key: &str, value: &serde_json::Value) -> Result<(), Problem> {
+        match self {
+            Store::Directory(root) => super::sink::write_json(&root.join(key), value),
+            Store::Zip(_) => {
+                Err(Problem::Misuse { reason: "is a zip file, which is only read; unpack it first".into() })
+            }
+            #[cfg(feature = "cloud")]
+            Store::Remote(remote) => remote.write(key, value.to_string().into_bytes())?.finish(),
         }
     }
 
