@@ -1,6 +1,7 @@
 # make demo   build, make a month of weather, take its mean and an anomaly, store and draw them
 # make test   everything that CI checks
 # make check  format, clippy, docs: the quick half of make test
+# make fuzz   gives every parser inputs made up for it, SECONDS=60 each (a nightly compiler and cargo-fuzz)
 # make bench  writes docs/performance.md, and times kernels and planning
 
 CARGO ?= cargo
@@ -9,7 +10,7 @@ CARGO_TARGET = $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
 DEMO ?= demo
 LIBRARIES = brickwork-core brickwork-ops brickwork-sched brickwork-io brickwork-draw
 
-.PHONY: bench demo test check packages format clippy docs tests alone examples downstream numpy formats binary
+.PHONY: bench demo fuzz test check packages format clippy docs tests alone examples downstream numpy formats binary
 
 demo: packages binary
 	scripts/demo.sh $(abspath $(BRICKWORK)) $(DEMO)
@@ -78,6 +79,18 @@ bench: packages
 		"$$PEERS"/venv/bin/python "$$PEERS"/data.py $(BENCH_DATA); fi
 	benches/compare.py $(CARGO_TARGET)/release/workload $(BENCH_DATA) -o docs/performance.md
 	$(CARGO) bench -p brickwork-benches
+
+# Every parser of ours, from the files of the tests on. What they find lands in fuzz/artifacts.
+SECONDS ?= 60
+FUZZ = $(CARGO) +nightly fuzz
+fuzz:
+	mkdir -p fuzz/corpus/hdf5 fuzz/corpus/npy fuzz/corpus/zip
+	cp crates/io/tests/fixtures/hdf5/*.h5 fuzz/corpus/hdf5
+	cp crates/io/tests/fixtures/npy/*.npy fuzz/corpus/npy
+	cp crates/io/tests/fixtures/npz/*.npz fuzz/corpus/zip
+	for target in hdf5 npy zip zarr_metadata zarr_chunk; do \
+		$(FUZZ) run $$target -- -max_total_time=$(SECONDS) -timeout=20 -rss_limit_mb=2048 || exit 1; \
+	done
 
 binary:
 	$(CARGO) build --release -p brickwork-cli
