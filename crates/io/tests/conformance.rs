@@ -3,7 +3,9 @@
 
 #![cfg(all(feature = "npy", feature = "zarr", feature = "hdf5"))]
 
-use brickwork_core::{AxisRange, Block, BlockMut, ChunkSpec, Complex, DType, Element, Kind, Node, Region, Value};
+use brickwork_core::{
+    AxisRange, Block, BlockMut, ChunkSpec, Complex, DType, Element, Kind, Node, Region, Value,
+};
 use brickwork_io::SinkOptions;
 use brickwork_ops::Array;
 use brickwork_testkit::check_source;

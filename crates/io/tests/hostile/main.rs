@@ -222,9 +222,15 @@ fn what_is_declared_is_not_allocated() {
         fs::write(root.join(name).join("zarr.json"), metadata).unwrap();
         fs::write(root.join(name).join("c/0"), b"\x28\xb5\x2f\xfd\xa0\xff\xff\xff\xff").unwrap();
     }
+    // Elements of four gigabytes, and a fill value of one of them.
+    fs::create_dir_all(root.join("text.zarr")).unwrap();
+    let metadata = r#"{"zarr_format":3,"node_type":"array","shape":[2],"fill_value":"","codecs":[{"name":"bytes"}],
+        "data_type":{"name":"fixed_length_utf32","configuration":{"length_bytes":4294967296}},
+        "chunk_grid":{"name":"regular","configuration":{"chunk_shape":[2]}},"chunk_key_encoding":{"name":"default"}}"#;
+    fs::write(root.join("text.zarr/zarr.json"), metadata).unwrap();
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     counted::reset();
-    for name in ["x.npy", "small.zarr", "huge.zarr"] {
+    for name in ["x.npy", "small.zarr", "huge.zarr", "text.zarr"] {
         read::everything(root.join(name).to_str().unwrap(), &mut Random::new(name));
     }
     assert!(counted::peak() < 16 << 20, "{} bytes", counted::peak());

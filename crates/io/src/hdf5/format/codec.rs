@@ -149,7 +149,9 @@ fn transform(filter: Filter, from: &[u8], to: &mut [u8]) -> Outcome<()> {
         Filter::Zstd => match zstd::bulk::decompress_to_buffer(from, to) {
             Ok(nbytes) if nbytes == to.len() => Ok(()),
             Ok(nbytes) => Err(wrong_length(nbytes, to.len())),
-            Err(error) => Err(corrupt("chunk", format!("{} bytes are not its zstd data: {error}", from.len()))),
+            Err(error) => {
+                Err(corrupt("chunk", format!("{} bytes are not its zstd data: {error}", from.len())))
+            }
         },
         Filter::Shuffle { element_nbytes } => {
             unshuffle(element_nbytes, from, to);
@@ -261,7 +263,9 @@ mod tests {
         let mut out = vec![0; 200];
         decode(&[Filter::Zstd], 0, BYTES, &encoded, &mut out, &mut Vec::new()).unwrap();
         assert_eq!(out, plain);
-        for (bytes, nbytes) in [(&encoded[..], 100), (&encoded[..], 300), (&encoded[..9], 200), (b"noise", 200)] {
+        for (bytes, nbytes) in
+            [(&encoded[..], 100), (&encoded[..], 300), (&encoded[..9], 200), (b"noise", 200)]
+        {
             let mut out = vec![0; nbytes];
             assert!(decode(&[Filter::Zstd], 0, BYTES, bytes, &mut out, &mut Vec::new()).is_err());
         }
