@@ -75,7 +75,7 @@ fn single(
     if stored(source) != source {
         // What has been decoded must not be decoded again.
         options.fill_value = None;
-        for attributes in options.attributes.iter_mut() {
+        if let Some(attributes) = &mut options.attributes {
             brickwork::CF_ATTRIBUTES.iter().for_each(|name| drop(attributes.remove(*name)));
         }
     }

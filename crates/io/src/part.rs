@@ -252,7 +252,8 @@ impl Part {
 impl Drop for Part {
     fn drop(&mut self) {
         // What has no journal cannot be gone on with.
-        if !self.published && !(self.keep && self.journal.is_some()) {
+        let is_kept = self.keep && self.journal.is_some();
+        if !self.published && !is_kept {
             remove(&self.path);
         }
     }

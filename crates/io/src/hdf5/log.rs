@@ -20,6 +20,9 @@ use crate::part::Part;
 use crate::strided_file::{MAX_READ, for_each_dense, for_each_piece};
 use crate::written::{place_of, region_at};
 
+/// Takes the place of a chunk, and its bytes.
+pub(super) type PutChunk<'a> = dyn FnMut(&[usize], &[u8]) -> Result<(), Problem> + 'a;
+
 /// What was written of a dataset.
 #[derive(Debug)]
 pub(super) struct Log {
@@ -104,10 +107,7 @@ impl Log {
     }
 
     /// Hands out every chunk once, in the order in which they lie in the log.
-    pub fn for_each_chunk(
-        &self,
-        visit: &mut dyn FnMut(&[usize], &[u8]) -> Result<(), Problem>,
-    ) -> Result<(), Problem> {
+    pub fn for_each_chunk(&self, visit: &mut PutChunk<'_>) -> Result<(), Problem> {
         let mut last: HashMap<Vec<usize>, Record> = HashMap::new();
         for record in self.records() {
             last.insert(record.place.clone(), record);

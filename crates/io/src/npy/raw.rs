@@ -44,7 +44,7 @@ fn parse(layout: &str) -> Result<Header, Problem> {
                 shape = Some(lens.ok_or_else(|| wrong("shape: lengths with x between them, or ()"))?);
             }
             "dtype" => {
-                dtype = Some(element(value).map_err(|_| wrong("dtype: a name of NumPy, or <f4 and >f4"))?)
+                dtype = Some(element(value).map_err(|_| wrong("dtype: a name of NumPy, or <f4 and >f4"))?);
             }
             "order" => {
                 fortran = match value {
