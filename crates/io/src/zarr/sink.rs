@@ -157,8 +157,7 @@ impl ZarrSink {
             }
             // Tells others that this part is being written; not every file system can.
             writing._lock = fs::File::open(part.path()).ok().filter(|directory| directory.try_lock().is_ok());
-            let chunks =
-                ChunkWriter::new(uri, part.path(), meta, cut.file(), writing.metadata.to_string());
+            let chunks = ChunkWriter::new(uri, part.path(), meta, cut.file(), writing.metadata.to_string());
             let chunks = chunks.with_codecs(codecs).noted_in(part.journal_path());
             writing.take_over(&chunks, &records).map_err(fail)?;
             (writing.chunks, writing.part) = (Some(chunks), Some(part));
