@@ -2,6 +2,7 @@
 # make test   everything that CI checks
 # make check  format, clippy, docs: the quick half of make test
 # make dashboard-test  the dashboard and reports in a real browser (installs Chromium)
+# make fuzz   gives every parser inputs made up for it, SECONDS=60 each (a nightly compiler and cargo-fuzz)
 # make bench  writes docs/performance.md, and times kernels and planning
 
 CARGO ?= cargo
@@ -10,7 +11,7 @@ CARGO_TARGET = $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
 DEMO ?= demo
 LIBRARIES = brickwork-core brickwork-ops brickwork-sched brickwork-io brickwork-draw brickwork-observe
 
-.PHONY: dashboard-test bench demo test check packages format clippy docs tests alone examples downstream numpy formats binary
+.PHONY: alone bench binary check clippy dashboard-test demo docs downstream examples format formats fuzz numpy packages test tests
 
 demo: packages binary
 	scripts/demo.sh $(abspath $(BRICKWORK)) $(DEMO)
@@ -85,6 +86,18 @@ bench: packages
 		"$$PEERS"/venv/bin/python "$$PEERS"/data.py $(BENCH_DATA); fi
 	benches/compare.py $(CARGO_TARGET)/release/workload $(BENCH_DATA) -o docs/performance.md
 	$(CARGO) bench -p brickwork-benches
+
+# Every parser of ours, from the files of the tests on. What they find lands in fuzz/artifacts.
+SECONDS ?= 60
+FUZZ = $(CARGO) +nightly fuzz
+fuzz:
+	mkdir -p fuzz/corpus/hdf5 fuzz/corpus/npy fuzz/corpus/zip
+	cp crates/io/tests/fixtures/hdf5/*.h5 fuzz/corpus/hdf5
+	cp crates/io/tests/fixtures/npy/*.npy fuzz/corpus/npy
+	cp crates/io/tests/fixtures/npz/*.npz fuzz/corpus/zip
+	for target in hdf5 npy zip zarr_metadata zarr_chunk; do \
+		$(FUZZ) run $$target -- -max_total_time=$(SECONDS) -timeout=20 -rss_limit_mb=2048 || exit 1; \
+	done
 
 binary:
 	$(CARGO) build --release -p brickwork-cli

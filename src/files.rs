@@ -5,11 +5,20 @@ use brickwork_ops::Array;
 use brickwork_ops::memory::from_block;
 use brickwork_sched::{Compute, Scheduler, Threads};
 
-/// The array in a file: `random.hdf5#/x`, `cube.zarr`, `lattice.npy`. Reads its metadata, none of its elements.
+/// The array in a file: `random.hdf5#/x`, `cube.zarr`, `lattice.npy`. Reads its metadata, none of its elements. After
+/// `cf:`, packed and missing values are decoded as [`decode_cf`](crate::decode_cf) does: `cf:day.nc#/t2m`.
 ///
 /// # Errors
 /// If there is nothing, or nothing that can be read as an array.
 pub fn open(uri: &str) -> Result<Array> {
+    match crate::cf::cf_uri(uri) {
+        Some(uri) => crate::cf::open_cf(uri),
+        None => open_stored(uri),
+    }
+}
+
+/// The array in a file as it is stored.
+pub(crate) fn open_stored(uri: &str) -> Result<Array> {
     let node = Node::shared(brickwork_io::open(uri)?, Vec::new())?;
     Ok(Array::new(Value::new(node)))
 }
@@ -19,7 +28,10 @@ pub fn open(uri: &str) -> Result<Array> {
 /// # Errors
 /// If nothing matches, or one of the files cannot be read.
 pub fn open_many(pattern: &str) -> Result<Vec<Array>> {
-    matching(pattern)?.iter().map(|uri| open(uri)).collect()
+    match crate::cf::cf_uri(pattern) {
+        Some(pattern) => matching(pattern)?.iter().map(|uri| crate::cf::open_cf(uri)).collect(),
+        None => matching(pattern)?.iter().map(|uri| open(uri)).collect(),
+    }
 }
 
 /// The URIs that a pattern names, in sorted order.

@@ -16,6 +16,7 @@
 //! # }
 //! ```
 
+mod cf;
 mod files;
 #[cfg(feature = "draw")]
 mod notebook;
@@ -37,6 +38,7 @@ pub use brickwork_sched::{
     CancelToken, Compute, Event, Observer, Outcome, Processes, Retries, Scheduler, Synchronous, Threads,
     compute_all, explain, store_all, worker_main,
 };
+pub use cf::{CF_ATTRIBUTES, cf_uri, decode_cf, open_cf};
 pub use files::{Persist, open, open_many};
 #[cfg(feature = "draw")]
 pub use notebook::Notebook;

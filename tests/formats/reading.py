@@ -20,6 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
+import cf_files
 import hdf5_files
 import netcdf_files
 import npy_files
@@ -41,13 +42,16 @@ def main():
         arrays.update(module.write(directory))
     if options.zarr2:
         arrays.update(zarr2_arrays(options.zarr2, directory))
+    decoded = cf_files.write(directory)
     refusals = refused_files.write(directory)
 
     reader = Reader(os.path.abspath(options.binary), directory, options.seed)
-    jobs = [(reader.compare, uri, expected) for uri, expected in arrays.items() if options.only in uri]
+    jobs = [(reader.compare, uri, expected) for uri, expected in (arrays | decoded).items() if options.only in uri]
     places = {}
     for uri, expected in arrays.items():
-        places.setdefault(uri.partition("#")[0], {})[uri] = expected
+        # What a raw file holds is told by its URI alone.
+        if not uri.startswith("raw:"):
+            places.setdefault(uri.partition("#")[0], {})[uri] = expected
     jobs += [(reader.describe, place, held) for place, held in places.items() if options.only in place]
     jobs += [(reader.refuse, uri, words) for uri, words in refusals.items() if options.only in uri]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -55,7 +59,7 @@ def main():
 
     for fault in faults:
         print(f"FAIL {fault}\n")
-    print(f"{len(jobs)} cases ({len(arrays)} arrays, {len(places)} files, {len(refusals)} refusals), {len(faults)} failed")
+    print(f"{len(jobs)} cases ({len(arrays)} arrays, {len(decoded)} decoded, {len(places)} files, {len(refusals)} refusals), {len(faults)} failed")
     if options.keep:
         print(f"files: {directory}")
     else:

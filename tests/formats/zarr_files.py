@@ -127,6 +127,12 @@ def fill_3(root, name, found):
         sharded = {"compressors": compressors, "chunks": (5, 4), "shards": (10, 8)}
         put(root, name, found, f"shards/{label}", values(SHAPE, "f8"), **sharded)
         put(root, name, found, f"shards/{label}-part", values(SHAPE, "f8"), -1, part=np.s_[11:13, 0:3], **sharded)
+    # Long enough to be read chunk by chunk.
+    for i, options in enumerate([{}, {"index_location": "start"}, {"index_codecs": [little]}, {"codecs": [big]}]):
+        codec = ShardingCodec(chunk_shape=(64, 64), **options)
+        long = {"chunks": (128, 192), "serializer": codec, "compressors": None}
+        put(root, name, found, f"shards/long-{i}", values((300, 250), "f8"), **long)
+        put(root, name, found, f"shards/long-{i}-part", values((300, 250), "f8"), -1, part=np.s_[100:140, 60:70], **long)
     for i, order in enumerate([(1, 0, 2), (2, 1, 0), (0, 2, 1)]):
         cube = values((6, 7, 8), "f4")
         transpose = TransposeCodec(order=order)

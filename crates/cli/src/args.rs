@@ -86,6 +86,8 @@ pub enum Command {
     /// Convert and rechunk an array or a group, with its attributes, in bounded memory
     #[command(after_help = COPY_EXAMPLES)]
     Copy(CopyArgs),
+    /// Write the metadata of all arrays below a Zarr group into the group's own, so that readers ask once
+    Consolidate(ConsolidateArgs),
     /// Write the data of the tutorials
     #[command(subcommand)]
     Demo(DemoCommand),
@@ -106,6 +108,9 @@ pub struct ProgramArgs {
     /// Allow replacing what is at the output
     #[arg(long)]
     pub overwrite: bool,
+    /// Go on with what a killed run for the same outputs has left; if this one fails, keep what it has done
+    #[arg(long)]
+    pub resume: bool,
     /// The chunks of the stored results, '(1000, 1000)', or of an input, NAME='(1000, 1000)'
     #[arg(long, value_name = "[NAME=]CHUNKS")]
     pub chunks: Vec<String>,
@@ -252,6 +257,9 @@ pub struct CopyArgs {
     /// Allow replacing what is at the target
     #[arg(long)]
     pub overwrite: bool,
+    /// Go on with what a killed run for the same target has left; if this one fails, keep what it has done
+    #[arg(long)]
+    pub resume: bool,
     /// What runs it, and with what.
     #[command(flatten)]
     pub run: RunArgs,
@@ -261,6 +269,14 @@ pub struct CopyArgs {
     /// How the run is watched.
     #[command(flatten)]
     pub watch: WatchArgs,
+}
+
+/// The arguments of `consolidate`.
+#[derive(Debug, Args)]
+pub struct ConsolidateArgs {
+    /// The group: a store, or a group in it after '#'
+    #[arg(value_name = "URI")]
+    pub uri: String,
 }
 
 /// The data sets of `demo`.

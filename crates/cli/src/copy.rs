@@ -30,12 +30,13 @@ pub fn copy(args: &CopyArgs) -> CommandResult {
     let start = Instant::now();
     let given = SinkOptions {
         overwrite: args.overwrite,
+        resume: args.resume,
         chunks: args.chunks.as_deref().map(|text| chunk_spec(text, "--chunks")).transpose()?,
         shards: args.shards.as_deref().map(|text| chunk_spec(text, "--shards")).transpose()?,
         codec: args.codec.clone(),
         ..SinkOptions::default()
     };
-    let description = brickwork_io::describe(&args.source)?;
+    let description = brickwork_io::describe(stored(&args.source))?;
     let mut groups = Vec::new();
     let copied = match description.shape {
         Some(_) => vec![single(&args.source, &args.target, &description, &given)?],
@@ -61,13 +62,21 @@ fn single(
     given: &SinkOptions,
 ) -> CommandResult<Copied> {
     let array = brickwork::open(source)?;
-    let options = SinkOptions {
+    let mut options = SinkOptions {
         overwrite: given.overwrite,
+        resume: given.resume,
         chunks: given.chunks.clone(),
         shards: given.shards.clone(),
         codec: given.codec.clone(),
         ..SinkOptions::like(description, format_of(target)?)
     };
+    if stored(source) != source {
+        // What has been decoded must not be decoded again.
+        options.fill_value = None;
+        if let Some(attributes) = &mut options.attributes {
+            brickwork::CF_ATTRIBUTES.iter().for_each(|name| drop(attributes.remove(*name)));
+        }
+    }
     Ok(Copied { array, target: target.to_owned(), options })
 }
 
@@ -81,9 +90,9 @@ fn whole_group(
     let mut open = vec![String::new()];
     while let Some(path) = open.pop() {
         let source = below(&args.source, &path);
-        let description = brickwork_io::describe(&source)?;
+        let description = brickwork_io::describe(stored(&source))?;
         if description.shape.is_some() {
-            if brickwork_io::is_dimension_only(&source)? {
+            if brickwork_io::is_dimension_only(stored(&source))? {
                 continue;
             }
             copied.push(single(&source, &below(&args.target, &path), &description, given)?);
@@ -112,6 +121,11 @@ fn whole_group(
         )));
     }
     Ok(copied)
+}
+
+/// The URI of what is stored, whether it is to be decoded or not.
+fn stored(uri: &str) -> &str {
+    brickwork::cf_uri(uri).unwrap_or(uri)
 }
 
 fn format_of(uri: &str) -> CommandResult<Format> {

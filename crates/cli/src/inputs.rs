@@ -2,9 +2,8 @@
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::Arc;
 
-use brickwork_core::{Error, Node, Operation};
+use brickwork_core::Error;
 use brickwork_ops::Array;
 
 use crate::interpreter::{Items, Value, to_chunks};
@@ -69,12 +68,18 @@ fn open(name: &str, uri: &str) -> CommandResult<Value> {
 /// # Errors
 /// If the pattern is malformed, or a name it matches is not Unicode.
 pub fn expand(uri: &str) -> CommandResult<Option<Vec<String>>> {
+    if let Some(stored) = brickwork::cf_uri(uri) {
+        let found = expand(stored)?;
+        return Ok(found.map(|uris| uris.iter().map(|uri| format!("cf:{uri}")).collect()));
+    }
     let (place, inner) = match uri.split_once('#') {
         Some((place, inner)) => (place, format!("#{inner}")),
         None => (uri, String::new()),
     };
-    let prefix_length =
-        ["npy:", "zarr:", "hdf5:"].into_iter().find(|prefix| place.starts_with(prefix)).map_or(0, str::len);
+    let prefix_length = ["npy:", "npz:", "raw:", "zarr:", "hdf5:"]
+        .into_iter()
+        .find(|prefix| place.starts_with(prefix))
+        .map_or(0, str::len);
     let (prefix, place) = place.split_at(prefix_length);
     let path = place.strip_prefix("file://").unwrap_or(place);
     #[cfg(feature = "cloud")]
@@ -108,17 +113,15 @@ fn open_all(uris: &[String]) -> CommandResult<Vec<Array>> {
     };
     let threads = threads.max(1);
     let part = uris.len().div_ceil(threads).max(1);
-    let opened: Vec<Result<Vec<Arc<dyn Operation>>, Error>> = std::thread::scope(|scope| {
-        let open_part = |part: &[String]| part.iter().map(|uri| brickwork_io::open(uri)).collect();
+    let opened: Vec<Result<Vec<Array>, Error>> = std::thread::scope(|scope| {
+        let open_part = |part: &[String]| part.iter().map(|uri| brickwork::open(uri)).collect();
         let workers: Vec<_> = uris.chunks(part).map(|part| scope.spawn(move || open_part(part))).collect();
         let lost = || Err(Error::Bug { what: "a thread that opens files died".into() });
         workers.into_iter().map(|worker| worker.join().unwrap_or_else(|_| lost())).collect()
     });
     let mut arrays = Vec::with_capacity(uris.len());
-    for operations in opened {
-        for operation in operations? {
-            arrays.push(Array::new(brickwork_core::Value::new(Node::shared(operation, Vec::new())?)));
-        }
+    for part in opened {
+        arrays.extend(part?);
     }
     Ok(arrays)
 }

@@ -2,6 +2,7 @@
 
 mod args;
 mod chunk_sketch;
+mod consolidate;
 mod copy;
 mod demo;
 mod eval;
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
         Command::Plot(args) => plot::plot(args),
         Command::Info(args) => info::info(args),
         Command::Copy(args) => copy::copy(args),
+        Command::Consolidate(args) => consolidate::consolidate(args),
         Command::Demo(command) => demo::demo(command),
     };
     match result {

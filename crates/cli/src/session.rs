@@ -59,7 +59,8 @@ impl Session {
             return Err(Failure::usage("the expression has no result: it is an empty tuple"));
         }
         let layout = [("--codec", args.codec.is_some()), ("--shards", args.shards.is_some())];
-        let needs_output = [("--region", !args.region.is_empty())].into_iter().chain(layout);
+        let needs_output =
+            [("--region", !args.region.is_empty()), ("--resume", args.resume)].into_iter().chain(layout);
         if let Some((option, _)) =
             needs_output.into_iter().find(|(_, given)| *given && args.output.is_empty())
         {
@@ -112,6 +113,7 @@ impl Session {
                 let mut output = Output::new(array, uri);
                 output.part = parts.get(place).map(Vec::as_slice);
                 output.options.overwrite = args.overwrite;
+                output.options.resume = args.resume;
                 output.options.chunks = self.output_chunks.clone();
                 output.options.shards = shards.clone();
                 output.options.codec = args.codec.clone();

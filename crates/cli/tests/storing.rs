@@ -243,6 +243,121 @@ fn a_full_disk_leaves_nothing_that_opens() {
     }
 }
 
+/// What a run has done that was to be resumed stays when the disk is full, and looks like nothing whole.
+#[test]
+fn a_run_stopped_by_a_full_disk_is_resumed() {
+    for (place, options) in [
+        ("a.npy", &[][..]),
+        ("a.zarr", &["--chunks", "(100, 500)", "--shards", "(1000, 500)"]),
+        ("a.h5#/x", &["--chunks", "(100, 500)"]),
+    ] {
+        let directory = prepared();
+        let root = directory.path();
+        let script = format!(
+            "ulimit -f 4000; exec '{}' eval 'random.random((2000, 500), chunks=(100, 500))' --seed 1 -o '{place}' --resume \
+             --memory 8MB {}",
+            env!("CARGO_BIN_EXE_brickwork"),
+            options.join(" ").replace('(', "'(").replace(')', ")'"),
+        );
+        let output = Command::new("sh").arg("-c").arg(script).current_dir(root).output().unwrap();
+        let message = text(&output.stderr);
+        assert!(output.status.code() == Some(1) && message.contains("ulimit -f"), "{place}: {message}");
+        common::fail(root, 1, &["info", place]);
+        let expression = "random.random((2000, 500), chunks=(100, 500))";
+        let arguments = ["eval", expression, "--seed", "1", "-o", place, "--resume"];
+        succeed(root, &[&arguments[..], options].concat());
+        let same = format!("(x == {expression}).all()");
+        assert_eq!(succeed(root, &["eval", &same, "--seed", "1", &format!("x={place}")]), "True");
+        let left = listing(root);
+        assert!(!left.iter().any(|path| path.contains(".part-")), "{left:?}");
+    }
+}
+
+/// Read-only places: a mounted file system where that is allowed, else a directory without leave to write.
+#[test]
+fn a_read_only_target_is_told_and_left_alone() {
+    let directory = prepared();
+    let root = directory.path();
+    let target = root.join("fixed");
+    fs::create_dir(&target).unwrap();
+    let mounted = Command::new("mount")
+        .args(["-t", "tmpfs", "-o", "ro,size=1m", "tmpfs"])
+        .arg(&target)
+        .output()
+        .is_ok_and(|done| done.status.success());
+    if !mounted {
+        use std::os::unix::fs::PermissionsExt;
+        fs::set_permissions(&target, fs::Permissions::from_mode(0o555)).unwrap();
+        if fs::write(target.join("probe"), "").is_ok() {
+            // Whoever may do everything finds nothing that is read-only.
+            return;
+        }
+    }
+    let messages: Vec<String> = ["fixed/a.npy", "fixed/a.zarr", "fixed/a.zarr#/g/x", "fixed/a.h5#/x"]
+        .map(|place| common::fail(root, 1, &["eval", "x * 2", "x=x.npy", "-o", place]))
+        .to_vec();
+    let left = listing(&target);
+    if mounted {
+        Command::new("umount").arg(&target).status().unwrap();
+    }
+    for message in messages {
+        assert!(message.contains("read-only") || message.contains("permission denied"), "{message}");
+    }
+    assert!(left.is_empty(), "{left:?}");
+}
+
+/// A file system of two megabytes, where mounting one is allowed.
+#[test]
+fn a_file_system_that_is_full_is_told() {
+    let directory = prepared();
+    let root = directory.path();
+    let target = root.join("small");
+    fs::create_dir(&target).unwrap();
+    let mount = Command::new("mount").args(["-t", "tmpfs", "-o", "size=2m", "tmpfs"]).arg(&target).output();
+    if !mount.is_ok_and(|done| done.status.success()) {
+        return;
+    }
+    let mut faults = Vec::new();
+    for place in ["small/a.npy", "small/a.zarr", "small/a.h5#/x"] {
+        let output =
+            common::brickwork(root, &["eval", "random.random((1000, 500))", "--seed", "1", "-o", place]);
+        let message = text(&output.stderr);
+        let left = listing(&target);
+        if output.status.code() != Some(1) || !message.contains("the disk is full") || !left.is_empty() {
+            faults.push(format!("{place}: {message} {left:?}"));
+        }
+    }
+    Command::new("umount").arg(&target).status().unwrap();
+    assert!(faults.is_empty(), "{faults:?}");
+}
+
+/// Neither names after `#` nor what stands in metadata and links leads out of a container.
+#[test]
+fn names_inside_a_container_lead_nowhere_else() {
+    let directory = prepared();
+    let root = directory.path();
+    succeed(root, &["eval", "x", "x=x.npy", "-o", "secret.zarr"]);
+    succeed(root, &["eval", "x", "x=x.npy", "-o", "in.zarr#/a"]);
+    succeed(root, &["eval", "x", "x=x.npy", "-o", "in.h5#/a"]);
+    for inner in ["../secret.zarr", "/../secret.zarr", "a/../../secret.zarr", "./a", ".."] {
+        for place in ["in.zarr", "in.h5"] {
+            let uri = format!("x={place}#{inner}");
+            let message = fail(root, 1, &["eval", "x", &uri]);
+            assert!(message.contains("'.' and '..' mean nothing after '#'"), "{message}");
+            let uri = format!("{place}#{inner}");
+            let message = fail(root, 1, &["eval", "x", "x=x.npy", "-o", &uri]);
+            assert!(message.contains("'.' and '..' mean nothing after '#'"), "{message}");
+        }
+    }
+    // Chunk keys are made of numbers; a separator that leads elsewhere is none.
+    let metadata = root.join("in.zarr/a/zarr.json");
+    let text = fs::read_to_string(&metadata).unwrap();
+    let replaced = text.replace("\"separator\": \"/\"", "\"separator\": \"/../../../secret.zarr/c/\"");
+    assert_ne!(text, replaced);
+    fs::write(&metadata, replaced).unwrap();
+    common::fail(root, 1, &["eval", "x", "x=in.zarr#/a"]);
+}
+
 #[test]
 fn copies_convert_and_say_so() {
     let directory = prepared();

@@ -14,6 +14,7 @@ pub mod eval;
 mod expr;
 pub mod fold;
 mod operation;
+mod origin;
 pub mod plan;
 mod region;
 mod region_map;
@@ -36,6 +37,7 @@ pub use operation::{
     Assemble, Elementwise, Kind, Map, Operand, Operation, Piece, PieceFrom, Reduce, Scan, Staged, Tile,
     TileMut, View,
 };
+pub use origin::Origin;
 pub use region::{AxisRange, Region};
 pub use region_map::{AxisMap, broadcast_maps, demand};
 pub use source::{Generator, Granule, Pending, Sink, SinkWriter, Source};

@@ -7,6 +7,7 @@ use crate::block::{Block, ViewMut};
 use crate::chunks::ChunkGrid;
 use crate::error::Result;
 use crate::expr::Meta;
+use crate::origin::Origin;
 use crate::region::Region;
 
 /// Something that regions are read from. It is the operation of a leaf of the expression, so it serialises as its
@@ -49,6 +50,11 @@ pub trait Source: Debug + Send + Sync {
     fn run_grid(&self) -> Option<ChunkGrid> {
         None
     }
+
+    /// What tells its present state from others: length, time of the last change, tag. `None` if it cannot change.
+    fn version(&self) -> Option<String> {
+        None
+    }
 }
 
 /// A part of a source that is read in one go.
@@ -81,7 +87,7 @@ pub trait Generator: Debug + Send + Sync {
 /// Something that regions are written to.
 ///
 /// A run calls `create` once, `write` from several threads for regions that do not overlap and together cover the
-/// array, then `commit` once; or `abort` if anything failed. Until `commit` has returned, no reader may take what is
+/// array (but for what [`Sink::is_whole`]), then `commit` once; or `abort` if anything failed. Until `commit` has returned, no reader may take what is
 /// there for a whole array.
 pub trait Sink: Debug + Send + Sync {
     /// Where it is, for messages.
@@ -94,6 +100,18 @@ pub trait Sink: Debug + Send + Sync {
 
     /// Makes ready for an array. Says on which grid writes must lie: every write is made of whole cells of it.
     fn create(&self, meta: &Meta) -> Result<ChunkGrid>;
+
+    /// [`Sink::create`], with word of what is going to be written: a sink that can continue what a killed run has left
+    /// compares that with what it finds.
+    fn create_from(&self, meta: &Meta, _origin: &Origin) -> Result<ChunkGrid> {
+        self.create(meta)
+    }
+
+    /// Whether an earlier run, which this one continues, has left a region whole; it need not be written then. Asked
+    /// after [`Sink::create_from`], and always answered in the same way: what this run writes does not count.
+    fn is_whole(&self, _region: &Region) -> bool {
+        false
+    }
 
     /// The grid that [`Sink::create`] will answer, for planning, without touching anything.
     fn grid(&self, meta: &Meta) -> Result<ChunkGrid>;
@@ -109,6 +127,9 @@ pub trait Sink: Debug + Send + Sync {
 
     /// Publishes the whole array.
     fn commit(&self) -> Result<()>;
+
+    /// Every sink of the run has been committed: what was kept in case the run is killed before that may go.
+    fn settle(&self) {}
 
     /// Removes what was written.
     fn abort(&self);

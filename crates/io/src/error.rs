@@ -42,6 +42,12 @@ pub enum Problem {
     #[error("exists already; allow overwriting it, or choose another name")]
     Exists,
 
+    #[error(
+        "exists already, and there is no unfinished run to go on with: it is whole, or was written by something else; \
+         allow overwriting it to write it again"
+    )]
+    NothingLeft,
+
     #[error("this build reads no {scheme}:// places; build it with feature \"cloud\", or use a local path")]
     Scheme { scheme: String },
 
@@ -87,6 +93,11 @@ impl Problem {
     /// Adds the place.
     pub fn at(self, uri: impl Into<String>) -> IoError {
         IoError { uri: uri.into(), problem: self }
+    }
+
+    /// That a target is in the way, for a run that was to go on with an earlier one or not.
+    pub(crate) fn exists(resume: bool) -> Self {
+        if resume { Problem::NothingLeft } else { Problem::Exists }
     }
 
     /// What the operating system refused, told in words where there are some.

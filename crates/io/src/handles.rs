@@ -42,6 +42,14 @@ impl FileStamp {
         fs::metadata(path).map(|metadata| FileStamp::of(&metadata))
     }
 
+    /// In words that are equal for equal stamps alone.
+    pub fn version(&self) -> String {
+        let FileStamp { len, modified, tag } = self;
+        let (seconds, rest) = (modified.div_euclid(1_000_000_000), modified.rem_euclid(1_000_000_000));
+        let tag = if *tag == 0 { String::new() } else { format!(", tag {tag:x}") };
+        format!("{len} bytes of {seconds}.{rest:09} s since 1970{tag}")
+    }
+
     /// Fails unless the path still has this stamp.
     pub fn check(&self, uri: &str, path: &Path) -> Result<()> {
         let now = FileStamp::at(path).map_err(|error| Problem::os("look at the file", error).at(uri))?;

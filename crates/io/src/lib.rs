@@ -6,9 +6,10 @@
 //!
 //! | feature | |
 //! | --- | --- |
-//! | `npy` | read and write `.npy` |
+//! | `npy` | read and write `.npy`, read `.npz` and raw binary files |
 //! | `zarr` | read Zarr 2 and 3, in zip files too, write Zarr 3 |
 //! | `hdf5` | read HDF5 and netCDF-4, without a C library |
+//! | `hdf5-zstd` | what the zstd filter of HDF5 has compressed |
 //! | `hdf5-write` | write HDF5 through the HDF5 library, and read what only it reads |
 //! | `cloud` | read all of them from object stores and web servers, write Zarr to object stores |
 //!
@@ -21,9 +22,10 @@
 //! | Zarr in an object store | nothing that looks like an array: the metadata come last. An array that is replaced goes first, and is gone if the run fails ([`Sink::lost`](brickwork_core::Sink::lost)) | every chunk (shard) as it was or as it should be |
 //! | HDF5 | the file that was there, or none | the file that was there: a copy is written, and takes its place at the end |
 //!
-//! What is unfinished lies beside its target, named `.NAME.part-PROCESS`; a failed run removes it, and the next run for
-//! the same target removes what a killed one has left. The sinks of one run that write to one HDF5 file
-//! ([`create_all`]) publish it together.
+//! What is unfinished lies beside its target, named `.NAME.part-PROCESS`, with a journal of what is whole; a failed run
+//! removes both, and the next run for the same target removes what a killed one has left, or goes on with it
+//! ([`SinkOptions::resume`]). HDF5 chunks are put together to a file when all of them are there. The sinks of one run
+//! that write to one HDF5 file ([`create_all`]) publish it together.
 
 #[cfg(any(feature = "npy", feature = "zarr", feature = "hdf5"))]
 #[cfg_attr(
@@ -48,12 +50,21 @@ mod fixture_tests;
 mod handles;
 #[cfg(feature = "hdf5")]
 pub mod hdf5;
+#[cfg_attr(
+    not(any(feature = "npy", feature = "zarr", feature = "hdf5-write")),
+    allow(dead_code, reason = "only arrays have journals")
+)]
+mod journal;
 #[cfg(feature = "hdf5-write")]
 mod kept;
 #[cfg(feature = "npy")]
 pub mod npy;
 mod open;
 mod options;
+#[cfg_attr(
+    not(any(feature = "npy", feature = "zarr", feature = "hdf5-write")),
+    allow(dead_code, reason = "only arrays have journals")
+)]
 mod part;
 #[cfg(any(feature = "npy", feature = "hdf5"))]
 mod placed_file;
@@ -72,8 +83,12 @@ mod uri;
 mod whole_file;
 #[cfg(any(feature = "npy", feature = "zarr", feature = "hdf5-write"))]
 mod write_checks;
+#[cfg(any(feature = "npy", feature = "zarr", feature = "hdf5-write"))]
+mod written;
 #[cfg(feature = "zarr")]
 pub mod zarr;
+#[cfg(any(feature = "npy", feature = "zarr"))]
+mod zip;
 
 pub use describe::{Description, Tree};
 pub use error::{IoError, Problem};

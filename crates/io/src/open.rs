@@ -20,6 +20,10 @@ pub fn open(uri: &str) -> Result<Arc<dyn Operation>> {
     match location.format {
         #[cfg(feature = "npy")]
         Format::Npy => Ok(Arc::new(crate::npy::open(&location)?)),
+        #[cfg(feature = "npy")]
+        Format::Npz => Ok(crate::npy::npz::open(&location)?),
+        #[cfg(feature = "npy")]
+        Format::Raw => Ok(Arc::new(crate::npy::raw::open(&location)?)),
         #[cfg(feature = "zarr")]
         Format::Zarr => Ok(Arc::new(crate::zarr::open(&location)?)),
         #[cfg(feature = "hdf5")]
@@ -38,6 +42,10 @@ pub fn describe(uri: &str) -> Result<Description> {
     match location.format {
         #[cfg(feature = "npy")]
         Format::Npy => Ok(crate::npy::describe(&location)?),
+        #[cfg(feature = "npy")]
+        Format::Npz => Ok(crate::npy::npz::describe(&location)?),
+        #[cfg(feature = "npy")]
+        Format::Raw => Ok(crate::npy::raw::describe(&location)?),
         #[cfg(feature = "zarr")]
         Format::Zarr => Ok(crate::zarr::describe(&location)?),
         #[cfg(feature = "hdf5")]
@@ -58,6 +66,10 @@ pub fn describe_tree(uri: &str) -> Result<Tree> {
     match location.format {
         #[cfg(feature = "npy")]
         Format::Npy => Ok(Tree::leaf(crate::npy::describe(&location)?)),
+        #[cfg(feature = "npy")]
+        Format::Npz => Ok(crate::npy::npz::describe_tree(&location)?),
+        #[cfg(feature = "npy")]
+        Format::Raw => Ok(Tree::leaf(crate::npy::raw::describe(&location)?)),
         #[cfg(feature = "zarr")]
         Format::Zarr => Ok(crate::zarr::describe_tree(&location)?),
         #[cfg(feature = "hdf5")]
@@ -170,6 +182,15 @@ fn check_written(location: &Location) -> Result<(), Problem> {
         let reason = "is a zip file, which is only read; write to a name that ends in .zarr, and pack it";
         return Err(Problem::Misuse { reason: reason.into() });
     }
+    let only_read = match location.format {
+        Format::Npz => Some("an .npz file"),
+        Format::Raw => Some("a raw binary file"),
+        _ => None,
+    };
+    if let Some(what) = only_read {
+        let reason = format!("{what} is only read; write to a name that ends in .npy, .zarr or .h5");
+        return Err(Problem::Misuse { reason });
+    }
     let Some(url) = location.url.as_deref().filter(|_| location.format != Format::Zarr) else {
         return Ok(());
     };
@@ -232,7 +253,7 @@ fn overlap(a: &Region, b: &Region) -> bool {
 
 fn missing(format: Format, writing: bool) -> Problem {
     match (format, writing) {
-        (Format::Npy, _) => Problem::Feature { format: "npy", feature: "npy" },
+        (Format::Npy | Format::Npz | Format::Raw, _) => Problem::Feature { format: "npy", feature: "npy" },
         (Format::Zarr, _) => Problem::Feature { format: "Zarr", feature: "zarr" },
         (Format::Hdf5, false) => Problem::Feature { format: "HDF5", feature: "hdf5" },
         (Format::Hdf5, true) => Problem::Feature { format: "writing of HDF5", feature: "hdf5-write" },

@@ -15,6 +15,10 @@ use crate::uri::Format;
 pub struct SinkOptions {
     /// Whether what is there may be replaced. It is, when the new array is whole.
     pub overwrite: bool,
+    /// Whether to go on with what a killed run for the same place has left, if there is anything: what is whole there is
+    /// not computed again. Refused if the unfinished run was to write something else, or an input has changed since. A
+    /// run with this option that fails leaves what it has done, so that the next one goes on from there.
+    pub resume: bool,
     /// The chunks in the store; by default those of the array, if they are of a sensible size. Zarr and HDF5.
     pub chunks: Option<ChunkSpec>,
     /// The shards in the store, each a multiple of a chunk along every axis: a shard is one file that holds its chunks

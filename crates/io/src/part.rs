@@ -1,12 +1,17 @@
 //! What is being written and not finished: it lies beside its target under a name of its own, and takes the
-//! target's place in one step when it is whole.
+//! target's place in one step when it is whole. A journal beside it lets a later run go on with what a killed one left.
 
 use std::fs;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::error::{Problem, Result};
+use crate::journal::{Found, Journal, Purpose, Record};
+
+/// What the name of a part's journal ends in.
+const JOURNAL: &str = ".journal";
 
 static NEXT: AtomicU64 = AtomicU64::new(0);
 
@@ -18,6 +23,20 @@ pub(crate) struct Part {
     target: PathBuf,
     overwrite: bool,
     published: bool,
+    journal: Option<Journal>,
+    /// Whether it stays if the run fails, for another one to go on with.
+    keep: bool,
+}
+
+/// What an earlier run has left.
+#[derive(Debug)]
+pub(crate) enum Left {
+    /// A part, and what was written of it.
+    Unfinished(Part, Vec<Record>),
+    /// A part that is whole, and was not renamed.
+    Whole(Part),
+    /// The target itself; only the end of the run was missing.
+    Published(Journal),
 }
 
 impl Part {
@@ -26,13 +45,84 @@ impl Part {
     /// # Errors
     /// If the target exists and may not be overwritten, has no name, or its directory does not exist.
     pub fn new(uri: &str, target: &Path, overwrite: bool) -> Result<Self> {
+        Part::named(uri, target, overwrite, false)
+    }
+
+    /// [`Part::new`] where, with `keep`, parts with journals that killed runs have left stay.
+    ///
+    /// # Errors
+    /// As [`Part::new`].
+    #[cfg(feature = "hdf5-write")]
+    pub fn beside_others(uri: &str, target: &Path, overwrite: bool, keep: bool) -> Result<Self> {
+        Part::named(uri, target, overwrite, keep)
+    }
+
+    /// [`Part::new`] with a journal. With `keep`, it stays if the run fails, and so does what earlier runs have left.
+    ///
+    /// # Errors
+    /// As [`Part::new`], and if the journal cannot be written.
+    pub fn begin(uri: &str, target: &Path, overwrite: bool, purpose: &Purpose, keep: bool) -> Result<Self> {
+        let mut part = Part::named(uri, target, overwrite, keep)?;
+        let journal = Journal::begin(&journal_of(&part.path), purpose, keep)
+            .map_err(|error| Problem::os("create the file", error).at(uri))?;
+        part.journal = Some(journal);
+        Ok(part)
+    }
+
+    /// What an earlier run of the same purpose has left of a target.
+    ///
+    /// # Errors
+    /// If an unfinished run has another purpose or still goes on, or its journal cannot be read.
+    pub fn left(uri: &str, target: &Path, overwrite: bool, purpose: &Purpose) -> Result<Option<Left>> {
+        let fail = |problem: Problem| problem.at(uri);
+        let name = target.file_name().unwrap_or_default().to_string_lossy();
+        let mut refusal = None;
+        for path in journals(directory_of(target), &name) {
+            let found = match Journal::reopen(&path, purpose) {
+                Ok(Some(found)) => found,
+                Ok(None) => continue,
+                Err(problem) => {
+                    refusal.get_or_insert(problem);
+                    continue;
+                }
+            };
+            let Found { journal, records, sealed } = found;
+            let part = PathBuf::from(path.to_string_lossy().trim_end_matches(JOURNAL));
+            if sealed.is_some() && sealed == inode(target) {
+                // What steps aside for a directory keeps its part's name until it is removed.
+                remove(&part);
+                return Ok(Some(Left::Published(journal)));
+            }
+            let Some(there) = inode(&part) else {
+                journal.settle();
+                continue;
+            };
+            let part = Part {
+                uri: uri.to_owned(),
+                path: part,
+                target: target.to_owned(),
+                overwrite,
+                published: false,
+                journal: Some(journal),
+                keep: true,
+            };
+            if !overwrite && exists(target) {
+                return Err(fail(Problem::Exists));
+            }
+            // One that was sealed under another inode is looked through like any other.
+            return Ok(Some(match sealed == Some(there) {
+                true => Left::Whole(part),
+                false => Left::Unfinished(part, records),
+            }));
+        }
+        refusal.map_or(Ok(None), |problem| Err(fail(problem)))
+    }
+
+    fn named(uri: &str, target: &Path, overwrite: bool, keep: bool) -> Result<Self> {
         let Some(name) = target.file_name() else {
             return Err(Problem::Uri { reason: "the path has no file name at its end".into() }.at(uri));
         };
-        let directory = match target.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent,
-            _ => Path::new("."),
-        };
+        let directory = directory_of(target);
         match fs::metadata(directory) {
             Ok(metadata) if metadata.is_dir() => {}
             Ok(_) => {
@@ -49,10 +139,10 @@ impl Part {
             }
         }
         if !overwrite && exists(target) {
-            return Err(Problem::Exists.at(uri));
+            return Err(Problem::exists(keep).at(uri));
         }
         let name = name.to_string_lossy();
-        remove_leftovers(directory, &name);
+        remove_leftovers(directory, &name, keep);
         let part = (0..1000).map(|_| directory.join(part_name(&name, "part"))).find(|path| !exists(path));
         let Some(path) = part else {
             let reason = format!(
@@ -61,7 +151,15 @@ impl Part {
             );
             return Err(Problem::Misuse { reason }.at(uri));
         };
-        Ok(Part { uri: uri.to_owned(), path, target: target.to_owned(), overwrite, published: false })
+        Ok(Part {
+            uri: uri.to_owned(),
+            path,
+            target: target.to_owned(),
+            overwrite,
+            published: false,
+            journal: None,
+            keep,
+        })
     }
 
     /// Where to write.
@@ -69,8 +167,56 @@ impl Part {
         &self.path
     }
 
-    /// Puts the part in the target's place.
-    pub fn publish(mut self) -> Result<()> {
+    /// Says that something has been written to it.
+    pub fn note(&self, record: &Record) -> Result<(), Problem> {
+        self.journal.as_ref().map_or(Ok(()), |journal| journal.note(record))
+    }
+
+    /// Where its journal is, for other processes that write it.
+    pub fn journal_path(&self) -> Option<PathBuf> {
+        self.journal.as_ref()?;
+        let path = journal_of(&self.path);
+        Some(std::path::absolute(&path).unwrap_or(path))
+    }
+
+    /// Whether there is a journal.
+    pub fn has_journal(&self) -> bool {
+        self.journal.is_some()
+    }
+
+    /// Says that what it holds is in a file of this inode, which is about to be published.
+    #[cfg(feature = "hdf5-write")]
+    pub fn seal(&self, inode: u64) -> Result<(), Problem> {
+        self.journal.as_ref().map_or(Ok(()), |journal| journal.seal(inode))
+    }
+
+    /// Where a rename would not change it: the inode.
+    #[cfg(feature = "hdf5-write")]
+    pub fn inode(&self) -> Option<u64> {
+        inode(&self.path)
+    }
+
+    /// Removes it, and its journal: it has served its purpose.
+    #[cfg(feature = "hdf5-write")]
+    pub fn discard(mut self) {
+        self.keep = false;
+        if let Some(journal) = self.journal.take() {
+            journal.settle();
+        }
+    }
+
+    /// Puts the part, whose bytes are on the disk, in the target's place. What is given back is to be settled when
+    /// every part of the run is published.
+    pub fn publish(mut self) -> Result<Option<Journal>> {
+        if let (Some(journal), Some(inode)) = (&self.journal, inode(&self.path)) {
+            journal.seal(inode).map_err(|problem| problem.at(&self.uri))?;
+        }
+        self.take_place()?;
+        self.published = true;
+        Ok(self.journal.take())
+    }
+
+    fn take_place(&self) -> Result<()> {
         let failed =
             |error| Problem::os(format!("rename {} to it", self.path.display()), error).at(&self.uri);
         let target_is_directory = fs::symlink_metadata(&self.target).is_ok_and(|metadata| metadata.is_dir());
@@ -82,13 +228,11 @@ impl Part {
                 fs::remove_file(&self.target).map_err(failed)?;
             }
             fs::rename(&self.path, &self.target).map_err(failed)?;
-            self.published = true;
             return Ok(());
         }
         if exchange(&self.path, &self.target) {
             // What was the part now is what was there before; it is removed as such.
             remove(&self.path);
-            self.published = true;
             return Ok(());
         }
         // Where the file system cannot exchange them, the old one steps aside first.
@@ -100,7 +244,6 @@ impl Part {
             let _ = fs::rename(&aside, &self.target);
             return Err(failed(error));
         }
-        self.published = true;
         remove(&aside);
         Ok(())
     }
@@ -108,7 +251,9 @@ impl Part {
 
 impl Drop for Part {
     fn drop(&mut self) {
-        if !self.published {
+        // What has no journal cannot be gone on with.
+        let is_kept = self.keep && self.journal.is_some();
+        if !self.published && !is_kept {
             remove(&self.path);
         }
     }
@@ -138,28 +283,77 @@ fn exists(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok()
 }
 
-/// Removes the parts of this target that processes left which are no more. One that is locked, or whose process lives,
-/// stays; so does one where this cannot be told.
-fn remove_leftovers(directory: &Path, name: &str) {
-    let prefix = format!(".{name}.part-");
+/// Removes the parts of this target that processes left which are no more, with their journals. One that is locked, or
+/// whose process lives, stays; so does one where this cannot be told. With `keep`, those with a journal stay too.
+fn remove_leftovers(directory: &Path, name: &str, keep: bool) {
     // Without a listing of processes nothing is known about any of them.
     if !Path::new("/proc/self").exists() {
         return;
     }
+    for path in leftovers(directory, name) {
+        let is_journal = path.as_os_str().to_string_lossy().ends_with(JOURNAL);
+        let journal = if is_journal { path.clone() } else { journal_of(&path) };
+        // A process on another machine may share the directory: who writes holds a lock.
+        let is_free = |path: &Path| fs::File::open(path).is_ok_and(|file| file.try_lock().is_ok());
+        let has_journal = exists(&journal);
+        if has_journal && (keep || !is_free(&journal)) {
+            continue;
+        }
+        if is_journal || is_free(&path) {
+            remove(&path);
+        }
+    }
+}
+
+/// Parts of a target, and journals of parts, whose processes are no more.
+fn leftovers(directory: &Path, name: &str) -> Vec<PathBuf> {
+    let prefix = format!(".{name}.part-");
+    let mut found = Vec::new();
     for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
         let file_name = entry.file_name();
         let Some(rest) = file_name.to_str().and_then(|text| text.strip_prefix(&prefix)) else { continue };
-        let process = rest.split('-').next().unwrap_or_default();
+        let process = rest.split(['-', '.']).next().unwrap_or_default();
         if process.is_empty() || !process.bytes().all(|byte| byte.is_ascii_digit()) {
             continue;
         }
-        let is_gone = !Path::new("/proc").join(process).exists();
-        // A process on another machine may share the directory: who writes holds a lock.
-        let is_free = || fs::File::open(entry.path()).is_ok_and(|file| file.try_lock().is_ok());
-        if is_gone && is_free() {
-            remove(&entry.path());
+        if !Path::new("/proc").join(process).exists() {
+            found.push(entry.path());
         }
     }
+    // Parts come before their journals: what is removed half way can still be told for what it is.
+    found.sort();
+    found
+}
+
+/// The journals of parts of a target, whoever writes them.
+fn journals(directory: &Path, name: &str) -> Vec<PathBuf> {
+    let prefix = format!(".{name}.part-");
+    let is_journal = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        name.starts_with(&prefix) && name.ends_with(JOURNAL)
+    };
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    let mut found: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(is_journal).collect();
+    found.sort();
+    found
+}
+
+fn journal_of(part: &Path) -> PathBuf {
+    let mut name = part.as_os_str().to_owned();
+    name.push(JOURNAL);
+    PathBuf::from(name)
+}
+
+fn directory_of(target: &Path) -> &Path {
+    match target.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
+/// What a file or directory keeps when it is renamed.
+fn inode(path: &Path) -> Option<u64> {
+    fs::symlink_metadata(path).ok().map(|metadata| metadata.ino())
 }
 
 fn part_name(name: &str, role: &str) -> String {

@@ -81,7 +81,8 @@ pub(crate) fn read_region_fortran(
     })
 }
 
-/// Writes a block to a region of step 1 of a file in C order. `write` puts bytes at a byte offset.
+/// [`write_dense`] of a block.
+#[cfg(test)]
 pub(crate) fn write_region(
     write: &mut dyn FnMut(usize, &[u8]) -> Result<()>,
     shape: &[usize],
@@ -89,13 +90,22 @@ pub(crate) fn write_region(
     block: &Block,
 ) -> Result<()> {
     let item = block.dtype().itemsize();
-    for_each_dense(block, region, &mut |region, bytes| {
-        for_each_run(shape, region, item, bytes, &mut |line, bytes| {
-            for (k, run) in bytes.chunks(line.width).enumerate() {
-                write(line.start + k * line.step, run)?;
-            }
-            Ok(())
-        })
+    for_each_dense(block, region, &mut |region, bytes| write_dense(write, shape, item, region, bytes))
+}
+
+/// Writes dense elements to a region of step 1 of a file in C order. `write` puts bytes at a byte offset.
+pub(crate) fn write_dense(
+    write: &mut dyn FnMut(usize, &[u8]) -> Result<()>,
+    shape: &[usize],
+    item: usize,
+    region: &Region,
+    bytes: &[u8],
+) -> Result<()> {
+    for_each_run(shape, region, item, bytes, &mut |line, bytes| {
+        for (k, run) in bytes.chunks(line.width).enumerate() {
+            write(line.start + k * line.step, run)?;
+        }
+        Ok(())
     })
 }
 
@@ -158,8 +168,8 @@ pub(crate) fn transposed(block: &Block) -> Block {
 }
 
 /// Hands out a block and its region as dense bytes: whole if it is dense, in pieces if not, so that no second copy of
-/// the block is needed.
-fn for_each_dense(
+/// the block is needed. One after the other, in C order of the region.
+pub(crate) fn for_each_dense(
     block: &Block,
     region: &Region,
     put: &mut dyn FnMut(&Region, &[u8]) -> Result<()>,
@@ -355,8 +365,9 @@ fn advance(index: &mut [usize], len: impl Fn(usize) -> usize) -> bool {
     false
 }
 
-/// Cuts a box into pieces of at most [`MAX_READ`] bytes, at most `longest_run` bytes along the last axis.
-fn for_each_piece(
+/// Cuts a box into pieces of at most [`MAX_READ`] bytes, at most `longest_run` bytes along the last axis. If that is no
+/// less than [`MAX_READ`], the pieces follow each other in C order, element by element.
+pub(crate) fn for_each_piece(
     lens: &[usize],
     item: usize,
     longest_run: usize,

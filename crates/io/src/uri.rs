@@ -11,6 +11,10 @@ use crate::error::{Problem, Result};
 pub enum Format {
     /// NumPy's `.npy`.
     Npy,
+    /// NumPy's `.npz`: several `.npy` in a zip file. Only read.
+    Npz,
+    /// Elements one after the other in a file; what stands after `#` says of which shape and dtype. Only read.
+    Raw,
     /// Zarr: a directory, a zip file, or what is below a place in an object store.
     Zarr,
     /// HDF5, and so netCDF-4.
@@ -43,7 +47,8 @@ pub struct Location {
 impl Location {
     /// Reads a URI: a path, `file://…` or the address of something in an object store (`s3:// gs:// az:// abfs://
     /// memory://`) or on a web server (`http:// https://`), then `#` and the part inside. The extension tells the format
-    /// (`.h5 .hdf5 .nc`, `.zarr .zip`, `.npy`), or a prefix does (`hdf5:`, `zarr:`, `npy:`).
+    /// (`.h5 .hdf5 .nc`, `.zarr .zip`, `.npy`, `.npz`), or a prefix does (`hdf5:`, `zarr:`, `npy:`, `npz:`, and `raw:` for
+    /// elements without a header: `raw:data.bin#shape=100x200,dtype=float32,order=C,offset=0`).
     ///
     /// # Errors
     /// If the scheme is not known or the build has no feature for it, the format cannot be told, or the part inside makes
@@ -75,8 +80,8 @@ impl Location {
         let path = PathBuf::from(path);
         let named = url.as_deref().map(|url| Path::new(url.split('?').next().unwrap_or(url)));
         let Some(format) = format.or_else(|| format_of(named.unwrap_or(&path))) else {
-            let reason = "cannot tell the format; use an extension (.h5 .hdf5 .nc .zarr .zip .npy) or a prefix (hdf5: \
-                          zarr: npy:)";
+            let reason = "cannot tell the format; use an extension (.h5 .hdf5 .nc .zarr .zip .npy .npz) or a prefix \
+                          (hdf5: zarr: npy: npz: raw:)";
             return fail(Problem::Uri { reason: reason.into() });
         };
         let parts: Vec<&str> = inner.unwrap_or("").split('/').filter(|part| !part.is_empty()).collect();
@@ -84,6 +89,10 @@ impl Location {
             return fail(Problem::Uri {
                 reason: "'.' and '..' mean nothing after '#'; name the array".into(),
             });
+        }
+        if format == Format::Raw {
+            let inner = inner.unwrap_or("").to_owned();
+            return Ok(Location { uri: uri.to_owned(), path, url, inner, format });
         }
         if format == Format::Npy && !parts.is_empty() {
             let reason = "an .npy file holds one array; leave out '#' and what follows".into();
@@ -122,6 +131,8 @@ impl fmt::Display for Format {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Format::Npy => "npy",
+            Format::Npz => "npz",
+            Format::Raw => "raw",
             Format::Zarr => "zarr",
             Format::Hdf5 => "hdf5",
         })
@@ -129,7 +140,14 @@ impl fmt::Display for Format {
 }
 
 fn split_prefix(uri: &str) -> (Option<Format>, &str) {
-    for (prefix, format) in [("npy:", Format::Npy), ("zarr:", Format::Zarr), ("hdf5:", Format::Hdf5)] {
+    let prefixes = [
+        ("npy:", Format::Npy),
+        ("npz:", Format::Npz),
+        ("raw:", Format::Raw),
+        ("zarr:", Format::Zarr),
+        ("hdf5:", Format::Hdf5),
+    ];
+    for (prefix, format) in prefixes {
         if let Some(rest) = uri.strip_prefix(prefix)
             && !rest.starts_with("//")
         {
@@ -151,6 +169,7 @@ fn format_of(path: &Path) -> Option<Format> {
     let extension = path.extension()?.to_str()?.to_ascii_lowercase();
     match extension.as_str() {
         "npy" => Some(Format::Npy),
+        "npz" => Some(Format::Npz),
         "zarr" | "zip" => Some(Format::Zarr),
         "h5" | "hdf5" | "nc" | "nc4" | "he5" => Some(Format::Hdf5),
         _ => None,

@@ -41,7 +41,8 @@ impl WholeFile {
         let failed = |error| Problem::os("write", error).at(&self.name);
         let mut file = File::create(self.part.path()).map_err(failed)?;
         file.write_all(bytes).and_then(|()| file.sync_data()).map_err(failed)?;
-        Ok(self.part.publish()?)
+        self.part.publish()?;
+        Ok(())
     }
 }
 

@@ -47,6 +47,11 @@ pub(crate) fn refuse_layout_options(options: &SinkOptions) -> Result<(), Problem
         ("a fill value", options.fill_value.is_some()),
         ("overwriting", options.overwrite),
     ];
+    if options.resume {
+        let reason = "writing into a region is not resumed; run it again without --resume: what it has written so far is \
+                      written again";
+        return Err(Problem::Misuse { reason: reason.into() });
+    }
     match asked.iter().find(|(_, is_asked)| *is_asked) {
         Some((what, _)) => {
             let reason = format!(

@@ -3,15 +3,22 @@
 
 #![cfg(all(feature = "npy", feature = "zarr", feature = "hdf5"))]
 
-use brickwork_core::{Block, BlockMut, Complex, DType, Element, Node, Value};
+use brickwork_core::{
+    AxisRange, Block, BlockMut, ChunkSpec, Complex, DType, Element, Kind, Node, Region, Value,
+};
+use brickwork_io::SinkOptions;
 use brickwork_ops::Array;
 use brickwork_testkit::check_source;
 
 /// Checks the array at a place in `tests/fixtures` against its values.
 fn check(place: &str, expected: &Block) {
-    let uri = format!("{}/tests/fixtures/{place}", env!("CARGO_MANIFEST_DIR"));
+    check_at(&format!("{}/tests/fixtures/{place}", env!("CARGO_MANIFEST_DIR")), expected);
+}
+
+/// Checks the array at a URI against its values.
+fn check_at(uri: &str, expected: &Block) {
     let open = || {
-        let operation = brickwork_io::open(&uri).unwrap_or_else(|error| panic!("{error}"));
+        let operation = brickwork_io::open(uri).unwrap_or_else(|error| panic!("{error}"));
         Array::new(Value::new(Node::shared(operation, Vec::new()).expect("a source has no inputs")))
     };
     check_source(open, expected);
@@ -90,4 +97,76 @@ fn hdf5() {
 #[test]
 fn hdf5_through_the_library() {
     check("hdf5/refused.h5#/scaleoffset", &block(&[8], |i| (i * 3 - 20) as i32));
+}
+
+#[test]
+fn npz_and_raw_files() {
+    let directory = tempfile::tempdir().unwrap();
+    let expected = block(&[40, 30], |i| (i * 7 % 100) as f32);
+    let path = directory.path().join("x.bin");
+    let mut bytes = vec![1; 5];
+    bytes.extend(expected.to_vec::<f32>().into_iter().flat_map(f32::to_be_bytes));
+    std::fs::write(&path, bytes).unwrap();
+    check_at(&format!("raw:{}#shape=40x30,dtype=>f4,offset=5", path.display()), &expected);
+    check("npz/stored.npz#/a", &expected);
+    check("npz/packed.npz#/a", &expected);
+    check("npz/packed.npz#/fortran", &expected);
+}
+
+/// Long enough to be read chunk by chunk, with chunks and shards over the edges.
+#[test]
+fn shards_chunk_by_chunk() {
+    let directory = tempfile::tempdir().unwrap();
+    let expected = block(&[190, 130], |i| (i * 31 % 1009) as f64);
+    for codec in ["none", "zstd:1", "gzip:1", "blosc"] {
+        let place = directory.path().join(format!("{}.zarr", codec.replace(':', "-"))).display().to_string();
+        write(&place, codec, &expected);
+        check_at(&place, &expected);
+        let operation = brickwork_io::open(&place).unwrap();
+        let Kind::Source(source) = operation.kind() else { panic!("a source") };
+        let corner = Region::new(vec![AxisRange::new(0, 3), AxisRange::new(0, 3)]);
+        let granules = source.plan_read(&corner).unwrap();
+        assert_eq!(granules.len(), 1);
+        assert_eq!(granules[0].region.shape(), [60, 50], "a chunk, not a shard");
+    }
+}
+
+/// The index of a shard is kept, and must not outlive the shard.
+#[test]
+fn a_shard_that_is_written_again_is_read_anew() {
+    let directory = tempfile::tempdir().unwrap();
+    let place = directory.path().join("x.zarr").display().to_string();
+    let zeros = BlockMut::zeroed(DType::F64, &[190, 130]).freeze();
+    write(&place, "zstd:1", &zeros);
+    let read = || {
+        let operation = brickwork_io::open(&place).unwrap();
+        let node = Node::shared(operation, Vec::new()).unwrap();
+        brickwork_core::eval::evaluate(&Value::new(node)).unwrap().to_vec::<f64>()
+    };
+    assert!(read().iter().all(|&value| value == 0.0));
+    let region = Region::new(vec![AxisRange::new(10, 100), AxisRange::new(20, 90)]);
+    let part = block(&[100, 90], |i| i as f64);
+    let options = SinkOptions { region: Some(region.clone()), ..SinkOptions::default() };
+    let sink = brickwork_io::create(&place, &options).unwrap();
+    let meta = brickwork_core::Meta::whole(&[100, 90], DType::F64);
+    sink.create(&meta).unwrap();
+    sink.write(&Region::full(&[100, 90]), &part).unwrap();
+    sink.commit().unwrap();
+    let mut expected = BlockMut::zeroed(DType::F64, &[190, 130]);
+    expected.slice_mut(&region).assign(&part);
+    assert_eq!(read(), expected.freeze().to_vec::<f64>());
+}
+
+fn write(place: &str, codec: &str, values: &Block) {
+    let options = SinkOptions {
+        chunks: Some(ChunkSpec::from(&[60, 50][..])),
+        shards: Some(ChunkSpec::from(&[120, 100][..])),
+        codec: Some(codec.into()),
+        ..SinkOptions::default()
+    };
+    let sink = brickwork_io::create(place, &options).unwrap();
+    let meta = brickwork_core::Meta::whole(values.shape(), values.dtype());
+    sink.create(&meta).unwrap();
+    sink.write(&Region::full(values.shape()), values).unwrap();
+    sink.commit().unwrap();
 }

@@ -12,7 +12,10 @@ use brickwork_testkit::check_sink;
 /// Checks the sinks for places of this form: `{}` stands for a name.
 fn check(form: &str, options: &SinkOptions) {
     let directory = tempfile::tempdir().unwrap();
-    let uri = |name: &str| format!("{}/{}", directory.path().display(), form.replace("{}", name));
+    let uri = |name: &str| match form.contains("://") {
+        true => form.replace("{}", name),
+        false => format!("{}/{}", directory.path().display(), form.replace("{}", name)),
+    };
     let open = |name: &str| -> Arc<dyn Sink> {
         Arc::from(brickwork_io::create(&uri(name), options).unwrap_or_else(|error| panic!("{error}")))
     };
@@ -38,6 +41,17 @@ fn zarr() {
     check("{}.zarr", &with_codec("blosc"));
     check("group.zarr#/a/{}", &with_codec("none"));
     check("{}.zarr", &SinkOptions { shards: Some(ChunkSpec::from(8)), ..with_codec("gzip:1") });
+}
+
+#[cfg(feature = "cloud")]
+#[test]
+fn zarr_in_an_object_store() {
+    check("memory://sinks/{}.zarr", &SinkOptions::default());
+    check("memory://sinks/group.zarr#/a/{}", &with_codec("zstd:1"));
+    check(
+        "memory://sinks/shards-{}.zarr",
+        &SinkOptions { shards: Some(ChunkSpec::from(8)), ..with_codec("none") },
+    );
 }
 
 #[cfg(feature = "hdf5-write")]

@@ -12,7 +12,7 @@ use brickwork_core::eval::{
 };
 use brickwork_core::fold::FoldTree;
 use brickwork_core::plan::{Plan, PlanOptions, Request, StageOutput, TargetKind};
-use brickwork_core::{Block, BufferPool, Error, Region, Result, Sink};
+use brickwork_core::{Block, BufferPool, Error, Origin, Region, Result, Sink};
 use parking_lot::Mutex;
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -23,7 +23,7 @@ use crate::observer::{Event, Observer, RunId, TaskReport};
 use crate::policy::{Policy, Retries};
 use crate::processes;
 use crate::run_state::TaskId;
-use crate::values::{OwnRoom, Room, Values};
+use crate::values::{OwnRoom, Room, Values, placed};
 
 /// Runs computations.
 pub trait Scheduler: Send + Sync {
@@ -62,7 +62,7 @@ pub trait Scheduler: Send + Sync {
         let run = RunId::next();
         tell(Event::RunStarted { run, at: now() });
         let result = brickwork_core::plan::plan(requests, &self.options())
-            .and_then(|plan| run_plans(self, run, plan, &mut outcome, &mut sinks))
+            .and_then(|plan| run_plans(self, run, requests, plan, &mut outcome, &mut sinks))
             .and_then(|()| {
                 tell(Event::Publishing { run, at: now() });
                 sinks.iter().try_for_each(|sink| sink.commit())
@@ -74,6 +74,7 @@ pub trait Scheduler: Send + Sync {
             tell(Event::RunFinished { run, result: Err(&error), at: now() });
             return Err(error);
         }
+        sinks.iter().for_each(|sink| sink.settle());
         tell(Event::RunFinished { run, result: Ok(&outcome), at: now() });
         Ok(outcome)
     }
@@ -102,7 +103,8 @@ fn with_losses(error: Error, sinks: &[Arc<dyn Sink>]) -> Error {
 
 fn run_plans<S: Scheduler + ?Sized>(
     scheduler: &S,
-    number: RunId,
+    run_id: RunId,
+    requests: &[Request],
     plan: Plan,
     outcome: &mut Outcome,
     sinks: &mut Vec<Arc<dyn Sink>>,
@@ -113,22 +115,22 @@ fn run_plans<S: Scheduler + ?Sized>(
     while let Some(plan) = next.take() {
         scheduler.check(&plan)?;
         for target in &plan.targets {
-            if let TargetKind::Store(_, sink) = &target.kind {
-                sink.create(&plan.target_meta(target))
+            if let TargetKind::Store(number, sink) = &target.kind {
+                sink.create_from(&plan.target_meta(target), &Origin::of(requests[*number].value()))
                     .map_err(|error| with_losses(error, std::slice::from_ref(sink)))?;
                 sinks.push(sink.clone());
             }
         }
         context.ahead.reset(plan.ahead_bytes());
-        let run = Run::new(number, &plan, &context, scheduler.observers(), policy);
+        let run = Run::new(run_id, &plan, &context, scheduler.observers(), policy);
         let gauge = context.gauge(plan.options.memory);
-        run.tell(&Event::PlanStarted { run: number, plan: &plan, gauge: &gauge, at: now() });
+        run.tell(&Event::PlanStarted { run: run_id, plan: &plan, gauge: &gauge, at: now() });
         let result = scheduler.run_tasks(&run);
         context.ahead.reset(0);
         outcome.counts = context.counters.total();
         outcome.peak_bytes = outcome.peak_bytes.max(gauge.peak_bytes());
         let (counts, peak_bytes) = (outcome.counts, outcome.peak_bytes);
-        run.tell(&Event::PlanFinished { run: number, counts, peak_bytes, at: now() });
+        run.tell(&Event::PlanFinished { run: run_id, counts, peak_bytes, at: now() });
         result.map_err(|error| context.told(error))?;
         let mut awaited: Vec<Option<Block>> =
             vec![None; plan.late.as_ref().map_or(0, |late| late.awaited.len())];
@@ -390,9 +392,26 @@ impl<'a> Run<'a> {
     }
 
     fn execute_in(&self, task: TaskId, context: &TaskContext<'_>) -> Result<()> {
+        if self.was_done(task) {
+            self.context.ahead.skip(task.stage, task.cell);
+            return Ok(());
+        }
         let delivery = Delivery { run: self, task: Some(task), counters: context.counters };
         let output = attempt(self.plan, task, &self.values.held(), context, &delivery, &self.policy.retries)?;
         self.take_in_with(task, output, context)
+    }
+
+    /// Whether all that a task makes goes to stores, and an earlier run that this one continues has left it there.
+    pub fn was_done(&self, task: TaskId) -> bool {
+        let is_there = |(target, region): &(usize, Region)| {
+            let goal = &self.plan.targets[*target];
+            match &goal.kind {
+                TargetKind::Store(_, sink) => region.is_empty() || sink.is_whole(&placed(goal, region)),
+                TargetKind::Held | TargetKind::Collect(_) => false,
+            }
+        };
+        let deliveries = self.plan.deliveries(task.stage, task.cell);
+        !deliveries.is_empty() && deliveries.iter().all(is_there)
     }
 
     /// Joins partial folds of a task; whoever brings the last part finishes the fold.

@@ -92,10 +92,7 @@ impl<'a> Values<'a> {
             return Ok(());
         }
         Counters::add(&counters.bytes_delivered, block.nbytes());
-        let place = Region::from_iter(goal.region.axes().iter().zip(region.axes()).map(|(whole, part)| {
-            let start = whole.position(part.start).unwrap_or(0);
-            AxisRange::new(start, part.len)
-        }));
+        let place = placed(goal, region);
         if goal.spill.is_some() {
             Counters::add(&counters.bytes_spilled, block.nbytes());
             let _writing = doing(Activity::Write);
@@ -186,4 +183,12 @@ impl<'a> Values<'a> {
     pub fn into_results(self) -> Vec<(usize, Block)> {
         self.finished.into_inner()
     }
+}
+
+/// Where a region of a value lies in the part of it that is wanted.
+pub(crate) fn placed(goal: &Target, region: &Region) -> Region {
+    Region::from_iter(goal.region.axes().iter().zip(region.axes()).map(|(whole, part)| {
+        let start = whole.position(part.start).unwrap_or(0);
+        AxisRange::new(start, part.len)
+    }))
 }

@@ -54,6 +54,8 @@ fn check_case(
     let answered = sink.create(array.meta()).unwrap_or_else(|error| panic!("{again}: {error}"));
     assert_eq!(answered, foretold, "{again}: create answers what was foretold");
     assert!(read(&again).is_none(), "{again}: what is only created cannot be read");
+    let full = Region::full(array.shape());
+    assert!(full.is_empty() || !sink.is_whole(&full), "{again}: nothing is whole that no run has left");
     sink.abort();
     assert!(read(&again).is_none(), "{again}: what was given up cannot be read");
 

@@ -121,6 +121,14 @@ impl ReadAhead {
         Ok(true)
     }
 
+    /// Notes that a cell will not run, and gives up what was asked for on its behalf.
+    pub fn skip(&self, stage: usize, cell: usize) {
+        if self.is_active() {
+            self.begin((stage, cell));
+            self.end((stage, cell));
+        }
+    }
+
     /// Notes that a cell runs.
     fn begin(&self, (stage, cell): Owner) {
         let mut state = self.state.lock();

@@ -6,6 +6,7 @@
 mod batch;
 mod chunk_graph;
 mod data;
+mod deliveries;
 mod exchange;
 mod explain;
 mod figures;

@@ -20,5 +20,5 @@ pub use requests::MAX_REQUESTS;
 pub use stores::{configure, names, register};
 
 pub(crate) use object::RemoteObject;
-pub(crate) use requests::{Fetch, Remote, Sent, Stored};
+pub(crate) use requests::{Fetch, Located, Place, Remote, Sent, Stored};
 pub(crate) use stores::generation;

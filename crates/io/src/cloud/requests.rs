@@ -72,6 +72,33 @@ pub(crate) struct Below {
     pub prefixes: Vec<String>,
 }
 
+/// A part of an object that an index in the object tells.
+pub(crate) trait Located: Send + Sync + 'static {
+    /// Where it lies, if the index is known.
+    fn known(&self) -> Result<Option<Place>, Problem>;
+    /// Where the index lies in an object of so many bytes.
+    fn index(&self, len: u64) -> Result<Range<u64>, Problem>;
+    /// Takes the index in; where the part lies.
+    fn learn(&self, index: Stored) -> Result<Place, Problem>;
+    /// Forgets the index: the object has changed.
+    fn forget(&self);
+}
+
+/// Where a part lies.
+#[derive(Debug)]
+pub(crate) struct Place {
+    /// Its bytes; `None` if the object does not hold it.
+    pub range: Option<Range<u64>>,
+    /// Of the object that the index is of.
+    pub stamp: FileStamp,
+}
+
+/// One of a few locks, the same for the same object: others wait for whoever asks for its index.
+fn index_lock(name: &str) -> &'static tokio::sync::Mutex<()> {
+    static LOCKS: [tokio::sync::Mutex<()>; 64] = [const { tokio::sync::Mutex::const_new(()) }; 64];
+    &LOCKS[(xxhash_rust::xxh3::xxh3_64(name.as_bytes()) % LOCKS.len() as u64) as usize]
+}
+
 impl Remote {
     /// The place that a URL names. Touches nothing.
     pub fn open(url: &str) -> Result<Self, Problem> {
@@ -103,39 +130,92 @@ impl Remote {
     /// [`Remote::fetch`] of what has at most so many bytes.
     pub fn fetch_at_most(&self, key: &str, range: Option<Range<u64>>, most: u64) -> Result<Fetch, Problem> {
         let (remote, path) = (self.clone(), self.path(key));
+        Promise::start(async move { remote.get(&path, range, most).await }).map(Fetch)
+    }
+
+    /// Asks for a part of an object that an index in the object tells. The index is asked for once, even if several
+    /// parts are wanted before it is there. `None` if there is no such object, or no such part.
+    pub fn fetch_part(&self, key: &str, part: impl Located) -> Result<Fetch, Problem> {
+        let (remote, path) = (self.clone(), self.path(key));
+        let name = format!("{}/{key}", self.identity());
+        let fetch = async move {
+            // An object that is replaced between two requests is asked for once more.
+            for _ in 0..2 {
+                let Some(place) = remote.locate(&name, &path, &part).await? else { return Ok(None) };
+                let Some(range) = place.range else { return Ok(None) };
+                let found = remote.get(&path, Some(range), u64::MAX).await?;
+                match found {
+                    Some(found) if place.stamp.check_same(found.stamp).is_ok() => return Ok(Some(found)),
+                    _ => part.forget(),
+                }
+            }
+            let change = format!("{path} is written again and again");
+            Err(Problem::Changed { change })
+        };
+        Promise::start(fetch).map(Fetch)
+    }
+
+    async fn locate(&self, name: &str, path: &Path, part: &impl Located) -> Result<Option<Place>, Problem> {
+        if let Some(place) = part.known()? {
+            return Ok(Some(place));
+        }
+        let _first = index_lock(name).lock().await;
+        if let Some(place) = part.known()? {
+            return Ok(Some(place));
+        }
+        let index = self.get_index(path, part).await?;
+        index.map(|index| part.learn(index)).transpose()
+    }
+
+    async fn get_index(&self, path: &Path, part: &impl Located) -> Result<Option<Stored>, Problem> {
+        let head = || {
+            let (store, path) = (self.store.clone(), path.clone());
+            async move { store.head(&path).await }
+        };
+        let len = match self.persist(&format!("look at {path}"), head).await {
+            Ok(meta) => meta.size,
+            Err(Problem::NoObject { .. }) => return Ok(None),
+            Err(problem) => return Err(problem),
+        };
+        self.get(path, Some(part.index(len)?), u64::MAX).await
+    }
+
+    async fn get(
+        &self,
+        path: &Path,
+        range: Option<Range<u64>>,
+        most: u64,
+    ) -> Result<Option<Stored>, Problem> {
         let action = match &range {
             Some(range) => format!("read bytes {} to {} of {path}", range.start, range.end),
             None => format!("read {path}"),
         };
-        let fetch = async move {
-            let get = || {
-                let (store, path, range) = (remote.store.clone(), path.clone(), range.clone());
-                async move {
-                    let options = GetOptions { range: range.map(Into::into), ..GetOptions::default() };
-                    let result = store.get_opts(&path, options).await?;
-                    let stamp = stamp_of(&result.meta);
-                    let length = result.range.end - result.range.start;
-                    if length > most {
-                        return Ok((Bytes::new(), stamp, length));
-                    }
-                    Ok((result.bytes().await?, stamp, length))
+        let get = || {
+            let (store, path, range) = (self.store.clone(), path.clone(), range.clone());
+            async move {
+                let options = GetOptions { range: range.map(Into::into), ..GetOptions::default() };
+                let result = store.get_opts(&path, options).await?;
+                let stamp = stamp_of(&result.meta);
+                let length = result.range.end - result.range.start;
+                if length > most {
+                    return Ok((Bytes::new(), stamp, length));
                 }
-            };
-            let (bytes, stamp, length) = match remote.persist(&action, get).await {
-                Err(Problem::NoObject { .. }) => return Ok(None),
-                answer => answer?,
-            };
-            if length > most {
-                return Err(Problem::corrupt(path.to_string(), format!("it is longer than {most} bytes")));
+                Ok((result.bytes().await?, stamp, length))
             }
-            let wanted = range.as_ref().map_or(length, |range| range.end - range.start);
-            if bytes.len() as u64 != wanted {
-                let (needed, present) = (wanted, bytes.len() as u64);
-                return Err(Problem::Truncated { what: format!("an answer for {path}"), needed, present });
-            }
-            Ok(Some(Stored { bytes: bytes.into(), stamp }))
         };
-        Promise::start(fetch).map(Fetch)
+        let (bytes, stamp, length) = match self.persist(&action, get).await {
+            Err(Problem::NoObject { .. }) => return Ok(None),
+            answer => answer?,
+        };
+        if length > most {
+            return Err(Problem::corrupt(path.to_string(), format!("it is longer than {most} bytes")));
+        }
+        let wanted = range.as_ref().map_or(length, |range| range.end - range.start);
+        if bytes.len() as u64 != wanted {
+            let (needed, present) = (wanted, bytes.len() as u64);
+            return Err(Problem::Truncated { what: format!("an answer for {path}"), needed, present });
+        }
+        Ok(Some(Stored { bytes: bytes.into(), stamp }))
     }
 
     /// A whole object that has at most so many bytes; `None` if there is none.

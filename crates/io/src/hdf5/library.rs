@@ -251,6 +251,10 @@ impl Source for Hdf5LibrarySource {
         self.uri.clone()
     }
 
+    fn version(&self) -> Option<String> {
+        Some(self.stamp.version())
+    }
+
     fn plan_read(&self, region: &Region) -> brickwork_core::Result<Vec<Granule>> {
         if region.is_empty() {
             return Ok(Vec::new());

@@ -12,6 +12,8 @@ pub mod format;
 #[cfg(feature = "hdf5-write")]
 mod library;
 #[cfg(feature = "hdf5-write")]
+mod log;
+#[cfg(feature = "hdf5-write")]
 mod region;
 #[cfg(feature = "hdf5-write")]
 mod scales;
@@ -27,7 +29,7 @@ mod write;
 pub use library::Hdf5LibrarySource;
 #[cfg(feature = "hdf5-write")]
 pub use region::Hdf5RegionSink;
-pub use source::Hdf5Source;
+pub use source::{Hdf5Source, open_without_library};
 #[cfg(feature = "hdf5-write")]
 pub use write::{Hdf5Layout, Hdf5Sink, create_dataset};
 

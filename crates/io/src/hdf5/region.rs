@@ -65,7 +65,7 @@ impl Hdf5RegionSink {
             file.dataset(&self.location.inner)
                 .map_err(|error| super::shared_file::library_failed("open the dataset", &error))
         };
-        let joined = self.file.join(true, prepare);
+        let joined = self.file.join(true, false, prepare);
         let (joined, dataset) = joined.map_err(|problem| problem.at(&self.location.uri))?;
         *self.writing.lock() = Some(Arc::new(Writing { joined, dataset, meta: meta.clone() }));
         Ok(())
@@ -115,7 +115,7 @@ impl Sink for Hdf5RegionSink {
 
     fn commit(&self) -> brickwork_core::Result<()> {
         let joined = self.leave().ok_or_else(|| not_created().at(&self.location.uri))?;
-        Ok(self.file.leave(joined)?)
+        Ok(self.file.leave(joined, None)?)
     }
 
     fn abort(&self) {

@@ -2,11 +2,13 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use hdf5::File;
 use parking_lot::Mutex;
 
 use super::attributes::write_attributes;
+use super::log::Log;
 use super::scales;
 use crate::error::{Problem, Result};
 use crate::handles::FileStamp;
@@ -47,6 +49,8 @@ struct OpenFile {
     part: Part,
     copied: Option<Copied>,
     named: Vec<Named>,
+    /// Of the datasets that are in it.
+    logs: Vec<Arc<Log>>,
 }
 
 /// The file that was copied, which nobody else may have changed meanwhile.
@@ -78,6 +82,11 @@ impl Named {
 pub(super) struct Joined(usize);
 
 impl SharedFile {
+    /// The file itself.
+    pub(super) fn target(&self) -> &std::path::Path {
+        &self.target
+    }
+
     /// The file of a location. Touches nothing.
     pub fn new(location: &Location) -> Self {
         SharedFile {
@@ -112,15 +121,17 @@ impl SharedFile {
         })
     }
 
-    /// Opens the file if that was not done yet, and lets a sink prepare its dataset.
+    /// Opens the file if that was not done yet, and lets a sink prepare its dataset. With `keep`, what killed runs have
+    /// left of datasets in it stays.
     pub(super) fn join<T>(
         &self,
         must_exist: bool,
+        keep: bool,
         prepare: impl FnOnce(&File) -> Result<T, Problem>,
     ) -> Result<(Joined, T), Problem> {
         let mut state = self.state.lock();
         if state.open.is_none() {
-            state.open = Some(self.open(must_exist)?);
+            state.open = Some(self.open(must_exist, keep)?);
         }
         let prepared = {
             let _library = LIBRARY.lock();
@@ -148,12 +159,15 @@ impl SharedFile {
         }
     }
 
-    /// A sink has written everything. The last one publishes the file.
-    pub(super) fn leave(&self, joined: Joined) -> Result<()> {
+    /// A sink has written everything, and keeps a log of it until the run is over. The last one publishes the file.
+    pub(super) fn leave(&self, joined: Joined, log: Option<Arc<Log>>) -> Result<()> {
         let mut state = self.state.lock();
         if state.generation != joined.0 {
             let reason = "was given up by another result of the same run".into();
             return Err(Problem::Misuse { reason }.at(&self.uri));
+        }
+        if let Some(open) = &mut state.open {
+            open.logs.extend(log);
         }
         state.writing = state.writing.saturating_sub(1);
         if state.writing > 0 {
@@ -173,7 +187,7 @@ impl SharedFile {
         }
     }
 
-    fn open(&self, must_exist: bool) -> Result<OpenFile, Problem> {
+    fn open(&self, must_exist: bool, keep: bool) -> Result<OpenFile, Problem> {
         let target = self.target.as_path();
         if target.is_dir() {
             return Err(Problem::IsDirectory { expected: "an HDF5 file" });
@@ -184,7 +198,8 @@ impl SharedFile {
             Err(error) => return Err(Problem::os("open the file", error)),
         };
         // An existing file is not replaced but extended: its other datasets stay.
-        let part = Part::new(&self.uri, target, copied.is_some()).map_err(|error| error.problem)?;
+        let part =
+            Part::beside_others(&self.uri, target, copied.is_some(), keep).map_err(|error| error.problem)?;
         if copied.is_some() {
             fs::copy(target, part.path()).map_err(|error| {
                 let help = "; its datasets are added to a copy of it, which takes its place";
@@ -207,12 +222,12 @@ impl SharedFile {
             None => File::create_excl(part.path()),
         };
         let file = file.map_err(|error| library_failed("open the file to write", &error))?;
-        Ok(OpenFile { file, part, copied, named: Vec::new() })
+        Ok(OpenFile { file, part, copied, named: Vec::new(), logs: Vec::new() })
     }
 
     fn finish(&self, open: OpenFile) -> Result<()> {
         let fail = |problem: Problem| problem.at(&self.uri);
-        let OpenFile { file, part, copied, named } = open;
+        let OpenFile { file, part, copied, named, logs } = open;
         {
             let _library = LIBRARY.lock();
             let scales = named.iter().try_for_each(|named| match self.is_netcdf() && named.is_complete() {
@@ -230,7 +245,10 @@ impl SharedFile {
         }
         let synced = fs::File::open(part.path()).and_then(|file| file.sync_data());
         synced.map_err(|error| fail(Problem::os("write", error)))?;
-        part.publish()
+        if let Some(inode) = part.inode() {
+            logs.iter().try_for_each(|log| log.seal(inode)).map_err(fail)?;
+        }
+        part.publish().map(|_| ())
     }
 }
 

@@ -1,17 +1,20 @@
 //! Writing new datasets of HDF5 files.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use brickwork_core::eval::{Activity, doing};
-use brickwork_core::{AxisRange, Block, ChunkGrid, Complex, DType, Meta, Region, Sink};
+use brickwork_core::{AxisRange, Block, ChunkGrid, Complex, DType, Meta, Origin, Region, Sink};
 use hdf5::types::{OwnedDynValue, TypeDescriptor};
 use libdeflater::{CompressionLvl, Compressor};
 use parking_lot::Mutex;
+use serde_json::{Map, Value, json};
 
 use super::attributes::write_attributes;
 use super::calls::write_chunk;
 use super::elements::{file_type, fill_value, write_block};
+use super::log::Log;
 use super::shared_file::{Joined, LIBRARY, Named, SharedFile, library_failed};
 use super::shuffle::shuffle;
 use crate::bytes::checked_nbytes;
@@ -20,10 +23,13 @@ use crate::chunk_walk::touched_chunks;
 use crate::codec;
 use crate::error::{Problem, Result};
 use crate::fill::attributes_for_netcdf;
+use crate::journal::{Journal, Purpose};
 use crate::kept::Kept;
 use crate::options::SinkOptions;
+use crate::part::{Left, Part};
 use crate::uri::{Format, Location};
 use crate::write_checks::{check_write, not_created, refuse_options};
+use crate::written::{WrittenChunks, WrittenRegions, chunk_number, region_at};
 
 /// The most bytes the library is handed at once from a block that is not dense.
 const WRITE_AT_ONCE: usize = 16 << 20;
@@ -43,9 +49,10 @@ pub struct Hdf5Layout {
 
 /// Writes an array to a dataset of an HDF5 file, new or existing.
 ///
-/// The file is written beside its target and renamed when it is whole; an existing one is copied first, and its other
-/// datasets stay. Chunks are compressed by whoever writes them, all at once, and go past the library's filters and
-/// cache. Truth values and complex numbers are written as h5py writes them.
+/// What is written is collected in a file of its own and put together by the library when all of it is there, so the
+/// disk must have room for both. The file is written beside its target and renamed when it is whole; an existing one is
+/// copied first, and its other datasets stay. Chunks are compressed by whoever writes them, all at once, and go past the
+/// library's filters and cache. Truth values and complex numbers are written as h5py writes them.
 #[derive(Debug)]
 pub struct Hdf5Sink {
     file: Arc<SharedFile>,
@@ -53,6 +60,14 @@ pub struct Hdf5Sink {
     options: SinkOptions,
     codec: Codec,
     writing: Mutex<Option<Arc<Writing>>>,
+    /// What the run has left beside the file when it is published, until the run is over.
+    done: Mutex<Option<Done>>,
+}
+
+#[derive(Debug)]
+enum Done {
+    Now(Arc<Log>),
+    Before(Journal),
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -64,11 +79,28 @@ struct Codec {
 /// A dataset between `create` and `commit`.
 #[derive(Debug)]
 struct Writing {
-    joined: Joined,
-    dataset: hdf5::Dataset,
+    /// `None` if an earlier run has published it, and nothing is left to be written.
+    open: Option<Open>,
     meta: Meta,
     layout: Hdf5Layout,
     grid: ChunkGrid,
+    /// What an earlier run has left.
+    written: Written,
+}
+
+#[derive(Debug)]
+struct Open {
+    joined: Joined,
+    dataset: hdf5::Dataset,
+    log: Arc<Log>,
+}
+
+/// What an earlier run has left.
+#[derive(Debug)]
+enum Written {
+    All,
+    Chunks(WrittenChunks),
+    Regions(WrittenRegions),
 }
 
 impl Codec {
@@ -119,7 +151,14 @@ impl Hdf5Sink {
         let asked = [("shards", options.shards.is_some())];
         refuse_options("HDF5", &asked, "leave --shards out, or write .zarr").map_err(fail)?;
         let codec = Codec::parse(options.codec.as_deref()).map_err(fail)?;
-        Ok(Hdf5Sink { file, location, options: options.clone(), codec, writing: Mutex::new(None) })
+        Ok(Hdf5Sink {
+            file,
+            location,
+            options: options.clone(),
+            codec,
+            writing: Mutex::new(None),
+            done: Mutex::new(None),
+        })
     }
 
     /// Chunked if it was asked for, needed by the codec, or the array's own way; else one run of bytes.
@@ -137,47 +176,101 @@ impl Hdf5Sink {
         })
     }
 
-    fn try_create(&self, meta: &Meta, layout: &Hdf5Layout) -> Result<()> {
+    fn try_create(&self, meta: &Meta, layout: &Hdf5Layout, origin: Option<&Origin>) -> Result<()> {
         let fail = |problem: Problem| problem.at(&self.location.uri);
         check_layout(meta, layout).map_err(fail)?;
-        let file_type = file_type(meta.dtype).map_err(fail)?;
-        let fill = match self.options.fill_value {
-            // Zero is what there is without.
-            Some(fill) if fill.to_complex() != Complex::new(0.0, 0.0) => {
-                Some(fill_value(fill, meta.dtype).map_err(fail)?)
-            }
-            _ => None,
-        };
-        let kept = self.kept(meta);
-        let (attributes, dtypes) = match &self.options.attributes {
-            Some(attributes) => (attributes.clone(), &self.options.attribute_dtypes),
-            None => (kept.attributes, &kept.attribute_dtypes),
-        };
-        let attributes = attributes_for_netcdf(attributes, meta.dtype);
-        let names = self.options.dimension_names.clone().or(kept.dimension_names);
-        if let Some(names) = names.as_ref().filter(|names| names.len() != meta.ndim()) {
-            let reason = format!("{} names for {} axes; give every axis a name", names.len(), meta.ndim());
-            return Err(fail(Problem::Misuse { reason }));
-        }
-        let prepare = |file: &hdf5::File| {
-            self.make_room(file)?;
-            let new =
-                NewDataset { name: &self.location.inner, shape: &meta.shape, file_type: &file_type, fill };
-            let dataset =
-                new.make(file, layout).map_err(|error| library_failed("create the dataset", &error))?;
-            write_attributes(&dataset, &attributes, dtypes, Some(meta.dtype))
-                .map_err(|(name, error)| library_failed(&format!("write attribute {name:?}"), &error))?;
-            Ok(dataset)
-        };
-        let (joined, dataset) = self.file.join(false, prepare).map_err(fail)?;
-        if let Some(names) = names {
-            self.file.name_axes(Named { dataset: self.location.inner.clone(), names });
-        }
+        file_type(meta.dtype).map_err(fail)?;
+        let trimmings = self.trimmings(meta).map_err(fail)?;
         let chunk = layout.chunk.clone().unwrap_or_else(|| vec![1; meta.ndim()]);
         let grid = ChunkGrid::regular(&meta.shape, &chunk);
-        let writing = Writing { joined, dataset, meta: meta.clone(), layout: layout.clone(), grid };
+        let purpose = origin.map(|origin| self.purpose(meta, layout, &trimmings, origin));
+        let (uri, target, resume) = (&self.location.uri, self.file.target(), self.options.resume);
+        let left = match purpose.as_ref().filter(|_| resume) {
+            Some(purpose) => Part::left(uri, target, true, purpose)?,
+            None => None,
+        };
+        let mut writing =
+            Writing { open: None, meta: meta.clone(), layout: layout.clone(), grid, written: Written::All };
+        let log = match left {
+            Some(Left::Published(journal)) => {
+                *self.done.lock() = Some(Done::Before(journal));
+                *self.writing.lock() = Some(Arc::new(writing));
+                return Ok(());
+            }
+            Some(Left::Unfinished(part, records)) => Some(Log::take_over(uri, part, records)?),
+            Some(Left::Whole(_)) | None => None,
+        };
+        // What is wrong with the file is told before anything is made beside it.
+        let (joined, dataset) = self
+            .file
+            .join(false, resume, |file| self.prepare(file, meta, layout, &trimmings))
+            .map_err(fail)?;
+        if let Some(names) = trimmings.dimension_names {
+            self.file.name_axes(Named { dataset: self.location.inner.clone(), names });
+        }
+        let log = match log {
+            Some(log) => Ok(log),
+            None => Log::begin(uri, target, purpose.as_ref(), resume),
+        };
+        let log = Arc::new(log.inspect_err(|_| self.file.give_up(joined))?);
+        writing.written = writing.written_before(&log);
+        writing.open = Some(Open { joined, dataset, log });
         *self.writing.lock() = Some(Arc::new(writing));
         Ok(())
+    }
+
+    /// What the dataset has beside its elements.
+    fn trimmings(&self, meta: &Meta) -> Result<Trimmings, Problem> {
+        let kept = self.kept(meta);
+        let (attributes, dtypes) = match &self.options.attributes {
+            Some(attributes) => (attributes.clone(), self.options.attribute_dtypes.clone()),
+            None => (kept.attributes, kept.attribute_dtypes),
+        };
+        let attributes = attributes_for_netcdf(attributes, meta.dtype);
+        let dimension_names = self.options.dimension_names.clone().or(kept.dimension_names);
+        if let Some(names) = dimension_names.as_ref().filter(|names| names.len() != meta.ndim()) {
+            let reason = format!("{} names for {} axes; give every axis a name", names.len(), meta.ndim());
+            return Err(Problem::Misuse { reason });
+        }
+        Ok(Trimmings { attributes, dtypes, dimension_names })
+    }
+
+    /// What is compared when a run is resumed.
+    fn purpose(&self, meta: &Meta, layout: &Hdf5Layout, trimmings: &Trimmings, origin: &Origin) -> Purpose {
+        let array = [
+            ("shape", json!(meta.shape)),
+            ("dtype", json!(meta.dtype.to_string())),
+            ("chunks", json!(layout.chunk)),
+            ("codec", json!([json!(layout.shuffle), json!(layout.gzip)])),
+            ("fill value", json!(self.options.fill_value.map(|fill| fill.to_string()))),
+            ("attributes", json!(trimmings.attributes)),
+            ("attribute dtypes", json!(trimmings.dtypes)),
+            ("dimension names", json!(trimmings.dimension_names)),
+        ];
+        let array = array.map(|(name, value)| (name.to_owned(), value)).into_iter().collect();
+        Purpose::new(&self.location.inner, origin, array)
+    }
+
+    /// Makes the dataset, with nothing in it.
+    fn prepare(
+        &self,
+        file: &hdf5::File,
+        meta: &Meta,
+        layout: &Hdf5Layout,
+        trimmings: &Trimmings,
+    ) -> Result<hdf5::Dataset, Problem> {
+        let file_type = file_type(meta.dtype)?;
+        let fill = match self.options.fill_value {
+            // Zero is what there is without.
+            Some(fill) if fill.to_complex() != Complex::new(0.0, 0.0) => Some(fill_value(fill, meta.dtype)?),
+            _ => None,
+        };
+        self.make_room(file)?;
+        let new = NewDataset { name: &self.location.inner, shape: &meta.shape, file_type: &file_type, fill };
+        let dataset = new.make(file, layout).map_err(|error| library_failed("create the dataset", &error))?;
+        write_attributes(&dataset, &trimmings.attributes, &trimmings.dtypes, Some(meta.dtype))
+            .map_err(|(name, error)| library_failed(&format!("write attribute {name:?}"), &error))?;
+        Ok(dataset)
     }
 
     /// What is kept of the dataset that is to be replaced.
@@ -211,7 +304,7 @@ impl Hdf5Sink {
                     );
                 };
                 if !self.options.overwrite {
-                    return Err(Problem::Exists);
+                    return Err(Problem::exists(self.options.resume));
                 }
                 if dataset.attr("REFERENCE_LIST").is_ok() {
                     return misuse(
@@ -228,27 +321,60 @@ impl Hdf5Sink {
 
     fn try_write(&self, region: &Region, block: &Block) -> Result<()> {
         let fail = |problem: Problem| problem.at(&self.location.uri);
-        let Some(writing) = self.writing.lock().clone() else { return Err(fail(not_created())) };
+        let writing = self.writing.lock().clone();
+        let Some(writing) = writing else { return Err(fail(not_created())) };
+        // One that an earlier run has published needs nothing more.
+        let Some(open) = &writing.open else { return Ok(()) };
         check_write(&writing.meta, region, block).map_err(fail)?;
-        let written = match &writing.layout.chunk {
-            Some(chunk) => writing.write_chunks(chunk, region, block),
-            None => write_slabs(&writing.dataset, region, region, block),
-        };
-        written.map_err(fail)
+        match &writing.layout.chunk {
+            Some(chunk) => writing.put_chunks(&open.log, chunk, region, block).map_err(fail),
+            None if region.is_empty() => Ok(()),
+            None => open.log.put_region(region, block),
+        }
     }
 
-    fn leave(&self) -> Option<Joined> {
-        let writing = self.writing.lock().take()?;
-        let joined = writing.joined;
-        let _library = LIBRARY.lock();
-        drop(writing);
-        Some(joined)
+    /// Puts together what was written, and leaves the file to the others.
+    fn try_commit(&self) -> Result<()> {
+        let fail = |problem: Problem| problem.at(&self.location.uri);
+        let writing = self.writing.lock().take().ok_or_else(|| fail(not_created()))?;
+        let Some(Open { joined, dataset, log }) = &writing.open else { return Ok(()) };
+        let put = match &writing.layout.chunk {
+            Some(chunk) => {
+                log.for_each_chunk(&mut |at, bytes| put_chunk(dataset, chunk, at, bytes)).map_err(fail)
+            }
+            None => log.for_each_piece(&writing.meta.shape, writing.meta.dtype, &mut |region, block| {
+                write_slabs(dataset, region, region, block)
+            }),
+        };
+        let (joined, log) = (*joined, log.clone());
+        {
+            let _library = LIBRARY.lock();
+            drop(writing);
+        }
+        // Without a journal nobody could go on with it.
+        let log = log.has_journal().then_some(log);
+        *self.done.lock() = log.clone().map(Done::Now);
+        match put {
+            Ok(()) => self.file.leave(joined, log),
+            Err(error) => {
+                self.file.give_up(joined);
+                Err(error)
+            }
+        }
     }
 }
 
+/// Attributes and names of a new dataset.
+#[derive(Debug)]
+struct Trimmings {
+    attributes: Map<String, Value>,
+    dtypes: BTreeMap<String, String>,
+    dimension_names: Option<Vec<String>>,
+}
+
 impl Writing {
-    /// Compresses whole chunks and puts them into the file.
-    fn write_chunks(&self, chunk: &[usize], region: &Region, block: &Block) -> Result<(), Problem> {
+    /// Compresses whole chunks and puts them into the log.
+    fn put_chunks(&self, log: &Log, chunk: &[usize], region: &Region, block: &Block) -> Result<(), Problem> {
         let (shuffled, gzip) = (self.layout.shuffle, self.layout.gzip);
         for touched in touched_chunks(&self.grid, region) {
             if touched.wanted != touched.region {
@@ -261,13 +387,35 @@ impl Writing {
             let whole = crate::bytes::padded(&block.slice(&Region::from_iter(positions)), chunk);
             let elements = whole.as_bytes().unwrap_or_default();
             let encoded = encode(elements, self.meta.dtype.itemsize(), shuffled, gzip)?;
-            let start: Vec<usize> = touched.region.axes().iter().map(|axis| axis.start).collect();
-            let _library = LIBRARY.lock();
-            write_chunk(&self.dataset, &start, encoded.as_deref().unwrap_or(elements))
-                .map_err(|error| library_failed(&format!("write chunk {:?}", touched.at), &error))?;
+            log.put_chunk(&touched.at, encoded.as_deref().unwrap_or(elements))?;
         }
         Ok(())
     }
+
+    /// What a log holds already.
+    fn written_before(&self, log: &Log) -> Written {
+        let records = log.records();
+        if self.layout.chunk.is_none() {
+            let mut regions = WrittenRegions::default();
+            records
+                .iter()
+                .filter_map(|record| region_at(&record.place, &self.meta.shape))
+                .for_each(|region| regions.insert(region));
+            return Written::Regions(regions);
+        }
+        let mut chunks = WrittenChunks::default();
+        let counts = self.grid.numblocks();
+        records.iter().for_each(|record| chunks.insert(chunk_number(&record.place, &counts)));
+        Written::Chunks(chunks)
+    }
+}
+
+/// Puts the bytes of a chunk into a dataset.
+fn put_chunk(dataset: &hdf5::Dataset, chunk: &[usize], at: &[usize], bytes: &[u8]) -> Result<(), Problem> {
+    let start: Vec<usize> = at.iter().zip(chunk).map(|(at, len)| at * len).collect();
+    let _library = LIBRARY.lock();
+    write_chunk(dataset, &start, bytes)
+        .map_err(|error| library_failed(&format!("write chunk {at:?}"), &error))
 }
 
 /// The bytes of a chunk as the filters would make them; `None` if there are no filters.
@@ -337,8 +485,22 @@ impl Sink for Hdf5Sink {
     }
 
     fn create(&self, meta: &Meta) -> brickwork_core::Result<ChunkGrid> {
-        self.try_create(meta, &self.layout(meta)?)?;
+        self.try_create(meta, &self.layout(meta)?, None)?;
         self.grid(meta)
+    }
+
+    fn create_from(&self, meta: &Meta, origin: &Origin) -> brickwork_core::Result<ChunkGrid> {
+        self.try_create(meta, &self.layout(meta)?, Some(origin))?;
+        self.grid(meta)
+    }
+
+    fn is_whole(&self, region: &Region) -> bool {
+        let writing = self.writing.lock();
+        writing.as_ref().is_some_and(|writing| match &writing.written {
+            Written::All => true,
+            Written::Chunks(chunks) => chunks.hold(&writing.grid, region),
+            Written::Regions(regions) => regions.hold(region),
+        })
     }
 
     fn grid(&self, meta: &Meta) -> brickwork_core::Result<ChunkGrid> {
@@ -351,12 +513,27 @@ impl Sink for Hdf5Sink {
     }
 
     fn commit(&self) -> brickwork_core::Result<()> {
-        let joined = self.leave().ok_or_else(|| not_created().at(&self.location.uri))?;
-        Ok(self.file.leave(joined)?)
+        Ok(self.try_commit()?)
+    }
+
+    fn settle(&self) {
+        match self.done.lock().take() {
+            // Whoever else held it has published the file.
+            Some(Done::Now(log)) => drop(Arc::into_inner(log).map(Log::discard)),
+            Some(Done::Before(journal)) => journal.settle(),
+            None => {}
+        }
     }
 
     fn abort(&self) {
-        if let Some(joined) = self.leave() {
+        *self.done.lock() = None;
+        let Some(writing) = self.writing.lock().take() else { return };
+        let joined = writing.open.as_ref().map(|open| open.joined);
+        {
+            let _library = LIBRARY.lock();
+            drop(writing);
+        }
+        if let Some(joined) = joined {
             self.file.give_up(joined);
         }
     }
@@ -376,9 +553,12 @@ pub fn create_dataset(
     let options = SinkOptions { overwrite: true, ..SinkOptions::default() };
     let sink = Hdf5Sink::new(&format!("hdf5:{shown}#{name}"), &options)?;
     let meta = Meta::whole(block.shape(), block.dtype());
-    sink.try_create(&meta, layout)?;
-    match sink.write(&Region::full(block.shape()), block) {
-        Ok(()) => sink.commit(),
+    sink.try_create(&meta, layout, None)?;
+    match sink.write(&Region::full(block.shape()), block).and_then(|()| sink.commit()) {
+        Ok(()) => {
+            sink.settle();
+            Ok(())
+        }
         Err(error) => {
             sink.abort();
             Err(error)

@@ -145,7 +145,7 @@ fn descr(dtype: DType) -> String {
     }
 }
 
-fn parse_descr(descr: &str) -> Result<(DType, bool), Problem> {
+pub(super) fn parse_descr(descr: &str) -> Result<(DType, bool), Problem> {
     let (big_endian, code) = match descr.strip_prefix(['<', '|']) {
         Some(code) => (false, code),
         None => match descr.strip_prefix('>') {

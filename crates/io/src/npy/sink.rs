@@ -5,18 +5,22 @@ use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
-use brickwork_core::{Block, ChunkGrid, Meta, Region, Sink, SinkWriter};
+use brickwork_core::{Block, ChunkGrid, Meta, Origin, Region, Sink, SinkWriter};
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
+use xxhash_rust::xxh3::Xxh3;
 
 use super::header;
 use crate::bytes::checked_nbytes;
 use crate::error::{Problem, Result};
+use crate::journal::{Journal, Purpose, Record};
 use crate::options::SinkOptions;
-use crate::part::Part;
-use crate::strided_file::write_region;
+use crate::part::{Left, Part};
+use crate::strided_file::{MAX_READ, for_each_dense, for_each_piece, read_region, write_dense};
 use crate::uri::{Format, Location};
 use crate::write_checks::{check_write, not_created, refuse_options};
+use crate::written::{WrittenRegions, place_of, region_at};
 
 /// Writes an array to an `.npy` file, in C order.
 ///
@@ -25,16 +29,27 @@ use crate::write_checks::{check_write, not_created, refuse_options};
 pub struct NpySink {
     location: Location,
     overwrite: bool,
+    resume: bool,
     writing: Mutex<Option<Arc<Writing>>>,
+    /// Of a file that is published, until the run is over.
+    journal: Mutex<Option<Journal>>,
 }
 
 /// A file between `create` and `commit`.
 #[derive(Debug)]
 struct Writing {
-    file: File,
-    part: Part,
+    /// `None` if an earlier run has published it, and nothing is left to be written.
+    open: Option<Open>,
     meta: Meta,
     data_offset: usize,
+    /// What an earlier run has left.
+    written: WrittenRegions,
+}
+
+#[derive(Debug)]
+struct Open {
+    file: File,
+    part: Part,
 }
 
 impl NpySink {
@@ -59,10 +74,16 @@ impl NpySink {
         ];
         refuse_options("an .npy file", &asked, "leave the option out, or write .zarr or .h5")
             .map_err(fail)?;
-        Ok(NpySink { overwrite: options.overwrite, location, writing: Mutex::new(None) })
+        Ok(NpySink {
+            overwrite: options.overwrite,
+            resume: options.resume,
+            location,
+            writing: Mutex::new(None),
+            journal: Mutex::new(None),
+        })
     }
 
-    fn try_create(&self, meta: &Meta) -> Result<()> {
+    fn try_create(&self, meta: &Meta, origin: Option<&Origin>) -> Result<()> {
         let uri = &self.location.uri;
         let header = header::encode(meta.dtype, &meta.shape);
         let Some(nbytes) = checked_nbytes(&meta.shape, meta.dtype.itemsize()) else {
@@ -72,35 +93,117 @@ impl NpySink {
         if self.location.path.is_dir() {
             return Err(Problem::IsDirectory { expected: "an .npy file" }.at(uri));
         }
-        let part = Part::new(uri, &self.location.path, self.overwrite)?;
-        let failed = |error| Problem::os("create the file", error).at(uri);
-        let file = OpenOptions::new().write(true).create_new(true).open(part.path()).map_err(failed)?;
-        // Tells others that this part is being written; not every file system can.
-        let _ = file.try_lock();
-        file.write_all_at(&header, 0).map_err(failed)?;
-        file.set_len((header.len() + nbytes) as u64).map_err(failed)?;
-        let writing = Writing { file, part, meta: meta.clone(), data_offset: header.len() };
+        let purpose = origin.map(|origin| purpose_of(meta, origin));
+        let begin = || self.begin(&header, nbytes, purpose.as_ref());
+        let left = match purpose.as_ref().filter(|_| self.resume) {
+            Some(purpose) => Part::left(uri, &self.location.path, self.overwrite, purpose)?,
+            None => None,
+        };
+        let (open, written) = match left {
+            None => (Some(begin()?), WrittenRegions::default()),
+            Some(Left::Published(journal)) => {
+                *self.journal.lock() = Some(journal);
+                (None, everything(meta))
+            }
+            Some(Left::Whole(part)) => (Some(self.reopen(part)?), everything(meta)),
+            Some(Left::Unfinished(part, records)) => {
+                let open = self.reopen(part)?;
+                match is_begun(&open.file, &header, nbytes) {
+                    true => {
+                        let written = self.written(&open.file, header.len(), meta, &records)?;
+                        (Some(open), written)
+                    }
+                    // Killed before there was anything.
+                    false => {
+                        self.fill_head(&open.file, &header, nbytes)?;
+                        (Some(open), WrittenRegions::default())
+                    }
+                }
+            }
+        };
+        let writing = Writing { open, meta: meta.clone(), data_offset: header.len(), written };
         *self.writing.lock() = Some(Arc::new(writing));
         Ok(())
     }
 
+    /// A new file of zeros.
+    fn begin(&self, header: &[u8], nbytes: usize, purpose: Option<&Purpose>) -> Result<Open> {
+        let Location { uri, path, .. } = &self.location;
+        let part = match purpose {
+            Some(purpose) => Part::begin(uri, path, self.overwrite, purpose, self.resume)?,
+            None => Part::new(uri, path, self.overwrite)?,
+        };
+        let file = OpenOptions::new().write(true).create_new(true).open(part.path());
+        let file = file.map_err(|error| Problem::os("create the file", error).at(uri))?;
+        // Tells others that this part is being written; not every file system can.
+        let _ = file.try_lock();
+        self.fill_head(&file, header, nbytes)?;
+        Ok(Open { file, part })
+    }
+
+    fn fill_head(&self, file: &File, header: &[u8], nbytes: usize) -> Result<()> {
+        let written =
+            file.set_len((header.len() + nbytes) as u64).and_then(|()| file.write_all_at(header, 0));
+        written.map_err(|error| Problem::os("create the file", error).at(&self.location.uri))
+    }
+
+    fn reopen(&self, part: Part) -> Result<Open> {
+        let file = OpenOptions::new().read(true).write(true).open(part.path());
+        let file =
+            file.map_err(|error| Problem::os("open the unfinished file", error).at(&self.location.uri))?;
+        let _ = file.try_lock();
+        Ok(Open { file, part })
+    }
+
+    /// The boxes whose elements are as the journal says.
+    fn written(&self, file: &File, start: usize, meta: &Meta, records: &[Record]) -> Result<WrittenRegions> {
+        let item = meta.dtype.itemsize();
+        let mut written = WrittenRegions::default();
+        let mut read = |offset: usize, buffer: &mut [u8]| {
+            file.read_exact_at(buffer, (start + offset) as u64)
+                .map_err(|error| Problem::os("read the unfinished file", error).at(&self.location.uri))
+        };
+        let mut piece_bytes = Vec::new();
+        for record in records {
+            let Some(region) = region_at(&record.place, &meta.shape) else { continue };
+            let mut hash = Xxh3::new();
+            for_each_piece(&region.shape(), item, MAX_READ, &mut |piece| {
+                piece_bytes.resize(piece.size() * item, 0);
+                read_region(&mut read, &meta.shape, item, &region.compose(piece), &mut piece_bytes)?;
+                hash.update(&piece_bytes);
+                Ok(())
+            })?;
+            if hash.digest() == record.hash {
+                written.insert(region);
+            }
+        }
+        Ok(written)
+    }
+
     fn try_write(&self, region: &Region, block: &Block) -> Result<()> {
         let uri = &self.location.uri;
-        let Some(writing) = self.writing.lock().clone() else { return Err(not_created().at(uri)) };
+        let writing = self.writing.lock().clone();
+        let Some(writing) = writing else { return Err(not_created().at(uri)) };
+        // One that an earlier run has published needs nothing more.
+        let Some(Open { file, part }) = &writing.open else { return Ok(()) };
         check_write(&writing.meta, region, block).map_err(|problem| problem.at(uri))?;
-        write_at(&writing.file, uri, writing.data_offset, &writing.meta.shape, region, block)
+        let record = write_at(file, uri, writing.data_offset, &writing.meta.shape, region, block)?;
+        part.note(&record).map_err(|problem| problem.at(uri))
     }
 
     fn try_commit(&self) -> Result<()> {
         let uri = &self.location.uri;
         let writing = self.writing.lock().take().and_then(Arc::into_inner);
-        let Writing { file, part, .. } = writing.ok_or_else(|| not_created().at(uri))?;
+        let Writing { open, .. } = writing.ok_or_else(|| not_created().at(uri))?;
+        let Some(Open { file, part }) = open else { return Ok(()) };
         // The elements must be on the disk before the name is: else a power cut could leave a file of zeros.
         file.sync_data().map_err(|error| Problem::os("write", error).at(uri))?;
-        part.publish()
+        *self.journal.lock() = part.publish()?;
+        Ok(())
     }
 }
 
+/// Writes a region; what may be noted of it.
 fn write_at(
     file: &File,
     uri: &str,
@@ -108,12 +211,18 @@ fn write_at(
     shape: &[usize],
     region: &Region,
     block: &Block,
-) -> Result<()> {
+) -> Result<Record> {
     let mut write = |offset: usize, bytes: &[u8]| {
         let start = (data_offset + offset) as u64;
         file.write_all_at(bytes, start).map_err(|error| Problem::os("write", error).at(uri))
     };
-    write_region(&mut write, shape, region, block)
+    let item = block.dtype().itemsize();
+    let mut hash = Xxh3::new();
+    for_each_dense(block, region, &mut |region, bytes| {
+        hash.update(bytes);
+        write_dense(&mut write, shape, item, region, bytes)
+    })?;
+    Ok(Record { place: place_of(region), offset: 0, nbytes: block.nbytes() as u64, hash: hash.digest() })
 }
 
 /// Writes elements of a new file from another process.
@@ -123,6 +232,8 @@ struct Elements {
     part: PathBuf,
     meta: Meta,
     data_offset: usize,
+    /// Where it is noted that a region is whole.
+    journal: Option<PathBuf>,
     /// The file, once it is open.
     #[serde(skip)]
     file: OnceLock<File>,
@@ -139,7 +250,9 @@ impl Elements {
                 self.file.get_or_init(|| opened)
             }
         };
-        write_at(file, &self.uri, self.data_offset, &self.meta.shape, region, block)
+        let record = write_at(file, &self.uri, self.data_offset, &self.meta.shape, region, block)?;
+        let noted = self.journal.as_ref().map_or(Ok(()), |journal| Journal::note_in(journal, &record));
+        noted.map_err(|problem| problem.at(&self.uri))
     }
 }
 
@@ -148,6 +261,26 @@ impl SinkWriter for Elements {
     fn write(&self, region: &Region, block: &Block) -> brickwork_core::Result<()> {
         Ok(self.try_write(region, block)?)
     }
+}
+
+/// What is compared when a run is resumed.
+fn purpose_of(meta: &Meta, origin: &Origin) -> Purpose {
+    let array = [("shape", json!(meta.shape)), ("dtype", json!(meta.dtype.to_string()))];
+    Purpose::new("", origin, array.map(|(name, value)| (name.to_owned(), value)).into_iter().collect())
+}
+
+/// Whether a file has the length and the header that it was begun with.
+fn is_begun(file: &File, header: &[u8], nbytes: usize) -> bool {
+    let mut found = vec![0; header.len()];
+    file.metadata().is_ok_and(|metadata| metadata.len() == (header.len() + nbytes) as u64)
+        && file.read_exact_at(&mut found, 0).is_ok()
+        && found == header
+}
+
+fn everything(meta: &Meta) -> WrittenRegions {
+    let mut all = WrittenRegions::default();
+    all.insert(Region::full(&meta.shape));
+    all
 }
 
 impl Sink for NpySink {
@@ -160,8 +293,17 @@ impl Sink for NpySink {
     }
 
     fn create(&self, meta: &Meta) -> brickwork_core::Result<ChunkGrid> {
-        self.try_create(meta)?;
+        self.try_create(meta, None)?;
         self.grid(meta)
+    }
+
+    fn create_from(&self, meta: &Meta, origin: &Origin) -> brickwork_core::Result<ChunkGrid> {
+        self.try_create(meta, Some(origin))?;
+        self.grid(meta)
+    }
+
+    fn is_whole(&self, region: &Region) -> bool {
+        self.writing.lock().as_ref().is_some_and(|writing| writing.written.hold(region))
     }
 
     fn grid(&self, meta: &Meta) -> brickwork_core::Result<ChunkGrid> {
@@ -176,7 +318,8 @@ impl Sink for NpySink {
         let writing = self.writing.lock().clone()?;
         Some(Box::new(Elements {
             uri: self.location.uri.clone(),
-            part: std::path::absolute(writing.part.path()).ok()?,
+            part: std::path::absolute(writing.open.as_ref()?.part.path()).ok()?,
+            journal: writing.open.as_ref()?.part.journal_path(),
             meta: writing.meta.clone(),
             data_offset: writing.data_offset,
             file: OnceLock::new(),
@@ -187,9 +330,16 @@ impl Sink for NpySink {
         Ok(self.try_commit()?)
     }
 
+    fn settle(&self) {
+        if let Some(journal) = self.journal.lock().take() {
+            journal.settle();
+        }
+    }
+
     fn abort(&self) {
-        // The part goes when nobody holds it any more.
+        // The part goes when nobody holds it any more; what is published stays.
         *self.writing.lock() = None;
+        *self.journal.lock() = None;
     }
 }
 

@@ -40,37 +40,26 @@ pub(crate) fn open(location: &Location) -> Result<NpySource> {
     let path = location.absolute_path();
     let (file, stamp) = open_file(&path, EXPECTED).map_err(|problem| problem.at(uri))?;
     let header = read_header(&*file).map_err(|problem| problem.at(uri))?;
+    check_length(&header, stamp.len).map_err(|problem| problem.at(uri))?;
+    NpySource::new(uri, path, stamp, header)
+}
+
+/// Fails if so many bytes are too few for what a header says.
+pub(super) fn check_length(header: &Header, present: u64) -> Result<(), Problem> {
     let needed = header.data_offset as u64 + header.data_nbytes() as u64;
-    if stamp.len < needed {
-        let what = format!("an array of shape {:?} and dtype {}", header.shape, header.dtype);
-        return Err(Problem::Truncated { what, needed, present: stamp.len }.at(uri));
+    if present >= needed {
+        return Ok(());
     }
-    let chunks = ChunkSpec::auto()
-        .resolve(&header.shape, header.dtype)
-        .map_err(|error| Problem::Misuse { reason: error.to_string() }.at(uri))?;
-    Ok(NpySource { uri: uri.clone(), path, stamp, header, chunks })
+    let what = format!("an array of shape {:?} and dtype {}", header.shape, header.dtype);
+    Err(Problem::Truncated { what, needed, present })
 }
 
 /// Tells what is in a file.
 pub(crate) fn describe(location: &Location) -> Result<Description> {
-    let source = open(location)?;
-    let header = &source.header;
-    let mut codecs: Vec<String> =
-        vec![if header.fortran { "Fortran order".into() } else { "C order".into() }];
-    if header.big_endian && header.dtype.itemsize() > 1 {
-        codecs.push("big-endian".into());
-    }
-    Ok(Description {
-        shape: Some(header.shape.clone()),
-        dtype: Some(header.dtype.name()),
-        codecs,
-        nbytes: Some(header.data_nbytes()),
-        stored_bytes: Some(source.stamp.len),
-        ..Description::new(&location.uri, Format::Npy)
-    })
+    Ok(open(location)?.describe())
 }
 
-fn read_header(file: &dyn ReadAt) -> Result<Header, Problem> {
+pub(super) fn read_header(file: &dyn ReadAt) -> Result<Header, Problem> {
     let read = |len: u64| {
         let mut bytes = vec![0; len as usize];
         file.read_exact_at(&mut bytes, 0).map_err(|error| Problem::os("read the file", error))?;
@@ -85,6 +74,31 @@ fn read_header(file: &dyn ReadAt) -> Result<Header, Problem> {
 }
 
 impl NpySource {
+    /// Elements that lie in a file as a header says.
+    pub(super) fn new(uri: &str, path: String, stamp: FileStamp, header: Header) -> Result<Self> {
+        let chunks = ChunkSpec::auto()
+            .resolve(&header.shape, header.dtype)
+            .map_err(|error| Problem::Misuse { reason: error.to_string() }.at(uri))?;
+        Ok(NpySource { uri: uri.to_owned(), path, stamp, header, chunks })
+    }
+
+    pub(super) fn describe(&self) -> Description {
+        let header = &self.header;
+        let mut codecs: Vec<String> =
+            vec![if header.fortran { "Fortran order".into() } else { "C order".into() }];
+        if header.big_endian && header.dtype.itemsize() > 1 {
+            codecs.push("big-endian".into());
+        }
+        Description {
+            shape: Some(header.shape.clone()),
+            dtype: Some(header.dtype.name()),
+            codecs,
+            nbytes: Some(header.data_nbytes()),
+            stored_bytes: Some(self.stamp.len),
+            ..Description::new(&self.uri, Format::Npy)
+        }
+    }
+
     fn dtype(&self) -> DType {
         self.header.dtype
     }
@@ -156,6 +170,10 @@ impl Operation for NpySource {
 impl Source for NpySource {
     fn uri(&self) -> String {
         self.uri.clone()
+    }
+
+    fn version(&self) -> Option<String> {
+        Some(self.stamp.version())
     }
 
     fn plan_read(&self, region: &Region) -> brickwork_core::Result<Vec<Granule>> {

@@ -22,6 +22,7 @@ use super::claims::Claims;
 use crate::bytes::{ByteFix, time_unit};
 use crate::error::Problem;
 
+const READABLE: &str = "bool, integers, float32, float64, complex64, complex128 and dates can";
 /// Bytes of the largest element that is read.
 const MOST_ITEM: usize = 16;
 
@@ -47,6 +48,9 @@ impl Codecs {
         };
         let claims = Claims::new(&metadata, version, chunk, MOST_ITEM);
         let (metadata, dates) = if version == 2 { as_integers(metadata) } else { (metadata, None) };
+        if !is_known_type(&metadata, version) {
+            return Err(Problem::unreadable(format!("data type {type_name}"), READABLE));
+        }
         let metadata = match version {
             2 => ArrayMetadata::V2(serde_json::from_value(metadata).map_err(invalid)?),
             _ => ArrayMetadata::V3(serde_json::from_value(metadata).map_err(invalid)?),
@@ -59,10 +63,9 @@ impl Codecs {
         let array = array.map_err(|reason| {
             Problem::unreadable(format!("an array of data type {type_name}"), format!("zarrs says: {reason}"))
         })?;
-        let dtype = dates.or_else(|| dtype_of(array.data_type())).ok_or_else(|| {
-            let help = "bool, integers, float32, float64, complex64, complex128 and dates can";
-            Problem::unreadable(format!("data type {type_name}"), help)
-        })?;
+        let dtype = dates
+            .or_else(|| dtype_of(array.data_type()))
+            .ok_or_else(|| Problem::unreadable(format!("data type {type_name}"), READABLE))?;
         if array.fill_value().size() != dtype.itemsize() {
             return Err(Problem::corrupt("Zarr metadata", "the fill value is not one of the data type"));
         }
@@ -126,6 +129,21 @@ impl Codecs {
             encoded.map(Cow::into_owned).map_err(|error| error.to_string())
         })
     }
+}
+
+/// Whether elements are of a type that may be read. Others are not even looked at: a few bytes of metadata can declare
+/// elements of any length, and ask for a fill value of that length.
+fn is_known_type(metadata: &Value, version: u8) -> bool {
+    if version == 2 {
+        let descr = metadata["dtype"].as_str().unwrap_or_default();
+        let code = descr.trim_start_matches(['<', '>', '|', '=']);
+        let (kind, size) = code.split_at_checked(1).unwrap_or_default();
+        return "biufc".contains(kind) && !kind.is_empty() && ["1", "2", "4", "8", "16"].contains(&size);
+    }
+    let name = metadata["data_type"].as_str().or_else(|| metadata["data_type"]["name"].as_str());
+    let name = name.unwrap_or_default();
+    matches!(name, "numpy.datetime64" | "numpy.timedelta64")
+        || DType::parse(name).is_some_and(|dtype| dtype.name() == name)
 }
 
 /// Codecs run in the calling thread alone: threads are the scheduler's affair.

@@ -7,12 +7,14 @@ use std::sync::OnceLock;
 
 use brickwork_core::{AxisRange, Block, ChunkGrid, Meta, Region, SinkWriter};
 use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::adapter::Codecs;
 use super::metadata::parse_json;
 use crate::bytes::padded;
 use crate::chunk_walk::touched_chunks;
 use crate::error::{Problem, Result};
+use crate::journal::{Journal, Record};
 use crate::write_checks::check_write;
 
 /// What is needed to write chunks of a new array. A chunk that is written again is replaced.
@@ -24,6 +26,8 @@ pub(super) struct ChunkWriter {
     chunk: Vec<usize>,
     /// The array's metadata, as they will be in its `zarr.json`.
     metadata: String,
+    /// Where it is noted that a chunk is whole.
+    journal: Option<PathBuf>,
     #[serde(skip)]
     codecs: Known,
 }
@@ -44,7 +48,18 @@ impl ChunkWriter {
         // Other processes may be elsewhere.
         let directory = std::path::absolute(directory).unwrap_or_else(|_| directory.to_owned());
         let (meta, chunk) = (meta.clone(), chunk.to_vec());
-        ChunkWriter { uri: uri.to_owned(), directory, meta, chunk, metadata, codecs: Known::default() }
+        let uri = uri.to_owned();
+        ChunkWriter { uri, directory, meta, chunk, metadata, journal: None, codecs: Known::default() }
+    }
+
+    /// With a journal of the chunks that are whole.
+    pub fn noted_in(self, journal: Option<PathBuf>) -> Self {
+        ChunkWriter { journal, ..self }
+    }
+
+    /// The file of a chunk.
+    pub fn path(&self, at: &[usize]) -> Result<PathBuf, Problem> {
+        Ok(self.directory.join(self.codecs()?.chunk_key(at)))
     }
 
     /// With codecs that are understood already.
@@ -101,7 +116,10 @@ impl ChunkWriter {
             result = fs::create_dir_all(path.parent().unwrap_or(Path::new(".")))
                 .and_then(|()| fs::write(&path, &encoded));
         }
-        result.map_err(|error| Problem::os(format!("write chunk {at:?}"), error))
+        result.map_err(|error| Problem::os(format!("write chunk {at:?}"), error))?;
+        let Some(journal) = &self.journal else { return Ok(()) };
+        let (nbytes, hash) = (encoded.len() as u64, xxh3_64(&encoded));
+        Journal::note_in(journal, &Record { place: at.to_vec(), offset: 0, nbytes, hash })
     }
 }
 

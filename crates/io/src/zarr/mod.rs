@@ -5,6 +5,7 @@
 mod adapter;
 mod chunk_writer;
 mod claims;
+mod consolidate;
 mod describe;
 mod hierarchy;
 mod metadata;
@@ -14,11 +15,12 @@ mod object_sink;
 #[cfg(all(test, feature = "cloud"))]
 mod object_tests;
 mod region;
+mod shard;
 mod sink;
 mod source;
 mod store;
-mod zip;
 
+pub use consolidate::consolidate;
 #[cfg(feature = "cloud")]
 pub use object_sink::ZarrObjectSink;
 pub use region::ZarrRegionSink;

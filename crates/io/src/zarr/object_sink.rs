@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use brickwork_core::{AxisRange, Block, ChunkGrid, Meta, Region, Sink};
+use brickwork_core::{AxisRange, Block, ChunkGrid, Meta, Origin, Region, Sink};
 use parking_lot::Mutex;
 use serde_json::{Map, Value, json};
 
@@ -17,13 +17,19 @@ use crate::bytes::padded;
 use crate::chunk_walk::touched_chunks;
 use crate::cloud::{Remote, Sent};
 use crate::error::{Problem, Result};
+use crate::journal::Purpose;
 use crate::options::{GroupAttributes, SinkOptions};
 use crate::uri::Location;
 use crate::write_checks::{check_write, not_created};
+use crate::written::WrittenChunks;
 
 /// Chunks of one array that are on their way, and their bytes: whoever writes more waits for the first of them.
 const MOST_SENT: usize = 16;
 const MOST_SENT_BYTES: usize = 32 << 20;
+/// What an unfinished array is made from, until the run is over.
+const PURPOSE: &str = ".brickwork-unfinished";
+/// The most bytes of it that are read.
+const MOST_PURPOSE: u64 = 64 << 20;
 /// What makes an array of objects below a prefix.
 const METADATA: [&str; 4] = ["zarr.json", ".zarray", ".zattrs", ".zmetadata"];
 
@@ -41,6 +47,8 @@ pub struct ZarrObjectSink {
     groups: Vec<(String, Map<String, Value>)>,
     writing: Mutex<Option<Arc<Writing>>>,
     has_replaced: AtomicBool,
+    /// Whether there is an object that says what the array is made from.
+    has_purpose: AtomicBool,
 }
 
 /// An array between `create` and `commit`.
@@ -52,6 +60,9 @@ struct Writing {
     metadata: Value,
     codecs: Codecs,
     sent: Mutex<VecDeque<(Sent, Vec<usize>, usize)>>,
+    /// What an earlier run has left: an object is whole, or it is not there.
+    written: WrittenChunks,
+    is_published: bool,
 }
 
 impl ZarrObjectSink {
@@ -80,24 +91,82 @@ impl ZarrObjectSink {
             groups: attributes,
             writing: Mutex::new(None),
             has_replaced: AtomicBool::new(false),
+            has_purpose: AtomicBool::new(false),
             location,
         })
     }
 
-    fn try_create(&self, meta: &Meta, cut: &Cut) -> Result<(), Problem> {
+    fn try_create(&self, meta: &Meta, cut: &Cut, origin: Option<&Origin>) -> Result<(), Problem> {
         let store = Store::Remote(self.remote.clone());
         let replaced = self.replaced(&store)?;
         self.check_groups(&store)?;
         let NewArray { metadata, codecs } = NewArray::of(meta, cut, &self.options, &replaced)?;
-        let chunk = cut.file().to_vec();
-        if self.options.overwrite {
-            self.has_replaced.store(!replaced.is_null(), Ordering::Relaxed);
-            self.remove()?;
+        let grid = ChunkGrid::regular(&meta.shape, cut.file());
+        let mut writing = Writing {
+            meta: meta.clone(),
+            grid,
+            chunk: cut.file().to_vec(),
+            metadata,
+            codecs,
+            sent: Mutex::default(),
+            written: WrittenChunks::default(),
+            is_published: false,
+        };
+        let metadata = writing.metadata.as_object().cloned().unwrap_or_default();
+        let purpose = origin.map(|origin| Purpose::new("", origin, metadata));
+        let left = self.left(purpose.as_ref())?;
+        if left {
+            writing.is_published = matches!(read_node(&store, &self.location.inner), Ok(Node::Array { .. }));
+            writing.written = self.written_before(&writing)?;
+        } else {
+            self.make_room(&replaced)?;
+            if let Some(purpose) = &purpose {
+                let bytes = purpose.to_json().to_string().into_bytes();
+                self.remote.write(&join(&self.location.inner, PURPOSE), bytes)?.finish()?;
+            }
         }
-        let grid = ChunkGrid::regular(&meta.shape, &chunk);
-        let writing = Writing { meta: meta.clone(), grid, chunk, metadata, codecs, sent: Mutex::default() };
+        self.has_purpose.store(left || purpose.is_some(), Ordering::Relaxed);
         *self.writing.lock() = Some(Arc::new(writing));
         Ok(())
+    }
+
+    /// Whether an earlier run of this purpose is to be gone on with.
+    fn left(&self, purpose: Option<&Purpose>) -> Result<bool, Problem> {
+        let Some(purpose) = purpose.filter(|_| self.options.resume) else { return Ok(false) };
+        let place = join(&self.location.inner, PURPOSE);
+        let Some(begun) = self.remote.read(&place, MOST_PURPOSE)? else { return Ok(false) };
+        purpose.check(&parse_json(&begun.bytes, PURPOSE)?)?;
+        Ok(true)
+    }
+
+    /// The chunks that are there.
+    fn written_before(&self, writing: &Writing) -> Result<WrittenChunks, Problem> {
+        let mut written = WrittenChunks::default();
+        if writing.meta.size() == 0 {
+            return Ok(written);
+        }
+        let counts = writing.grid.numblocks();
+        let names = self.remote.lens(&self.location.inner)?;
+        let mut at = vec![0; counts.len()];
+        for number in 0..writing.grid.num_chunks() {
+            let mut rest = number;
+            for (at, count) in at.iter_mut().zip(&counts).rev() {
+                (*at, rest) = (rest % count, rest / count);
+            }
+            if names.contains_key(&join(&self.location.inner, &writing.codecs.chunk_key(&at))) {
+                written.insert(number as u64);
+            }
+        }
+        Ok(written)
+    }
+
+    /// Removes what is there, if that is allowed.
+    fn make_room(&self, replaced: &Value) -> Result<(), Problem> {
+        if !self.options.overwrite {
+            return if self.check_names()? { Err(unfinished()) } else { Ok(()) };
+        }
+        self.has_replaced.store(!replaced.is_null(), Ordering::Relaxed);
+        self.remove()
     }
 
     /// Removes metadata and chunks: the metadata first, without which nobody takes what is left for an array.
@@ -109,7 +178,7 @@ impl ZarrObjectSink {
             self.remote.remove(&join(prefix, name))?;
         }
         // The one chunk of an array without axes has the name that others have below.
-        for name in below.objects.iter().filter(|name| is_chunk(name)) {
+        for name in below.objects.iter().filter(|name| is_chunk(name) || *name == PURPOSE) {
             self.remote.remove(&join(prefix, name))?;
         }
         for name in below.prefixes.iter().filter(|name| is_chunk(name)) {
@@ -128,16 +197,15 @@ impl ZarrObjectSink {
                 let url = self.location.url.as_deref().unwrap_or_default();
                 misuse(format!("is a Zarr group; name an array in it: {url}#/{prefix}{slash}name"))
             }
-            Ok(Node::Array { .. }) if !self.options.overwrite => Err(Problem::Exists),
-            Ok(Node::Array { metadata, .. }) => self.check_names().map(|_| metadata),
+            // Who resumes may find what was published by the run that was killed.
+            Ok(Node::Array { metadata, .. }) if self.options.overwrite || self.is_unfinished()? => {
+                self.check_names().map(|_| metadata)
+            }
+            Ok(Node::Array { .. }) => Err(Problem::exists(self.options.resume)),
             Ok(Node::Nothing) => match self.check_names()? {
                 false => Ok(Value::Null),
-                true if self.options.overwrite => Ok(Value::Null),
-                true => misuse(
-                    "holds chunks and no metadata: whoever wrote it has failed, or is not done; allow overwriting it, \
-                     or choose another name"
-                        .into(),
-                ),
+                true if self.options.overwrite || self.is_unfinished()? => Ok(Value::Null),
+                true => Err(unfinished()),
             },
             // An array whose metadata are damaged may be replaced.
             Err(Problem::Corrupt { .. }) if self.options.overwrite => self.check_names().map(|_| json!({})),
@@ -145,10 +213,17 @@ impl ZarrObjectSink {
         }
     }
 
+    /// Whether a run is resumed that was killed before its end.
+    fn is_unfinished(&self) -> Result<bool, Problem> {
+        Ok(self.options.resume && self.remote.stamp(&join(&self.location.inner, PURPOSE))?.is_some())
+    }
+
     /// Whether there is anything. Fails if there is something that belongs to no array.
     fn check_names(&self) -> Result<bool, Problem> {
         let names = self.remote.names(&self.location.inner)?;
-        match names.iter().find(|name| !is_chunk(name) && !METADATA.contains(&name.as_str())) {
+        let is_known =
+            |name: &&String| is_chunk(name) || METADATA.contains(&name.as_str()) || *name == PURPOSE;
+        match names.iter().find(|name| !is_known(name)) {
             Some(name) => {
                 let reason = format!(
                     "holds {name:?}, and maybe more that is no part of an array; it is not overwritten, choose another \
@@ -243,6 +318,12 @@ impl ZarrObjectSink {
     }
 }
 
+fn unfinished() -> Problem {
+    let reason = "holds chunks and no metadata: whoever wrote it has failed, or is not done; resume that run, allow \
+                  overwriting it, or choose another name";
+    Problem::Misuse { reason: reason.into() }
+}
+
 /// Whether chunks have such a name, or begin with it: `c` of version 3, `0` and `0.0` of version 2.
 fn is_chunk(name: &str) -> bool {
     name == "c"
@@ -289,8 +370,21 @@ impl Sink for ZarrObjectSink {
 
     fn create(&self, meta: &Meta) -> brickwork_core::Result<ChunkGrid> {
         let cut = Cut::of(&self.options, meta)?;
-        self.try_create(meta, &cut).map_err(|problem| problem.at(&self.location.uri))?;
+        self.try_create(meta, &cut, None).map_err(|problem| problem.at(&self.location.uri))?;
         self.grid(meta)
+    }
+
+    fn create_from(&self, meta: &Meta, origin: &Origin) -> brickwork_core::Result<ChunkGrid> {
+        let cut = Cut::of(&self.options, meta)?;
+        self.try_create(meta, &cut, Some(origin)).map_err(|problem| problem.at(&self.location.uri))?;
+        self.grid(meta)
+    }
+
+    fn is_whole(&self, region: &Region) -> bool {
+        let writing = self.writing.lock();
+        writing
+            .as_ref()
+            .is_some_and(|writing| writing.is_published || writing.written.hold(&writing.grid, region))
     }
 
     fn grid(&self, meta: &Meta) -> brickwork_core::Result<ChunkGrid> {
@@ -305,11 +399,21 @@ impl Sink for ZarrObjectSink {
         Ok(self.try_commit().map_err(|problem| problem.at(&self.location.uri))?)
     }
 
+    fn settle(&self) {
+        if self.has_purpose.load(Ordering::Relaxed) {
+            // The array is there; an object too many does no harm.
+            let _ = self.remote.remove(&join(&self.location.inner, PURPOSE));
+        }
+    }
+
     fn abort(&self) {
         let Some(writing) = self.writing.lock().take() else { return };
         // What is on its way is given up, or arrives before its removal.
         for (sent, ..) in std::mem::take(&mut *writing.sent.lock()) {
             let _ = sent.finish();
+        }
+        if self.options.resume {
+            return;
         }
         // There is nobody left to tell; without metadata what stays is no array.
         let _ = self.remove();

@@ -5,9 +5,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use brickwork_core::{Block, ChunkGrid, DType, Meta, Region, Sink, SinkWriter};
+use brickwork_core::{Block, ChunkGrid, DType, Meta, Origin, Region, Sink, SinkWriter};
 use parking_lot::Mutex;
 use serde_json::{Map, Value, json};
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::chunk_writer::ChunkWriter;
 use super::hierarchy::{Node, children, read_node};
@@ -15,10 +16,12 @@ use super::metadata::parse_json;
 use super::new_array::{Cut, NewArray, compressor};
 use super::store::Store;
 use crate::error::{Problem, Result};
+use crate::journal::{Journal, Purpose, Record};
 use crate::options::{GroupAttributes, SinkOptions};
-use crate::part::Part;
+use crate::part::{Left, Part};
 use crate::uri::{Format, Location};
 use crate::write_checks::not_created;
+use crate::written::{WrittenChunks, chunk_number};
 
 /// Writes an array to a Zarr store in a local directory.
 ///
@@ -31,16 +34,23 @@ pub struct ZarrSink {
     /// Attributes of directories that are groups.
     groups: Vec<(PathBuf, Map<String, Value>)>,
     writing: Mutex<Option<Arc<Writing>>>,
+    /// Of an array that is published, until the run is over.
+    journal: Mutex<Option<Journal>>,
 }
 
 /// An array between `create` and `commit`.
 #[derive(Debug)]
 struct Writing {
-    chunks: ChunkWriter,
+    grid: ChunkGrid,
     metadata: Value,
+    /// `None`, as the part is, if an earlier run has published it, and nothing is left to be written.
+    chunks: Option<ChunkWriter>,
     // The part is dropped before the groups that were made for it.
-    part: Part,
+    part: Option<Part>,
     groups: NewGroups,
+    /// What an earlier run has left.
+    written: WrittenChunks,
+    is_all_written: bool,
     _lock: Option<fs::File>,
 }
 
@@ -77,7 +87,13 @@ impl ZarrSink {
         if let Some(codec) = &options.codec {
             compressor(codec, DType::F64).map_err(|problem| problem.at(uri))?;
         }
-        Ok(ZarrSink { location, options: options.clone(), groups: Vec::new(), writing: Mutex::new(None) })
+        Ok(ZarrSink {
+            location,
+            options: options.clone(),
+            groups: Vec::new(),
+            writing: Mutex::new(None),
+            journal: Mutex::new(None),
+        })
     }
 
     /// With attributes for groups of the same store.
@@ -90,23 +106,62 @@ impl ZarrSink {
         Ok(self)
     }
 
-    fn try_create(&self, meta: &Meta, cut: &Cut) -> Result<()> {
+    fn try_create(&self, meta: &Meta, cut: &Cut, origin: Option<&Origin>) -> Result<()> {
         let uri = &self.location.uri;
         let fail = |problem: Problem| problem.at(uri);
         let target = match self.location.inner.as_str() {
             "" => self.location.path.clone(),
             inner => self.location.path.join(inner),
         };
+        let overwrite = self.options.overwrite;
         let replaced = self.replaced(&target).map_err(fail)?;
         let NewArray { metadata, codecs } =
             NewArray::of(meta, cut, &self.options, &replaced).map_err(fail)?;
+        let purpose = origin.map(|origin| purpose_of(&metadata, origin));
+        let left = match purpose.as_ref().filter(|_| self.options.resume) {
+            Some(purpose) => Part::left(uri, &target, overwrite, purpose)?,
+            None => None,
+        };
+        if !replaced.is_null() && !overwrite && !matches!(left, Some(Left::Published(_))) {
+            return Err(fail(Problem::exists(self.options.resume)));
+        }
         let groups = self.make_groups()?;
-        let part = Part::new(uri, &target, self.options.overwrite)?;
-        fs::create_dir(part.path()).map_err(|error| fail(Problem::os("create the directory", error)))?;
-        // Tells others that this part is being written; not every file system can.
-        let lock = fs::File::open(part.path()).ok().filter(|directory| directory.try_lock().is_ok());
-        let chunks = ChunkWriter::new(uri, part.path(), meta, cut.file(), metadata.to_string());
-        let writing = Writing { chunks: chunks.with_codecs(codecs), metadata, part, groups, _lock: lock };
+        let is_all_written = matches!(left, Some(Left::Published(_) | Left::Whole(_)));
+        let (part, records) = match (left, &purpose) {
+            (Some(Left::Published(journal)), _) => {
+                *self.journal.lock() = Some(journal);
+                (None, Vec::new())
+            }
+            (Some(Left::Whole(part)), _) => (Some(part), Vec::new()),
+            (Some(Left::Unfinished(part, records)), _) => (Some(part), records),
+            (None, Some(purpose)) => {
+                let part = Part::begin(uri, &target, overwrite, purpose, self.options.resume)?;
+                (Some(part), Vec::new())
+            }
+            (None, None) => (Some(Part::new(uri, &target, overwrite)?), Vec::new()),
+        };
+        let mut writing = Writing {
+            grid: ChunkGrid::regular(&meta.shape, cut.file()),
+            chunks: None,
+            part: None,
+            groups,
+            written: WrittenChunks::default(),
+            is_all_written,
+            _lock: None,
+            metadata,
+        };
+        if let Some(part) = part {
+            if !part.path().is_dir() {
+                fs::create_dir(part.path())
+                    .map_err(|error| fail(Problem::os("create the directory", error)))?;
+            }
+            // Tells others that this part is being written; not every file system can.
+            writing._lock = fs::File::open(part.path()).ok().filter(|directory| directory.try_lock().is_ok());
+            let chunks = ChunkWriter::new(uri, part.path(), meta, cut.file(), writing.metadata.to_string());
+            let chunks = chunks.with_codecs(codecs).noted_in(part.journal_path());
+            writing.take_over(&chunks, &records).map_err(fail)?;
+            (writing.chunks, writing.part) = (Some(chunks), Some(part));
+        }
         *self.writing.lock() = Some(Arc::new(writing));
         Ok(())
     }
@@ -135,8 +190,10 @@ impl ZarrSink {
                     format!("is a Zarr group; name an array in it: {}#/{inner}{slash}name", path.display());
                 Err(Problem::Misuse { reason })
             }
+            // Who resumes may find what was published by the run that was killed.
+            Node::Array { metadata, .. } if self.options.overwrite || self.options.resume => Ok(metadata),
+            Node::Array { .. } => Err(Problem::Exists),
             _ if !self.options.overwrite => Err(Problem::Exists),
-            Node::Array { metadata, .. } => Ok(metadata),
             Node::Nothing if fs::read_dir(target).is_ok_and(|mut entries| entries.next().is_none()) => {
                 Ok(Value::Null)
             }
@@ -197,21 +254,46 @@ impl ZarrSink {
         let Some(writing) = self.writing.lock().clone() else {
             return Err(not_created().at(&self.location.uri));
         };
-        writing.chunks.try_write(region, block)
+        writing.chunks.as_ref().map_or(Ok(()), |chunks| chunks.try_write(region, block))
     }
 
     fn try_commit(&self) -> Result<()> {
         let uri = &self.location.uri;
         let writing = self.writing.lock().take().and_then(Arc::into_inner);
         let Writing { metadata, part, mut groups, .. } = writing.ok_or_else(|| not_created().at(uri))?;
-        write_json(&part.path().join("zarr.json"), &metadata).map_err(|problem| problem.at(uri))?;
-        part.publish()?;
+        if let Some(part) = part {
+            write_json(&part.path().join("zarr.json"), &metadata).map_err(|problem| problem.at(uri))?;
+            *self.journal.lock() = part.publish()?;
+        }
         groups.made.clear();
         // Readers find the array by its groups; these are announced when there is something in them.
         for directory in self.group_directories() {
             let group = self.groups.iter().find(|(group, _)| *group == directory);
             announce(&directory, group.map(|(_, attributes)| attributes))
                 .map_err(|problem| problem.at(uri))?;
+        }
+        Ok(())
+    }
+}
+
+/// What is compared when a run is resumed: the metadata say it all.
+fn purpose_of(metadata: &Value, origin: &Origin) -> Purpose {
+    Purpose::new("", origin, metadata.as_object().cloned().unwrap_or_default())
+}
+
+impl Writing {
+    /// Takes over the chunks of an earlier run that are as its journal says.
+    fn take_over(&mut self, chunks: &ChunkWriter, records: &[Record]) -> Result<(), Problem> {
+        let counts = self.grid.numblocks();
+        for Record { place, nbytes, hash, .. } in records {
+            if place.len() != counts.len() || place.iter().zip(&counts).any(|(at, count)| at >= count) {
+                continue;
+            }
+            let path = chunks.path(place)?;
+            let is_long_enough = fs::metadata(&path).is_ok_and(|metadata| metadata.len() == *nbytes);
+            if is_long_enough && fs::read(&path).is_ok_and(|bytes| xxh3_64(&bytes) == *hash) {
+                self.written.insert(chunk_number(place, &counts));
+            }
         }
         Ok(())
     }
@@ -243,11 +325,12 @@ pub(super) fn group_json(found: Option<Value>, attributes: Option<&Map<String, V
 }
 
 /// Writes a metadata file in one step.
-fn write_json(path: &Path, value: &Value) -> Result<(), Problem> {
-    let failed = |error: io::Error| Problem::os("write zarr.json", error);
+pub(super) fn write_json(path: &Path, value: &Value) -> Result<(), Problem> {
+    let failed = |error: io::Error| Problem::os("write the metadata", error);
     let mut text = serde_json::to_string_pretty(value).map_err(|error| failed(error.into()))?;
     text.push('\n');
-    let part = path.with_file_name(format!(".zarr.json.part-{}", std::process::id()));
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let part = path.with_file_name(format!(".{}.part-{}", name.trim_start_matches('.'), std::process::id()));
     fs::write(&part, text).and_then(|()| fs::rename(&part, path)).map_err(failed)
 }
 
@@ -261,8 +344,20 @@ impl Sink for ZarrSink {
     }
 
     fn create(&self, meta: &Meta) -> brickwork_core::Result<ChunkGrid> {
-        self.try_create(meta, &Cut::of(&self.options, meta)?)?;
+        self.try_create(meta, &Cut::of(&self.options, meta)?, None)?;
         self.grid(meta)
+    }
+
+    fn create_from(&self, meta: &Meta, origin: &Origin) -> brickwork_core::Result<ChunkGrid> {
+        self.try_create(meta, &Cut::of(&self.options, meta)?, Some(origin))?;
+        self.grid(meta)
+    }
+
+    fn is_whole(&self, region: &Region) -> bool {
+        let writing = self.writing.lock();
+        writing
+            .as_ref()
+            .is_some_and(|writing| writing.is_all_written || writing.written.hold(&writing.grid, region))
     }
 
     fn grid(&self, meta: &Meta) -> brickwork_core::Result<ChunkGrid> {
@@ -275,16 +370,23 @@ impl Sink for ZarrSink {
 
     fn writer(&self) -> Option<Box<dyn SinkWriter>> {
         let writing = self.writing.lock().clone()?;
-        Some(Box::new(writing.chunks.clone()))
+        Some(Box::new(writing.chunks.clone()?))
     }
 
     fn commit(&self) -> brickwork_core::Result<()> {
         Ok(self.try_commit()?)
     }
 
+    fn settle(&self) {
+        if let Some(journal) = self.journal.lock().take() {
+            journal.settle();
+        }
+    }
+
     fn abort(&self) {
         // Part and new groups go when nobody holds them any more.
         *self.writing.lock() = None;
+        *self.journal.lock() = None;
     }
 }
 

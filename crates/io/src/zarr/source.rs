@@ -7,23 +7,35 @@ use brickwork_core::{
     AxisRange, ChunkGrid, DType, Granule, Kind, Meta, Operation, Pending, Region, Source, ViewMut,
 };
 use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::Xxh3;
 
 use super::adapter::Codecs;
 use super::hierarchy::{Node, children, find};
 use super::metadata::Layout;
+#[cfg(feature = "cloud")]
+use super::shard::Index;
+use super::shard::Shards;
 use super::store::{Store, StoredChunk, is_remote, join};
 use crate::bytes::{ByteFix, fill_dense};
 use crate::chunk_walk::touched_chunks;
 use crate::error::{IoError, Problem, Result};
 use crate::handles::{FileStamp, HandleCache};
 use crate::strided_file::{MAX_READ, read_region};
-use crate::uri::Location;
+use crate::uri::{Location, is_url};
 
 /// Understood metadata; no open files.
 static ARRAYS: HandleCache<OpenArray> = HandleCache::new(1024);
 
+/// Chunks of shards that have at least so many bytes are read one by one, from a disk and from a network: for shorter
+/// ones it costs more to find each than to read all.
+const LEAST_READ: usize = 16 << 10;
+const LEAST_FETCHED: usize = 128 << 10;
+
 /// Of chunks without codecs that are at least this long, only what is wanted is read.
 const READ_IN_PART: usize = 1 << 20;
+
+/// Of arrays of more chunks, only the metadata tell whether they have changed since a run was killed.
+const MOST_LOOKED_AT: usize = 20_000;
 
 /// A Zarr array. It serialises as its description and is opened where it is read.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -48,6 +60,8 @@ struct OpenArray {
     prefix: String,
     layout: Layout,
     codecs: Codecs,
+    /// If chunks are shards that are read in part.
+    shards: Option<Shards>,
     stamp: FileStamp,
 }
 
@@ -69,8 +83,8 @@ pub(crate) fn open(location: &Location) -> Result<ZarrSource> {
         stamped,
         stamp: array.stamp,
         dtype: array.codecs.dtype(),
-        chunks: ChunkGrid::regular(&array.layout.shape, &array.layout.chunk),
-        chunk: array.layout.chunk.clone(),
+        chunks: ChunkGrid::regular(&array.layout.shape, array.chunk()),
+        chunk: array.chunk().to_vec(),
     };
     // Who reads it next finds it understood.
     source.kept(|| Ok(array))?;
@@ -84,14 +98,62 @@ fn load(root: &str, inner: &str) -> Result<(OpenArray, &'static str), Problem> {
         return Err(Problem::IsGroup { group: inner.to_owned(), children: children(&store, &prefix) });
     };
     let layout = Layout::parse(&metadata, version)?;
+    let shards = Shards::of(&metadata, &layout.chunk).filter(|_| version == 3);
     let codecs = Codecs::new(metadata, version, &layout.chunk)?;
     layout.check_size(codecs.dtype())?;
-    Ok((OpenArray { store, prefix, layout, codecs, stamp }, file))
+    let least = if is_remote(root) { LEAST_FETCHED } else { LEAST_READ };
+    let shards = shards.filter(|shards| shards.are_worth_it(codecs.dtype(), least));
+    Ok((OpenArray { store, prefix, layout, codecs, shards, stamp }, file))
 }
 
 impl OpenArray {
-    fn chunk_key(&self, at: &[usize]) -> String {
-        join(&self.prefix, &self.codecs.chunk_key(at))
+    /// Elements of what is decoded together, along every axis.
+    fn chunk(&self) -> &[usize] {
+        self.shards.as_ref().map_or(&self.layout.chunk, |shards| &shards.chunk)
+    }
+
+    /// What decodes it.
+    fn decoder(&self) -> &Codecs {
+        self.shards.as_ref().map_or(&self.codecs, |shards| &shards.codecs)
+    }
+
+    /// The file that a chunk lies in.
+    fn key(&self, at: &[usize]) -> String {
+        match &self.shards {
+            Some(shards) => join(&self.prefix, &self.codecs.chunk_key(&shards.place(at).0)),
+            None => join(&self.prefix, &self.codecs.chunk_key(at)),
+        }
+    }
+
+    /// Bytes of a chunk as stored, 0 if there is none; `None` where asking takes a request.
+    fn stored_len(&self, at: &[usize]) -> Option<u64> {
+        let key = self.key(at);
+        let Some(shards) = &self.shards else { return self.store.stored_len(&key) };
+        if self.store.is_remote() {
+            return None;
+        }
+        // What is wrong with a shard is told when it is read.
+        let stored = self.store.chunk(&key).ok();
+        let Some(stored) = stored else { return Some(1) };
+        let Some(stored) = stored.filter(StoredChunk::is_divisible) else {
+            return Some(self.store.stored_len(&key).unwrap_or(0));
+        };
+        let (shard, number) = shards.place(at);
+        let range = shards.index(&shard, &stored).ok().and_then(|index| index.range(number).ok());
+        Some(range.map_or(1, |range| range.map_or(0, |range| range.end - range.start)))
+    }
+
+    /// The bytes of a chunk that is at hand; `None` if there is none.
+    fn read_encoded(&self, at: &[usize], stored: &StoredChunk) -> io::Result<Option<Vec<u8>>> {
+        match &self.shards {
+            Some(shards) if stored.is_divisible() => shards.read(at, stored),
+            // Packed once more, as a whole.
+            Some(shards) => {
+                let whole = StoredChunk::Bytes(stored.read()?);
+                shards.read(at, &whole)
+            }
+            None => stored.read().map(Some),
+        }
     }
 }
 
@@ -108,11 +170,37 @@ impl ZarrSource {
             Ok(array)
         })?;
         let (shape, dtype) = (self.chunks.shape(), self.dtype);
-        if array.layout.shape != shape || array.layout.chunk != self.chunk || array.codecs.dtype() != dtype {
+        if array.layout.shape != shape || array.chunk() != self.chunk || array.codecs.dtype() != dtype {
             let change = format!("its shape was {shape:?} and is {:?}", array.layout.shape);
             return Err(Problem::Changed { change }.at(&self.uri));
         }
         Ok(array)
+    }
+
+    /// What tells the present state of the chunks from others, where they are files and not too many to be looked at.
+    fn chunk_stamps(&self) -> String {
+        let Ok(array) = self.array() else { return String::new() };
+        let Store::Directory(root) = &array.store else { return String::new() };
+        if self.chunks.num_chunks() > MOST_LOOKED_AT {
+            return String::new();
+        }
+        let mut hash = Xxh3::new();
+        let mut open = vec![root.join(&array.prefix)];
+        while let Some(directory) = open.pop() {
+            let mut names: Vec<_> = std::fs::read_dir(&directory).into_iter().flatten().flatten().collect();
+            names.sort_by_key(std::fs::DirEntry::file_name);
+            for entry in names {
+                match entry.metadata() {
+                    Ok(metadata) if metadata.is_dir() => open.push(entry.path()),
+                    Ok(metadata) => {
+                        hash.update(entry.file_name().as_encoded_bytes());
+                        hash.update(FileStamp::of(&metadata).version().as_bytes());
+                    }
+                    Err(_) => {}
+                }
+            }
+        }
+        format!(", chunks {:x}", hash.digest())
     }
 
     fn chunk_nbytes(&self) -> usize {
@@ -129,7 +217,7 @@ impl ZarrSource {
         let is_raw = array.layout.raw_fix(self.dtype).is_some();
         let granules = touched_chunks(&self.chunks, region).into_iter().map(|touched| {
             // What takes a request to find out is taken for whole.
-            let stored = array.store.stored_len(&array.chunk_key(&touched.at)).map(|len| len as usize);
+            let stored = array.stored_len(&touched.at).map(|len| len as usize);
             let is_remote = stored.is_none();
             let stored = stored.unwrap_or(whole);
             // Where nothing is stored, the fill value stands where it is wanted, however long the chunk.
@@ -143,7 +231,7 @@ impl ZarrSource {
                 scratch_bytes: match (stored, is_raw) {
                     (0, _) => 0,
                     (_, true) => MAX_READ,
-                    (_, false) => array.codecs.scratch_bytes(whole),
+                    (_, false) => array.decoder().scratch_bytes(whole),
                 },
                 region,
             }
@@ -169,15 +257,19 @@ impl ZarrSource {
         let (at, in_chunk) = self.place(region);
         let unreadable =
             |error: io::Error| self.broken(&at, format!("cannot read it: {}", crate::error::os_text(&error)));
-        let Some(chunk) = array.store.chunk(&array.chunk_key(&at)).map_err(unreadable)? else {
-            fill(out, array.codecs.fill_value());
+        let absent = |out: &mut [u8]| fill(out, array.codecs.fill_value());
+        let Some(chunk) = array.store.chunk(&array.key(&at)).map_err(unreadable)? else {
+            absent(out);
             return Ok(());
         };
         if let Some(fix) = array.layout.raw_fix(self.dtype).filter(|_| chunk.is_divisible()) {
             self.check_raw(&at, chunk.len().map_err(unreadable)?)?;
             return self.read_raw(&chunk, fix, &in_chunk, out, &unreadable);
         }
-        let encoded = chunk.read().map_err(unreadable)?;
+        let Some(encoded) = array.read_encoded(&at, &chunk).map_err(unreadable)? else {
+            absent(out);
+            return Ok(());
+        };
         self.decode(&array, &at, encoded, &in_chunk, out)
     }
 
@@ -198,7 +290,7 @@ impl ZarrSource {
                 fix.apply(&mut elements);
                 elements
             }
-            None => array.codecs.decode(encoded).map_err(|error| {
+            None => array.decoder().decode(encoded).map_err(|error| {
                 self.broken(at, format!("cannot be decoded, the file of {stored} bytes is damaged: {error}"))
             })?,
         };
@@ -267,6 +359,13 @@ impl Source for ZarrSource {
         self.uri.clone()
     }
 
+    fn version(&self) -> Option<String> {
+        Some(match is_url(&self.stamped) {
+            true => self.stamp.version(),
+            false => format!("{}{}", self.stamp.version(), self.chunk_stamps()),
+        })
+    }
+
     fn plan_read(&self, region: &Region) -> brickwork_core::Result<Vec<Granule>> {
         Ok(self.try_plan(region)?)
     }
@@ -295,7 +394,15 @@ impl Source for ZarrSource {
             return Ok(None);
         }
         let (at, in_chunk) = self.place(&granule.region);
-        let fetch = remote.fetch(&array.chunk_key(&at), None).map_err(|problem| problem.at(&self.uri))?;
+        let fetch = match &array.shards {
+            None => remote.fetch(&array.key(&at), None),
+            Some(shards) => {
+                let (shard, number) = shards.place(&at);
+                let part = PartOfShard { array: array.clone(), shard, number };
+                remote.fetch_part(&array.key(&at), part)
+            }
+        };
+        let fetch = fetch.map_err(|problem| problem.at(&self.uri))?;
         let read = FetchedChunk { source: self.clone(), array: array.clone(), at, in_chunk, fetch };
         Ok(Some(Box::new(read)))
     }
@@ -305,6 +412,49 @@ impl Source for ZarrSource {
             && !is_remote(&self.root)
             && self.array().is_ok_and(|array| array.layout.raw_fix(self.dtype).is_some());
         (!in_part).then(|| self.chunks.clone())
+    }
+}
+
+/// A chunk in a shard, found by the shard's index.
+#[cfg(feature = "cloud")]
+struct PartOfShard {
+    array: Arc<OpenArray>,
+    shard: Vec<usize>,
+    number: usize,
+}
+
+#[cfg(feature = "cloud")]
+impl PartOfShard {
+    fn shards(&self) -> Result<&Shards, Problem> {
+        let none = || Problem::Misuse { reason: "a chunk of a shard in an array without shards".into() };
+        self.array.shards.as_ref().ok_or_else(none)
+    }
+
+    fn found(&self, index: &Index) -> Result<crate::cloud::Place, Problem> {
+        let range = index.range(self.number).map_err(|reason| Problem::corrupt("a shard", reason))?;
+        Ok(crate::cloud::Place { range, stamp: index.stamp })
+    }
+}
+
+#[cfg(feature = "cloud")]
+impl crate::cloud::Located for PartOfShard {
+    fn known(&self) -> Result<Option<crate::cloud::Place>, Problem> {
+        self.shards()?.known(&self.shard).map(|index| self.found(&index)).transpose()
+    }
+
+    fn index(&self, len: u64) -> Result<std::ops::Range<u64>, Problem> {
+        self.shards()?.index_range(len).map_err(|reason| Problem::corrupt("a shard", reason))
+    }
+
+    fn learn(&self, index: crate::cloud::Stored) -> Result<crate::cloud::Place, Problem> {
+        let index = self.shards()?.learn(&self.shard, index.bytes, index.stamp);
+        self.found(&*index.map_err(|reason| Problem::corrupt("a shard", reason))?)
+    }
+
+    fn forget(&self) {
+        if let Some(shards) = &self.array.shards {
+            shards.forget(&self.shard);
+        }
     }
 }
 

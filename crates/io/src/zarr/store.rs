@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::metadata::MAX_METADATA;
-use super::zip::{Entry, ZipArchive};
 #[cfg(feature = "cloud")]
 use crate::cloud::{Fetch, Remote, RemoteObject};
 use crate::error::Problem;
 use crate::handles::FileStamp;
 use crate::read_at::LocalFile;
 use crate::uri::is_url;
+use crate::zip::{Entry, ZipArchive};
 
 /// A place below which keys such as `t/zarr.json` and `t/c/0/1` lead to bytes. No key leads out of it.
 #[derive(Debug, Clone)]
@@ -36,6 +36,8 @@ pub(super) struct Found {
 pub(super) enum StoredChunk {
     File(File),
     Entry(Arc<ZipArchive>, Entry),
+    /// What had to be unpacked to be read in part.
+    Bytes(Vec<u8>),
 }
 
 /// The name of a file below a prefix.
@@ -88,6 +90,14 @@ impl Store {
         Err(Problem::Scheme { scheme })
     }
 
+    /// Whether its files are asked for through a network, one by one.
+    pub fn is_remote(&self) -> bool {
+        #[cfg(feature = "cloud")]
+        return matches!(self, Store::Remote(_));
+        #[cfg(not(feature = "cloud"))]
+        false
+    }
+
     /// The whole of a metadata file; `None` if there is no such file.
     pub fn read(&self, key: &str) -> Result<Option<Found>, Problem> {
         let name = key.rsplit('/').next().unwrap_or(key);
@@ -120,6 +130,21 @@ impl Store {
             }
             #[cfg(feature = "cloud")]
             Store::Remote(remote) => found(remote.read(key, MAX_METADATA)?),
+        }
+    }
+
+    /// Writes a metadata file, in one step.
+    ///
+    /// # Errors
+    /// If the store is only read, or refuses it.
+    pub fn write(&self, key: &str, value: &serde_json::Value) -> Result<(), Problem> {
+        match self {
+            Store::Directory(root) => super::sink::write_json(&root.join(key), value),
+            Store::Zip(_) => {
+                Err(Problem::Misuse { reason: "is a zip file, which is only read; unpack it first".into() })
+            }
+            #[cfg(feature = "cloud")]
+            Store::Remote(remote) => remote.write(key, value.to_string().into_bytes())?.finish(),
         }
     }
 
@@ -225,13 +250,26 @@ impl StoredChunk {
         match self {
             StoredChunk::File(file) => Ok(file.metadata()?.len()),
             StoredChunk::Entry(_, entry) => Ok(entry.len()),
+            StoredChunk::Bytes(bytes) => Ok(bytes.len() as u64),
         }
+    }
+
+    /// What tells whether it has changed.
+    pub fn stamp(&self) -> io::Result<FileStamp> {
+        Ok(match self {
+            StoredChunk::File(file) => FileStamp::of(&file.metadata()?),
+            StoredChunk::Entry(archive, entry) => FileStamp { len: entry.len(), ..archive.stamp() },
+            // It may be another one every time.
+            StoredChunk::Bytes(bytes) => {
+                FileStamp { len: bytes.len() as u64, modified: 0, tag: xxhash_rust::xxh3::xxh3_64(bytes) }
+            }
+        })
     }
 
     /// Whether parts of it can be read by themselves.
     pub fn is_divisible(&self) -> bool {
         match self {
-            StoredChunk::File(_) => true,
+            StoredChunk::File(_) | StoredChunk::Bytes(_) => true,
             StoredChunk::Entry(_, entry) => entry.is_plain(),
         }
     }
@@ -241,6 +279,13 @@ impl StoredChunk {
         match self {
             StoredChunk::File(file) => file.read_exact_at(buffer, offset),
             StoredChunk::Entry(archive, entry) => archive.read_part(entry, buffer, offset),
+            StoredChunk::Bytes(bytes) => {
+                let start = usize::try_from(offset).unwrap_or(usize::MAX);
+                let end = start.checked_add(buffer.len());
+                let part = end.and_then(|end| bytes.get(start..end)).ok_or(io::ErrorKind::UnexpectedEof)?;
+                buffer.copy_from_slice(part);
+                Ok(())
+            }
         }
     }
 
@@ -253,6 +298,7 @@ impl StoredChunk {
                 Ok(bytes)
             }
             StoredChunk::Entry(archive, entry) => archive.read(entry).map_err(io::Error::other),
+            StoredChunk::Bytes(bytes) => Ok(bytes.clone()),
         }
     }
 }

@@ -145,6 +145,14 @@ fn transform(filter: Filter, from: &[u8], to: &mut [u8]) -> Outcome<()> {
     match filter {
         Filter::Deflate => inflate(from, to),
         Filter::Lzf => lzf::decompress(from, to),
+        #[cfg(feature = "hdf5-zstd")]
+        Filter::Zstd => match zstd::bulk::decompress_to_buffer(from, to) {
+            Ok(nbytes) if nbytes == to.len() => Ok(()),
+            Ok(nbytes) => Err(wrong_length(nbytes, to.len())),
+            Err(error) => {
+                Err(corrupt("chunk", format!("{} bytes are not its zstd data: {error}", from.len())))
+            }
+        },
         Filter::Shuffle { element_nbytes } => {
             unshuffle(element_nbytes, from, to);
             Ok(())
@@ -198,6 +206,8 @@ mod tests {
             }
             Filter::Fletcher32 => [bytes, &fletcher32(bytes).to_le_bytes()].concat(),
             // A single literal run a time.
+            #[cfg(feature = "hdf5-zstd")]
+            Filter::Zstd => zstd::bulk::compress(bytes, 3).unwrap(),
             Filter::Lzf => bytes.chunks(32).flat_map(|run| [&[run.len() as u8 - 1], run].concat()).collect(),
         }
     }
@@ -243,5 +253,21 @@ mod tests {
         }
         assert!(decode(&[], 0, BYTES, &[0; 9], &mut [0; 10], &mut Vec::new()).is_err());
         assert!(decode(&[Filter::Deflate], 0, BYTES, &[0; 9], &mut [0; 10], &mut Vec::new()).is_err());
+    }
+
+    #[cfg(feature = "hdf5-zstd")]
+    #[test]
+    fn zstd_frames_give_a_whole_chunk_or_an_error() {
+        let plain: Vec<u8> = (0..200).map(|i| i as u8 / 7).collect();
+        let encoded = apply(Filter::Zstd, &plain);
+        let mut out = vec![0; 200];
+        decode(&[Filter::Zstd], 0, BYTES, &encoded, &mut out, &mut Vec::new()).unwrap();
+        assert_eq!(out, plain);
+        for (bytes, nbytes) in
+            [(&encoded[..], 100), (&encoded[..], 300), (&encoded[..9], 200), (b"noise", 200)]
+        {
+            let mut out = vec![0; nbytes];
+            assert!(decode(&[Filter::Zstd], 0, BYTES, bytes, &mut out, &mut Vec::new()).is_err());
+        }
     }
 }

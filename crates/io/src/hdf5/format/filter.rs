@@ -23,12 +23,20 @@ pub enum Filter {
     Fletcher32,
     /// LZF compression (32000), h5py's own.
     Lzf,
+    /// Zstandard (32015): one frame.
+    #[cfg(feature = "hdf5-zstd")]
+    Zstd,
 }
 
 impl Filter {
     /// Whether its output's length depends on the data.
     pub(super) fn compresses(self) -> bool {
-        matches!(self, Self::Deflate | Self::Lzf)
+        match self {
+            Self::Deflate | Self::Lzf => true,
+            #[cfg(feature = "hdf5-zstd")]
+            Self::Zstd => true,
+            Self::Shuffle { .. } | Self::Fletcher32 => false,
+        }
     }
 }
 
@@ -113,6 +121,8 @@ pub(super) fn understand(stored: &[StoredFilter], element_nbytes: usize) -> Outc
             }
             3 => Filter::Fletcher32,
             32_000 => Filter::Lzf,
+            #[cfg(feature = "hdf5-zstd")]
+            32_015 => Filter::Zstd,
             _ => return Err(needs_library(format!("filter {}", filter.numbered()), REWRITE)),
         });
     }

@@ -24,7 +24,7 @@ const MOST_RATIO: u64 = 1032;
 
 /// A zip file whose list of entries has been read.
 #[derive(Debug)]
-pub(super) struct ZipArchive {
+pub(crate) struct ZipArchive {
     reader: Arc<dyn ReadAt>,
     stamp: FileStamp,
     entries: BTreeMap<String, Entry>,
@@ -32,7 +32,7 @@ pub(super) struct ZipArchive {
 
 /// Where an entry is, and how it is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Entry {
+pub(crate) struct Entry {
     /// Offset of what stands before its bytes.
     header: u64,
     stored: u64,
@@ -104,6 +104,7 @@ impl ZipArchive {
     }
 
     /// What tells whether the file has changed.
+    #[cfg_attr(not(feature = "zarr"), allow(dead_code, reason = "others keep it themselves"))]
     pub fn stamp(&self) -> FileStamp {
         self.stamp
     }
@@ -113,7 +114,20 @@ impl ZipArchive {
         self.entries.get(name).copied()
     }
 
+    /// The names of all entries, sorted.
+    #[cfg(feature = "npy")]
+    pub fn all(&self) -> impl Iterator<Item = &str> {
+        self.entries.keys().map(String::as_str)
+    }
+
+    /// What it is read from.
+    #[cfg(feature = "npy")]
+    pub fn reader(&self) -> &Arc<dyn ReadAt> {
+        &self.reader
+    }
+
     /// The names directly below a prefix, sorted.
+    #[cfg_attr(not(feature = "zarr"), allow(dead_code, reason = "others have no groups"))]
     pub fn names(&self, prefix: &str) -> Vec<String> {
         let below = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
         let found = self.entries.range(below.clone()..).map_while(|(name, _)| name.strip_prefix(&below));
@@ -152,6 +166,7 @@ impl ZipArchive {
     }
 
     /// A part of an entry that is stored as it is.
+    #[cfg_attr(not(feature = "zarr"), allow(dead_code, reason = "others read the file itself"))]
     pub fn read_part(&self, entry: &Entry, buffer: &mut [u8], offset: u64) -> io::Result<()> {
         if offset.checked_add(buffer.len() as u64).is_none_or(|end| end > entry.stored) {
             return Err(io::ErrorKind::UnexpectedEof.into());
@@ -160,8 +175,8 @@ impl ZipArchive {
         self.reader.read_exact_at(buffer, start)
     }
 
-    /// Name and extra fields stand before the bytes once more, and may be longer there than in the list.
-    fn data_start(&self, entry: &Entry) -> io::Result<u64> {
+    /// Where the bytes of an entry begin. Name and extra fields stand before the bytes once more, and may be longer there than in the list.
+    pub fn data_start(&self, entry: &Entry) -> io::Result<u64> {
         let mut header = [0; 30];
         self.reader.read_exact_at(&mut header, entry.header)?;
         if !header.starts_with(b"PK\x03\x04") {
@@ -250,11 +265,11 @@ fn u64_at(bytes: &[u8], at: usize) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
     /// A zip file of entries, deflated if so wanted, written by the rules.
-    fn zip(files: &[(&str, &[u8], bool)]) -> Vec<u8> {
+    pub fn zip(files: &[(&str, &[u8], bool)]) -> Vec<u8> {
         let (mut bytes, mut list) = (b"what stands before is of no concern".to_vec(), Vec::new());
         for (name, content, deflate) in files {
             let mut stored = content.to_vec();

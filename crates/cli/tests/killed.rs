@@ -1,0 +1,164 @@
+//! Processes that are killed while they write: what they leave is never taken for whole, and `--resume` finishes it.
+//!
+//! `KILLS=50 cargo test -p brickwork-cli --test killed` kills more often than the few times that every test run does.
+
+#[allow(dead_code, reason = "other tests use the rest")]
+mod common;
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use common::succeed;
+
+/// How often a command is killed, for every format.
+fn kills() -> u32 {
+    std::env::var("KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(3)
+}
+
+/// Moments that differ from run to run, as parts of a whole.
+fn moment(number: u32) -> f64 {
+    f64::from(number.wrapping_mul(2_654_435_761) >> 8) / f64::from(1 << 24)
+}
+
+fn command(directory: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_brickwork"));
+    command.current_dir(directory).args(arguments).stdout(Stdio::null()).stderr(Stdio::null());
+    command
+}
+
+/// Kills a command after a while.
+fn killed_after(directory: &Path, arguments: &[&str], wait: Duration) {
+    let mut child = command(directory, arguments).spawn().unwrap();
+    std::thread::sleep(wait);
+    let _ = child.kill();
+    child.wait().unwrap();
+}
+
+/// Kills a command at moments of its run, again and again, and lets it finish. `targets` are what it writes, `expected`
+/// the sums of the values of each.
+fn check(directory: &Path, arguments: &[&str], targets: &[&str]) {
+    let start = Instant::now();
+    succeed(directory, arguments);
+    let takes = start.elapsed();
+    let sums = |targets: &[&str]| -> Vec<String> {
+        let sum = |target: &&str| {
+            let expression = "(x * (arange(x.size).reshape(x.shape) % 1013)).sum(), x.shape";
+            succeed(directory, &["eval", expression, &format!("x={target}")])
+        };
+        targets.iter().map(sum).collect()
+    };
+    let expected = sums(targets);
+    let before: Vec<String> = names(directory);
+    let mut in_the_middle = 0;
+    for number in 0..kills() {
+        for target in targets {
+            let file = directory.join(target.split('#').next().unwrap());
+            let _ = if file.is_dir() { fs::remove_dir_all(file) } else { fs::remove_file(file) };
+        }
+        let resuming = [arguments, &["--resume"]].concat();
+        killed_after(directory, arguments, takes.mul_f64(moment(number)));
+        // Killed again on its way, every other time.
+        if number % 2 == 1 && names(directory) != before {
+            killed_after(directory, &resuming, takes.mul_f64(moment(number + 1000)));
+        }
+        // A run may have been killed when all was done.
+        if names(directory) != before {
+            in_the_middle += 1;
+            // What is there is whole: the kill came between the last renames and the end.
+            for (target, expected) in targets.iter().zip(&expected) {
+                if is_there(directory, target) {
+                    assert_eq!(&sums(&[target])[0], expected, "{target} was taken for whole");
+                }
+            }
+            succeed(directory, &resuming);
+        }
+        assert_eq!(sums(targets), expected, "kill {number} of {arguments:?}");
+        assert_eq!(names(directory), before, "kill {number} of {arguments:?} left something");
+    }
+    assert!(in_the_middle > 0, "no kill hit the run of {arguments:?}");
+}
+
+fn is_there(directory: &Path, target: &str) -> bool {
+    command(directory, &["info", target]).status().unwrap().success()
+}
+
+fn names(directory: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut open = vec![directory.to_owned()];
+    while let Some(directory) = open.pop() {
+        for entry in fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                open.push(path.clone());
+            }
+            found.push(path.display().to_string());
+        }
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn a_killed_copy_is_resumed() {
+    let directory = tempfile::tempdir().unwrap();
+    let root = directory.path();
+    succeed(root, &["eval", "random.normal(size=(1500, 1400))", "--seed", "3", "-o", "in.npy"]);
+    succeed(root, &["copy", "in.npy", "in.zarr", "--chunks", "(150, 200)", "--codec", "gzip:1"]);
+    for target in ["out.npy", "out.zarr", "out.h5#/g/x"] {
+        let chunks: &[&str] =
+            if target == "out.npy" { &[] } else { &["--chunks", "(100, 140)", "--codec", "gzip:4"] };
+        check(root, &[&["copy", "in.zarr", target], chunks].concat(), &[target]);
+        let file = root.join(target.split('#').next().unwrap());
+        let _ = if file.is_dir() { fs::remove_dir_all(file) } else { fs::remove_file(file) };
+    }
+}
+
+#[test]
+fn a_killed_evaluation_of_several_outputs_is_resumed() {
+    let directory = tempfile::tempdir().unwrap();
+    let root = directory.path();
+    let expression =
+        "x = random.normal(size=(700, 900), chunks=(90, 100)); x - x.mean(axis=0), x.std(axis=1), x.T";
+    let outputs = ["-o", "a.zarr", "-o", "b.npy", "-o", "c.h5#/c"];
+    let arguments =
+        [&["eval", expression, "--seed", "1", "--codec", "none", "--memory", "20MB"][..], &outputs].concat();
+    check(root, &arguments, &["a.zarr", "b.npy", "c.h5#/c"]);
+}
+
+/// In an object store chunks are whole or not there, and the metadata come last.
+#[test]
+fn a_killed_copy_to_an_object_store_is_resumed() {
+    let server = brickwork_testkit::S3Server::start(&["bucket"]);
+    let directory = tempfile::tempdir().unwrap();
+    let root = directory.path();
+    succeed(root, &["eval", "random.normal(size=(900, 1000))", "--seed", "3", "-o", "in.npy"]);
+    let run = |more: &[&str]| {
+        let mut command = command(root, &["copy", "in.npy", "s3://bucket/x.zarr", "--chunks", "(90, 100)"]);
+        command.args(more).envs(server.settings()).stderr(Stdio::piped());
+        command
+    };
+    let start = Instant::now();
+    assert!(run(&[]).status().unwrap().success());
+    let takes = start.elapsed();
+    let objects = server.directory().join("bucket/x.zarr");
+    let before = names(&objects);
+    for number in 0..kills() {
+        fs::remove_dir_all(&objects).unwrap();
+        let mut child = run(&[]).spawn().unwrap();
+        std::thread::sleep(takes.mul_f64(moment(number + 500)));
+        let _ = child.kill();
+        child.wait().unwrap();
+        if !objects.exists() || names(&objects) != before {
+            let output = run(&["--resume"]).output().unwrap();
+            assert!(output.status.success(), "{}", common::text(&output.stderr));
+        }
+        let mut compare = Command::new(env!("CARGO_BIN_EXE_brickwork"));
+        compare.current_dir(root).envs(server.settings());
+        let output =
+            compare.args(["eval", "(x == y).all()", "x=in.npy", "y=s3://bucket/x.zarr"]).output().unwrap();
+        assert_eq!(common::text(&output.stdout).trim(), "True", "{}", common::text(&output.stderr));
+        assert_eq!(names(&objects), before, "kill {number} left something");
+    }
+}

@@ -1,0 +1,240 @@
+//! The elements of a dataset that is being written, until all of them are there.
+//!
+//! A file of the library is of no use before it is closed. So what tasks write is appended to a file of its own, chunks
+//! as they will lie in the dataset, several threads at once; when the last one is there, the library puts them together.
+//! Until then a journal says what is whole, and a later run can go on from there.
+
+use std::collections::HashMap;
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use brickwork_core::{Block, BlockMut, DType, Region};
+use parking_lot::Mutex;
+use xxhash_rust::xxh3::Xxh3;
+
+use crate::error::{Problem, Result};
+use crate::journal::{Purpose, Record};
+use crate::part::Part;
+use crate::strided_file::{MAX_READ, for_each_dense, for_each_piece};
+use crate::written::{place_of, region_at};
+
+/// Takes the place of a chunk, and its bytes.
+pub(super) type PutChunk<'a> = dyn FnMut(&[usize], &[u8]) -> Result<(), Problem> + 'a;
+
+/// What was written of a dataset.
+#[derive(Debug)]
+pub(super) struct Log {
+    uri: String,
+    part: Part,
+    file: File,
+    end: AtomicU64,
+    /// In the order in which they were written; where two say the same place, the later one counts.
+    records: Mutex<Vec<Record>>,
+}
+
+impl Log {
+    /// An empty log beside the file that the dataset will be in. It has a journal if there is a purpose to compare, and
+    /// then stays with `keep` if the run fails.
+    pub fn begin(uri: &str, target: &Path, purpose: Option<&Purpose>, keep: bool) -> Result<Self> {
+        let part = match purpose {
+            Some(purpose) => Part::begin(uri, target, true, purpose, keep)?,
+            None => Part::new(uri, target, true)?,
+        };
+        Log::open(uri, part)
+    }
+
+    /// The log of an earlier run, with those records whose bytes are as the journal says.
+    pub fn take_over(uri: &str, part: Part, records: Vec<Record>) -> Result<Self> {
+        let log = Log::open(uri, part)?;
+        let whole: Vec<Record> = records.into_iter().filter(|record| log.is_whole(record)).collect();
+        *log.records.lock() = whole;
+        Ok(log)
+    }
+
+    fn open(uri: &str, part: Part) -> Result<Self> {
+        let failed = |error| Problem::os("create the file for its chunks", error).at(uri);
+        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(part.path());
+        let file = file.map_err(failed)?;
+        // Tells others that this part is being written; not every file system can.
+        let _ = file.try_lock();
+        let end = AtomicU64::new(file.metadata().map_err(failed)?.len());
+        Ok(Log { uri: uri.to_owned(), part, file, end, records: Mutex::default() })
+    }
+
+    /// Whether a later run can go on with it.
+    pub fn has_journal(&self) -> bool {
+        self.part.has_journal()
+    }
+
+    /// What is there.
+    pub fn records(&self) -> Vec<Record> {
+        self.records.lock().clone()
+    }
+
+    /// Appends the bytes of a chunk.
+    pub fn put_chunk(&self, at: &[usize], bytes: &[u8]) -> Result<(), Problem> {
+        let offset = self.end.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        self.file.write_all_at(bytes, offset).map_err(|error| write_failed(at, error))?;
+        let hash = if self.part.has_journal() { xxhash_rust::xxh3::xxh3_64(bytes) } else { 0 };
+        self.note(Record { place: at.to_vec(), offset, nbytes: bytes.len() as u64, hash })
+    }
+
+    /// Appends the elements of a region, in C order.
+    pub fn put_region(&self, region: &Region, block: &Block) -> Result<()> {
+        let nbytes = block.nbytes() as u64;
+        let offset = self.end.fetch_add(nbytes, Ordering::Relaxed);
+        let mut hash = Xxh3::new();
+        let mut done = 0;
+        for_each_dense(block, region, &mut |_, bytes| {
+            if self.part.has_journal() {
+                hash.update(bytes);
+            }
+            let written = self.file.write_all_at(bytes, offset + done);
+            written.map_err(|error| Problem::os(format!("write region {region}"), error).at(&self.uri))?;
+            done += bytes.len() as u64;
+            Ok(())
+        })?;
+        let record = Record { place: place_of(region), offset, nbytes, hash: hash.digest() };
+        self.note(record).map_err(|problem| problem.at(&self.uri))
+    }
+
+    fn note(&self, record: Record) -> Result<(), Problem> {
+        self.part.note(&record)?;
+        self.records.lock().push(record);
+        Ok(())
+    }
+
+    /// Hands out every chunk once, in the order in which they lie in the log.
+    pub fn for_each_chunk(&self, visit: &mut PutChunk<'_>) -> Result<(), Problem> {
+        let mut last: HashMap<Vec<usize>, Record> = HashMap::new();
+        for record in self.records() {
+            last.insert(record.place.clone(), record);
+        }
+        let mut records: Vec<Record> = last.into_values().collect();
+        records.sort_by_key(|record| record.offset);
+        let mut bytes = Vec::new();
+        for Record { place, offset, nbytes, .. } in records {
+            bytes.resize(nbytes as usize, 0);
+            self.file.read_exact_at(&mut bytes, offset).map_err(read_failed)?;
+            visit(&place, &bytes)?;
+        }
+        Ok(())
+    }
+
+    /// Hands out every region that was written, in pieces, in the order in which they were written.
+    pub fn for_each_piece(
+        &self,
+        shape: &[usize],
+        dtype: DType,
+        visit: &mut dyn FnMut(&Region, &Block) -> Result<(), Problem>,
+    ) -> Result<()> {
+        let fail = |problem: Problem| problem.at(&self.uri);
+        for record in self.records() {
+            let Some(region) = region_at(&record.place, shape) else { continue };
+            let mut offset = record.offset;
+            for_each_piece(&region.shape(), dtype.itemsize(), MAX_READ, &mut |piece| {
+                let mut block = BlockMut::zeroed(dtype, &piece.shape());
+                let bytes = block.bytes_mut();
+                self.file.read_exact_at(bytes, offset).map_err(|error| fail(read_failed(error)))?;
+                offset += bytes.len() as u64;
+                visit(&region.compose(piece), &block.freeze()).map_err(fail)
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Says in the journal that the dataset is in a file of this inode, which is about to take its target's place.
+    pub fn seal(&self, inode: u64) -> Result<(), Problem> {
+        self.part.seal(inode)
+    }
+
+    /// Removes it: the dataset is where it belongs.
+    pub fn discard(self) {
+        self.part.discard();
+    }
+
+    fn is_whole(&self, record: &Record) -> bool {
+        let mut hash = Xxh3::new();
+        let mut bytes = vec![0; MAX_READ.min(record.nbytes as usize)];
+        let mut done = 0;
+        while done < record.nbytes {
+            let count = (record.nbytes - done).min(MAX_READ as u64) as usize;
+            if self.file.read_exact_at(&mut bytes[..count], record.offset + done).is_err() {
+                return false;
+            }
+            hash.update(&bytes[..count]);
+            done += count as u64;
+        }
+        hash.digest() == record.hash
+    }
+}
+
+fn write_failed(at: &[usize], error: std::io::Error) -> Problem {
+    Problem::os(format!("write chunk {at:?}"), error)
+}
+
+fn read_failed(error: std::io::Error) -> Problem {
+    Problem::os("read its chunks back", error)
+}
+
+#[cfg(test)]
+mod tests {
+    use brickwork_core::{AxisRange, Origin};
+
+    use super::*;
+    use crate::part::Left;
+    use crate::test_support::sample;
+
+    #[test]
+    fn what_is_torn_is_not_taken_over() {
+        let directory = tempfile::tempdir().unwrap();
+        let target = directory.path().join("x.h5");
+        let purpose = Purpose::new("a", &Origin { expression: 1, inputs: Vec::new() }, Default::default());
+        let log = Log::begin("x.h5#a", &target, Some(&purpose), true).unwrap();
+        log.put_chunk(&[0, 0], b"old").unwrap();
+        log.put_chunk(&[0, 1], b"other").unwrap();
+        log.put_chunk(&[0, 0], b"new").unwrap();
+        let path = log.part.path().to_owned();
+        drop(log);
+        let file = OpenOptions::new().write(true).open(&path).unwrap();
+        file.write_all_at(b"O", 3).unwrap();
+        let Some(Left::Unfinished(part, records)) = Part::left("x.h5#a", &target, true, &purpose).unwrap()
+        else {
+            panic!("it was left")
+        };
+        assert_eq!(records.len(), 3);
+        let log = Log::take_over("x.h5#a", part, records).unwrap();
+        log.put_chunk(&[1, 0], b"more").unwrap();
+        let mut found = Vec::new();
+        log.for_each_chunk(&mut |at, bytes| {
+            found.push((at.to_vec(), String::from_utf8(bytes.to_vec()).unwrap()));
+            Ok(())
+        })
+        .unwrap();
+        assert_eq!(found, [(vec![0, 0], "new".to_owned()), (vec![1, 0], "more".to_owned())]);
+        log.discard();
+        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn regions_come_back_in_pieces() {
+        let directory = tempfile::tempdir().unwrap();
+        let target = directory.path().join("x.h5");
+        let log = Log::begin("x.h5#a", &target, None, false).unwrap();
+        let block = sample(DType::I16, &[900, 1000]);
+        let region = Region::new(vec![AxisRange::new(50, 800), AxisRange::new(100, 700)]);
+        log.put_region(&region, &block.slice(&region)).unwrap();
+        let mut copy = BlockMut::zeroed(DType::I16, &[900, 1000]);
+        let mut pieces = 0;
+        log.for_each_piece(&[900, 1000], DType::I16, &mut |region, piece| {
+            copy.slice_mut(region).assign(piece);
+            pieces += 1;
+            Ok(())
+        })
+        .unwrap();
+        assert!(pieces > 1);
+        assert_eq!(copy.freeze().slice(&region).to_vec::<i16>(), block.slice(&region).to_vec::<i16>());
+    }
+}

@@ -1,0 +1,11 @@
+//! .npz files: the list of a zip file, and the arrays in it.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| {
+    let directory = reading::directory();
+    let place = directory.path().join("x.npz");
+    std::fs::write(&place, bytes).expect("room for an input");
+    reading::everything(&place);
+});
