@@ -68,6 +68,7 @@ pub fn expressions() -> Vec<(String, Array)> {
     add("broadcast", x.slice(s![0, ..]).and_then(|row| row.broadcast_to(&[20, 50])));
     add("cast", x.astype(DType::F32));
     add("round", x.round(2));
+    add("nan to number", x.log().and_then(|x| x.nan_to_num_with(1.5, None, Some(-2.0))));
     add("coarsen", x.coarsen(&[(0, 4), (1, 5)], false, |blocks, axes| blocks.sum(axes)));
     add("neighbours", x.correlate1d(&[0.25, 0.5, 0.25], 0, brickwork::user::Boundary::Reflect));
     add("band", create::eye(40));

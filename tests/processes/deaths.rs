@@ -131,7 +131,7 @@ pub fn a_task_that_hangs_is_named() {
 pub fn a_sink_gets_every_region_once() {
     let folder = tempfile::tempdir().unwrap();
     let x = Array::from_ndarray(iota(&[100]).view()).unwrap();
-    // It dies between two bands of what it writes: the sink refuses to take one twice.
+    // Others of its worker's tasks have written by then, and not said so: the sink refuses to take a cell twice.
     let once = Some(folder.path().join("died"));
     let dies = misbehaving(&x, How::Dies, 57.0, once);
     let sink = Arc::new(MemorySink::with_chunks([5usize]));
@@ -147,9 +147,11 @@ pub fn a_sink_gets_every_region_once() {
 }
 
 pub fn nothing_outlives_the_parent() {
-    let before = traces();
+    let (folder, before) = (tempfile::tempdir().unwrap(), traces());
     let own = std::env::current_exe().unwrap();
-    let mut parent = Command::new(own).arg("--as=endless").stdout(Stdio::piped()).spawn().unwrap();
+    let mut parent = Command::new(own);
+    let parent = parent.arg("--as=endless").env("TMPDIR", folder.path()).stdout(Stdio::piped());
+    let mut parent = parent.spawn().unwrap();
     let mut line = String::new();
     BufReader::new(parent.stdout.take().unwrap()).read_line(&mut line).unwrap();
     assert_eq!(line.trim(), "running");
@@ -159,6 +161,7 @@ pub fn nothing_outlives_the_parent() {
     parent.wait().unwrap();
     wait_until("its workers end", || workers.iter().all(|&worker| !is_alive(worker)));
     assert_eq!(traces().difference(&before).count(), 0, "{:?}", traces());
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "temporary files");
 }
 
 pub fn a_program_without_worker_main_is_told() {

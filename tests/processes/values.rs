@@ -82,7 +82,8 @@ fn tag(operation: &dyn brickwork::Operation) -> String {
 /// puts in.
 fn known_operations() -> Vec<String> {
     const ELSEWHERE: [&str; 3] = ["MapOverlap", "MapBlocks", "MapElements"];
-    const BY_PLANNING: [&str; 5] = ["Offsets", "Compress", "SegmentSums", "SegmentOffsets", "SegmentScan"];
+    const BY_PLANNING: [&str; 6] =
+        ["Offsets", "Compress", "SegmentSums", "SegmentOffsets", "SegmentScan", "Selected"];
     let mut found = Vec::new();
     let mut open = vec![std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("crates/ops/src")];
     while let Some(path) = open.pop() {
@@ -178,7 +179,7 @@ pub fn functions_are_refused_with_the_way_out() {
         brickwork::store_all(&[(&squares as &dyn brickwork::Lazy, sink.clone())], &kept()).unwrap_err();
     let text = error.to_string();
     assert!(text.contains("map_elements") && text.contains("make it an operation"), "{text}");
-    assert_eq!(sink.state(), brickwork_testkit::SinkState::Aborted, "and nothing is written");
+    assert_eq!(sink.state(), brickwork_testkit::SinkState::New, "and nothing is touched");
     assert_eq!(sink.writes(), 0);
 }
 

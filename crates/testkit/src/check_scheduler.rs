@@ -195,7 +195,7 @@ impl Elementwise for Fragile {
 fn check_cancellation(scheduler: &dyn Scheduler) {
     let token = scheduler.cancel_token();
     let sink = Arc::new(MemorySink::with_chunks([3usize, 3]).on_write(move |number| {
-        if number == 2 {
+        if number == 0 {
             token.cancel();
         }
         Ok(())

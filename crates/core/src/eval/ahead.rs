@@ -46,6 +46,8 @@ struct State {
     order: VecDeque<GranuleKey>,
     /// By stage: cells below this run, or their reads have been looked at.
     next_cell: FxHashMap<usize, usize>,
+    /// Cells that will run here, if others run elsewhere.
+    expected: Option<VecDeque<Owner>>,
 }
 
 struct Started {
@@ -129,9 +131,19 @@ impl ReadAhead {
         }
     }
 
+    /// Names cells (stage and number) that will run here, in this order. Once any are named, others are taken to run
+    /// elsewhere.
+    pub fn expect(&self, cells: impl IntoIterator<Item = (usize, usize)>) {
+        self.state.lock().expected.get_or_insert_default().extend(cells);
+    }
+
     /// Notes that a cell runs.
     fn begin(&self, (stage, cell): Owner) {
         let mut state = self.state.lock();
+        if let Some(expected) = &mut state.expected {
+            expected.retain(|&other| other != (stage, cell));
+            return;
+        }
         let next = state.next_cell.entry(stage).or_insert(0);
         *next = (*next).max(cell + 1);
     }
@@ -139,6 +151,10 @@ impl ReadAhead {
     /// The next cell of a stage that nobody has looked at.
     fn next_cell(&self, stage: usize, cells: usize) -> Option<usize> {
         let mut state = self.state.lock();
+        if let Some(expected) = &mut state.expected {
+            let place = expected.iter().position(|&(other, _)| other == stage)?;
+            return expected.remove(place).map(|(_, cell)| cell);
+        }
         let next = state.next_cell.entry(stage).or_insert(0);
         (*next < cells).then(|| {
             *next += 1;

@@ -1,5 +1,5 @@
-//! Messages over a Unix socket: each is a frame of two lengths, a message in CBOR, and bytes that follow it as they are.
-//! Open files may come with a frame.
+//! Messages over a Unix socket: each is a frame of three numbers (the bytes of the message, the bytes that follow it, the
+//! open files that come with it), a message in CBOR, and bytes that follow it as they are.
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice, IoSliceMut, Write};
@@ -17,8 +17,8 @@ use rustix::net::{
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// Bytes of the two lengths.
-const HEADER: usize = 16;
+/// Bytes of the three numbers.
+const HEADER: usize = 24;
 
 /// No frame is as long: whoever says so speaks another language.
 const LONGEST: u64 = 1 << 44;
@@ -78,13 +78,14 @@ pub(super) fn connection(stream: UnixStream, patience: Duration) -> io::Result<(
     Ok((Sender { stream: Mutex::new(stream) }, receiver))
 }
 
-/// A message as the beginning of a frame that so many bytes follow.
-pub(super) fn encoded<M: Serialize>(message: &M, tail: usize) -> io::Result<Vec<u8>> {
+/// A message as the beginning of a frame that so many bytes follow, and with which so many files come.
+pub(super) fn encoded<M: Serialize>(message: &M, tail: usize, files: usize) -> io::Result<Vec<u8>> {
     let mut bytes = vec![0; HEADER];
     ciborium::into_writer(message, &mut bytes).map_err(|error| io::Error::other(error.to_string()))?;
     let len = (bytes.len() - HEADER) as u64;
     bytes[..8].copy_from_slice(&len.to_le_bytes());
-    bytes[8..HEADER].copy_from_slice(&(tail as u64).to_le_bytes());
+    bytes[8..16].copy_from_slice(&(tail as u64).to_le_bytes());
+    bytes[16..HEADER].copy_from_slice(&(files as u64).to_le_bytes());
     Ok(bytes)
 }
 
@@ -95,7 +96,7 @@ impl Sender {
 
     /// A message and bytes that follow it.
     pub fn send_with<M: Serialize>(&self, message: &M, tail: &[u8]) -> io::Result<()> {
-        let bytes = encoded(message, tail.len())?;
+        let bytes = encoded(message, tail.len(), 0)?;
         let mut stream = self.stream.lock();
         stream.write_all(&bytes)?;
         stream.write_all(tail)
@@ -126,14 +127,16 @@ impl Receiver {
             return Ok(Received::Closed);
         }
         let length = |at: usize| u64::from_le_bytes(header[at..at + 8].try_into().expect("eight bytes"));
-        if length(0).saturating_add(length(8)) > LONGEST {
+        if length(0).saturating_add(length(8)) > LONGEST || length(16) > MOST_FILES as u64 {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "what came is no message"));
         }
         let (mut message, mut tail) = (vec![0; length(0) as usize], vec![0; length(8) as usize]);
         if !self.read(&mut message)? || !self.read(&mut tail)? {
             return Ok(Received::Closed);
         }
-        Ok(Received::Frame(Frame { message, tail, files: self.files.drain(..).collect() }))
+        // Those of the next frame may be here already.
+        let count = self.files.len().min(length(16) as usize);
+        Ok(Received::Frame(Frame { message, tail, files: self.files.drain(..count).collect() }))
     }
 
     fn buffered(&self) -> usize {
@@ -258,11 +261,14 @@ mod tests {
         let (sender, mut receiver) = pair();
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(b"shared").unwrap();
+        // The receiver may read both at once.
         sender.send(&1u8).unwrap();
-        sender.send_encoded(&encoded(&2u8, 0).unwrap(), &[file.as_fd(), file.as_fd()]).unwrap();
+        sender.send_encoded(&encoded(&2u8, 0, 2).unwrap(), &[file.as_fd(), file.as_fd()]).unwrap();
+        sender.send(&3u8).unwrap();
         assert!(frame(&mut receiver).files.is_empty());
         let second = frame(&mut receiver);
         assert_eq!((second.message::<u8>().unwrap(), second.files.len()), (2, 2));
+        assert!(frame(&mut receiver).files.is_empty());
         let mut theirs = File::from(second.files.into_iter().next().unwrap());
         theirs.rewind().unwrap();
         let mut text = String::new();

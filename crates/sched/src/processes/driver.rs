@@ -43,7 +43,7 @@ pub(super) fn run_tasks(processes: &Processes, run: &Run<'_>) -> Result<()> {
         retries: run.policy().retries,
         spill: plan.options.spill.as_ref().map(|place| place.name()).unwrap_or_default(),
     };
-    let message = encoded(&ToWorker::Plan(Box::new(message)), 0)
+    let message = encoded(&ToWorker::Plan(Box::new(message)), 0, arena.files().len())
         .map_err(|error| Error::Workers { reason: format!("the plan cannot be sent: {error}") })?;
     let workers = processes.workers.min(plan.num_tasks()).max(1);
     let slots = vec![processes.options.threads; workers];

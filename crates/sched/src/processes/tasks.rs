@@ -48,6 +48,7 @@ pub(super) fn run(
     let cancel = CancelToken::new();
     let context = RunContext::new(&plan.options, cancel.clone(), None);
     context.ahead.reset(plan.ahead_bytes());
+    context.ahead.expect([]);
     let site = Site {
         plan: &plan,
         writers,
@@ -126,6 +127,9 @@ impl Site<'_> {
             };
             match frame.message::<ToWorker>().map_err(|_| gone())? {
                 ToWorker::Run(tasks) => {
+                    if self.context.ahead.is_active() {
+                        self.context.ahead.expect(tasks.iter().map(|task| (task.stage, task.cell)));
+                    }
                     self.queue.lock().tasks.extend(tasks);
                     self.has_work.notify_all();
                 }
