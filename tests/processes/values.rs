@@ -198,7 +198,7 @@ pub fn several_runs_share_workers() {
     std::thread::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| {
-                assert_block_eq(&x.sum(0).unwrap().compute_with(&scheduler).unwrap(), &expected, "at once")
+                assert_block_eq(&x.sum(0).unwrap().compute_with(&scheduler).unwrap(), &expected, "at once");
             });
         }
     });

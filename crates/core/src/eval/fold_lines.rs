@@ -59,11 +59,10 @@ impl Evaluator<'_> {
         let full = Leaves { axis, start: line.start, count, len: leaf };
         let tail = Leaves { axis, start: line.start + count * leaf, count: 1, len: rest };
         let kept: usize = fold.kept_axes.iter().map(|&axis| patch.axes()[axis].len).product();
-        let firsts: Vec<(usize, Region)> = spec
-            .leaves_in(patch)
-            .filter(|leaf| leaf.region.axes()[axis].start == line.start)
-            .map(|leaf| (leaf.number, leaf.region))
-            .collect();
+        let mut heads = patch.clone();
+        *heads.axis_mut(axis) = AxisRange::new(line.start, leaf);
+        let firsts: Vec<(usize, Region)> =
+            spec.leaves_in(&heads).map(|leaf| (leaf.number, leaf.region)).collect();
         let per_line = count + usize::from(rest > 0);
         let run_on = firsts.windows(2).all(|pair| pair[1].0 == pair[0].0 + per_line);
         if kept == 1 {

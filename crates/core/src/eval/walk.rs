@@ -11,7 +11,8 @@ use crate::region::{AxisRange, Region};
 /// Elements of a patch: with a handful of blocks alive, it stays in a second-level cache.
 pub const PATCH_ELEMENTS: usize = 32 << 10;
 
-/// Along the last axis a patch is at most this long while there are other axes to fill it with.
+/// Along the last axis a patch is at most this long while there are other axes to fill it with, unless the axis is
+/// hardly longer.
 const LAST_AXIS: usize = 4096;
 
 /// Where the granules of the source that is dearest to read lie along an axis of a domain.
@@ -129,7 +130,8 @@ impl Walk {
             grow(a, side, &mut patch);
         }
         for (from_end, axis) in (0..ndim).rev().enumerate() {
-            let most = if from_end == 0 && ndim > 1 { LAST_AXIS } else { usize::MAX };
+            let is_long = from_end == 0 && ndim > 1 && shape[axis] > 2 * LAST_AXIS;
+            let most = if is_long { LAST_AXIS } else { usize::MAX };
             grow(axis, most, &mut patch);
         }
         for axis in (0..ndim).rev() {

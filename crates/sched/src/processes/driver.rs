@@ -316,7 +316,7 @@ impl Driver<'_> {
                         return Err(error);
                     }
                     let start = end.saturating_sub(times.total());
-                    let report = TaskReport { start, end, counts, times, spans: Vec::new() };
+                    let report = TaskReport { start, end, counts: *counts, times: *times, spans: Vec::new() };
                     self.run.tell(&Event::TaskFinished { run, task, worker, report: &report });
                     done.push(task);
                 }

@@ -87,8 +87,8 @@ pub(super) enum TaskEvent {
         task: TaskId,
         thread: usize,
         at: u64,
-        counts: Counts,
-        times: Times,
+        counts: Box<Counts>,
+        times: Box<Times>,
         result: Result<Vec<(usize, Partial)>, Error>,
     },
 }

@@ -47,6 +47,7 @@ use link::{Fleet, Start};
 ///     // What the program does otherwise.
 /// }
 /// ```
+#[allow(clippy::needless_doctest_main, reason = "where in `main` it stands is the point")]
 pub fn worker_main() {
     if let Some(protocol) = environment::take_variable() {
         std::process::exit(worker::serve(&protocol));

@@ -174,7 +174,7 @@ impl Site<'_> {
             drop(held);
             self.status.set(thread, None);
             let result = result.map(|output| output.partials);
-            let (counts, times) = (counters.get().since(&before), meter.stop().times);
+            let (counts, times) = (Box::new(counters.get().since(&before)), Box::new(meter.stop().times));
             let at = start + times.total().as_nanos() as u64;
             self.tell(TaskEvent::Finished { task, thread, at, counts, times, result });
         }
