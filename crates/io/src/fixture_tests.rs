@@ -104,7 +104,8 @@ mod npy {
         assert!(refusal("npy/record.npy").starts_with("a structured dtype cannot be read"));
         assert_eq!(refusal("npy/none.npy"), "there is no such file or directory");
         assert!(refusal("npy/README.npy").contains("no such file"));
-        assert!(refusal("npy").contains("cannot tell the format"));
+        let error = crate::open(&fixture("npy")).unwrap_err().to_string();
+        assert!(error.contains("cannot tell the format"), "{error}");
     }
 
     #[test]
@@ -305,7 +306,11 @@ mod hdf5 {
 
     #[test]
     fn filters_and_layouts_that_are_missing_are_named() {
-        for (name, filter) in [("mine", "filter 311 cannot"), ("zstd", "filter 32015 (zstd) cannot")] {
+        let mut missing = vec![("mine", "filter 311 cannot")];
+        if cfg!(not(feature = "hdf5-zstd")) {
+            missing.push(("zstd", "filter 32015 (zstd) cannot"));
+        }
+        for (name, filter) in missing {
             let uri = fixture(&format!("hdf5/filters.h5#/{name}"));
             let error = crate::open(&uri).unwrap_err().to_string();
             assert!(error.contains(filter), "{error}");

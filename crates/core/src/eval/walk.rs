@@ -363,7 +363,7 @@ mod tests {
         assert_eq!(batches(31, &[8, 8], &[2, 4]), [2; 4]);
         assert_eq!(batches(32, &[8, 8], &[2, 4]), [4, 4]);
         assert_eq!(batches(1 << 20, &[7, 9], &[2, 4]), [12]);
-        assert_eq!(batches(8, &[1, 20], &[1, 3]), [2, 2, 2, 1]);
+        assert_eq!(batches(8, &[1, 20], &[1, 3]), [2, 2, 3]);
     }
 
     #[test]

@@ -90,7 +90,7 @@ mod tests {
         assert_eq!(values("shape=2x3,dtype=>i2,offset=3"), [0, 1, 2, 3, 4, 5]);
         assert_eq!(values("offset=3,dtype=>i2,shape=2x3,order=F"), [0, 2, 4, 1, 3, 5]);
         assert_eq!(values("dtype=>i2,shape=(),offset=5"), [1]);
-        assert_eq!(values("dtype=int16,shape=1,offset=4"), [256]);
+        assert_eq!(values("dtype=int16,shape=1,offset=5"), [256]);
         let description = crate::describe(&uri("shape=2x3,dtype=>i2,offset=3")).unwrap();
         assert_eq!((description.format.to_string(), description.shape), ("raw".into(), Some(vec![2, 3])));
         let error = |layout: &str| crate::open(&uri(layout)).unwrap_err().to_string();
