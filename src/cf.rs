@@ -25,7 +25,7 @@ pub fn open_cf(uri: &str) -> Result<Array> {
     decode_cf(&array, &brickwork_io::describe(uri)?)
 }
 
-/// An array as the attributes of its description mean it: elements equal to `_FillValue` or `missing_value` become NaN,
+/// An array as the attributes of its description mean it: elements equal to `_FillValue` (in Zarr 2, the fill value) or `missing_value` become NaN,
 /// then all are multiplied by `scale_factor`, and `add_offset` is added. `_Unsigned` is heeded.
 ///
 /// The dtype is the one that xarray gives: that of `scale_factor` and `add_offset` if they agree on one, else the
@@ -52,7 +52,8 @@ pub fn decode_cf(array: &Array, description: &Description) -> Result<Array> {
         array = as_unsigned(&array, unsigned.as_str() == Some("true"))?;
     }
     let (scale, offset) = (number("scale_factor")?, number("add_offset")?);
-    let missing = [number("_FillValue")?, number("missing_value")?];
+    let by_format = Number::of(description.missing_value.as_ref(), None).unwrap_or_default();
+    let missing = [number("_FillValue")?.or(by_format), number("missing_value")?];
     let is_packed = scale.is_some() || offset.is_some();
     let has_missing = missing.iter().any(Option::is_some);
     if !is_packed && !has_missing {

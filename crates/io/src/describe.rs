@@ -26,6 +26,9 @@ pub struct Description {
     /// The element that stands where nothing was written: a number, a list of the two parts of a complex one, or one of
     /// the texts `NaN`, `Infinity` and `-Infinity`. `None` where the format has none.
     pub fill_value: Option<Value>,
+    /// The element that stands for a missing one by the format itself, whatever the attributes say: in Zarr 2 programs
+    /// take the fill value for that.
+    pub missing_value: Option<Value>,
     /// Bytes of all elements; `None` for a group.
     pub nbytes: Option<usize>,
     /// Bytes the elements take where they are stored, if that can be told.
@@ -53,6 +56,7 @@ impl Description {
             shards: None,
             codecs: Vec::new(),
             fill_value: None,
+            missing_value: None,
             nbytes: None,
             stored_bytes: None,
             attributes: Map::new(),

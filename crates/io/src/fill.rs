@@ -70,7 +70,7 @@ pub(crate) fn attributes_for_zarr(mut attributes: Map<String, Value>, dtype: DTy
 }
 
 /// Attributes as netCDF expects them: `_FillValue` is a number.
-#[cfg(feature = "hdf5-write")]
+#[cfg(any(feature = "zarr", feature = "hdf5-write"))]
 pub(crate) fn attributes_for_netcdf(mut attributes: Map<String, Value>, dtype: DType) -> Map<String, Value> {
     if dtype.is_float()
         && let Some(value) = attributes.get_mut(FILL_ATTRIBUTE)

@@ -14,6 +14,7 @@ use crate::bytes::checked_nbytes;
 use crate::chunk_walk::touched_chunks;
 use crate::describe::{Description, Tree, scalar_json};
 use crate::error::{Problem, Result};
+use crate::fill::attributes_for_netcdf;
 use crate::uri::{Format, Location};
 
 /// Chunk files looked at for a description; of more, the stored size is not told.
@@ -104,14 +105,21 @@ fn describe_node(
     let codecs = codecs.filter(|codecs| layout.check_size(codecs.dtype()).is_ok());
     let dtype = codecs.as_ref().map(Codecs::dtype);
     let fill_value = metadata["fill_value"].take();
+    let has_fill_value = !fill_value.is_null();
     description.fill_value = match &codecs {
         Some(codecs) => Some(scalar_json(codecs.dtype(), codecs.fill_value())),
-        None => (!fill_value.is_null()).then_some(fill_value),
+        None => has_fill_value.then_some(fill_value),
     };
+    if version == 2 && has_fill_value {
+        description.missing_value = description.fill_value.clone();
+    }
     if sum_chunks {
         description.stored_bytes = codecs.and_then(|codecs| stored_bytes(&codecs, &layout, store, prefix));
     }
     description.attributes = object(metadata["attributes"].take());
+    if let Some(dtype) = dtype {
+        description.attributes = attributes_for_netcdf(description.attributes, dtype);
+    }
     description.dimension_names = dimension_names(&metadata, &mut description.attributes, layout.shape.len());
     description.nbytes = dtype.and_then(|dtype| checked_nbytes(&layout.shape, dtype.itemsize()));
     description.dtype = Some(dtype.map_or(own_name, DType::name));
