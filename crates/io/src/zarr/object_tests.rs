@@ -197,8 +197,9 @@ fn what_stays_wrong_is_an_error_that_names_the_place() {
     });
     register("memory://later", faulty).unwrap();
     let source = crate::open("memory://later/x.zarr").unwrap();
+    // Chunks are asked for side by side: any of them may be refused first.
     let error = read(&*source, &whole).unwrap_err().to_string();
-    assert!(error.contains("memory://later/x.zarr: chunk [0, 0]") && error.contains("(403)"), "{error}");
+    assert!(error.contains("memory://later/x.zarr: chunk [") && error.contains("(403)"), "{error}");
 }
 
 #[test]
