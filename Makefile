@@ -47,8 +47,8 @@ alone:
 		$(CARGO) check -p $$crate && $(CARGO) check -p $$crate --no-default-features || exit 1; \
 	done
 	$(CARGO) check -p brickwork-observe --no-default-features --features dashboard,tracing
-	for feature in hdf5 zarr npy; do \
-		$(CARGO) check -p brickwork-io --no-default-features --features $$feature || exit 1; \
+	for features in hdf5 zarr npy hdf5-write npy,zarr cloud cloud,npy; do \
+		$(CARGO) clippy -p brickwork-io --no-default-features --features $$features -- -D warnings || exit 1; \
 	done
 
 # Every example runs, on data of its own.

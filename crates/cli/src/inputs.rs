@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use brickwork_core::Error;
+use brickwork_io::Format;
 use brickwork_ops::Array;
 
 use crate::interpreter::{Items, Value, to_chunks};
@@ -69,18 +70,16 @@ fn open(name: &str, uri: &str) -> CommandResult<Value> {
 /// If the pattern is malformed, or a name it matches is not Unicode.
 pub fn expand(uri: &str) -> CommandResult<Option<Vec<String>>> {
     if let Some(stored) = brickwork::cf_uri(uri) {
+        let prefix = &uri[..uri.len() - stored.len()];
         let found = expand(stored)?;
-        return Ok(found.map(|uris| uris.iter().map(|uri| format!("cf:{uri}")).collect()));
+        return Ok(found.map(|uris| uris.iter().map(|uri| format!("{prefix}{uri}")).collect()));
     }
     let (place, inner) = match uri.split_once('#') {
         Some((place, inner)) => (place, format!("#{inner}")),
         None => (uri, String::new()),
     };
-    let prefix_length = ["npy:", "npz:", "raw:", "zarr:", "hdf5:"]
-        .into_iter()
-        .find(|prefix| place.starts_with(prefix))
-        .map_or(0, str::len);
-    let (prefix, place) = place.split_at(prefix_length);
+    let (_, rest) = Format::split_prefix(place);
+    let (prefix, place) = place.split_at(place.len() - rest.len());
     let path = place.strip_prefix("file://").unwrap_or(place);
     #[cfg(feature = "cloud")]
     if brickwork::patterns::is_store_pattern(path) {

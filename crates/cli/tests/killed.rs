@@ -4,6 +4,8 @@
 
 #[allow(dead_code, reason = "other tests use the rest")]
 mod common;
+#[path = "common/listing.rs"]
+mod listing;
 
 use std::fs;
 use std::path::Path;
@@ -11,6 +13,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use common::succeed;
+use listing::listing;
 
 /// How often a command is killed, for every format.
 fn kills() -> u32 {
@@ -50,7 +53,7 @@ fn check(directory: &Path, arguments: &[&str], targets: &[&str]) {
         targets.iter().map(sum).collect()
     };
     let expected = sums(targets);
-    let before: Vec<String> = names(directory);
+    let before: Vec<String> = listing(directory);
     let mut in_the_middle = 0;
     for number in 0..kills() {
         for target in targets {
@@ -60,11 +63,11 @@ fn check(directory: &Path, arguments: &[&str], targets: &[&str]) {
         let resuming = [arguments, &["--resume"]].concat();
         killed_after(directory, arguments, takes.mul_f64(moment(number)));
         // Killed again on its way, every other time.
-        if number % 2 == 1 && names(directory) != before {
+        if number % 2 == 1 && listing(directory) != before {
             killed_after(directory, &resuming, takes.mul_f64(moment(number + 1000)));
         }
         // A run may have been killed when all was done.
-        if names(directory) != before {
+        if listing(directory) != before {
             in_the_middle += 1;
             // What is there is whole: the kill came between the last renames and the end.
             for (target, expected) in targets.iter().zip(&expected) {
@@ -75,29 +78,13 @@ fn check(directory: &Path, arguments: &[&str], targets: &[&str]) {
             succeed(directory, &resuming);
         }
         assert_eq!(sums(targets), expected, "kill {number} of {arguments:?}");
-        assert_eq!(names(directory), before, "kill {number} of {arguments:?} left something");
+        assert_eq!(listing(directory), before, "kill {number} of {arguments:?} left something");
     }
     assert!(in_the_middle > 0, "no kill hit the run of {arguments:?}");
 }
 
 fn is_there(directory: &Path, target: &str) -> bool {
     command(directory, &["info", target]).status().unwrap().success()
-}
-
-fn names(directory: &Path) -> Vec<String> {
-    let mut found = Vec::new();
-    let mut open = vec![directory.to_owned()];
-    while let Some(directory) = open.pop() {
-        for entry in fs::read_dir(directory).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                open.push(path.clone());
-            }
-            found.push(path.display().to_string());
-        }
-    }
-    found.sort();
-    found
 }
 
 #[test]
@@ -143,14 +130,14 @@ fn a_killed_copy_to_an_object_store_is_resumed() {
     assert!(run(&[]).status().unwrap().success());
     let takes = start.elapsed();
     let objects = server.directory().join("bucket/x.zarr");
-    let before = names(&objects);
+    let before = listing(&objects);
     for number in 0..kills() {
         fs::remove_dir_all(&objects).unwrap();
         let mut child = run(&[]).spawn().unwrap();
         std::thread::sleep(takes.mul_f64(moment(number + 500)));
         let _ = child.kill();
         child.wait().unwrap();
-        if !objects.exists() || names(&objects) != before {
+        if !objects.exists() || listing(&objects) != before {
             let output = run(&["--resume"]).output().unwrap();
             assert!(output.status.success(), "{}", common::text(&output.stderr));
         }
@@ -159,6 +146,6 @@ fn a_killed_copy_to_an_object_store_is_resumed() {
         let output =
             compare.args(["eval", "(x == y).all()", "x=in.npy", "y=s3://bucket/x.zarr"]).output().unwrap();
         assert_eq!(common::text(&output.stdout).trim(), "True", "{}", common::text(&output.stderr));
-        assert_eq!(names(&objects), before, "kill {number} left something");
+        assert_eq!(listing(&objects), before, "kill {number} left something");
     }
 }

@@ -1,6 +1,8 @@
 //! Storing with the built binary: parts of arrays, several outputs, copies, and everything that can go wrong.
 
 mod common;
+#[path = "common/listing.rs"]
+mod listing;
 
 use std::fs;
 use std::path::Path;
@@ -9,6 +11,7 @@ use std::process::Command;
 use tempfile::TempDir;
 
 use common::{brickwork, succeed, text};
+use listing::listing;
 
 /// Runs a command that must fail, and leave the directory as it was; its standard error.
 fn fail(directory: &Path, code: i32, arguments: &[&str]) -> String {
@@ -16,23 +19,6 @@ fn fail(directory: &Path, code: i32, arguments: &[&str]) -> String {
     let message = common::fail(directory, code, arguments);
     assert_eq!(listing(directory), before, "{arguments:?} left something");
     message
-}
-
-/// Every path below a directory.
-fn listing(directory: &Path) -> Vec<String> {
-    let mut paths = Vec::new();
-    let mut open = vec![directory.to_owned()];
-    while let Some(directory) = open.pop() {
-        for entry in fs::read_dir(directory).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                open.push(path.clone());
-            }
-            paths.push(path.display().to_string());
-        }
-    }
-    paths.sort();
-    paths
 }
 
 fn prepared() -> TempDir {

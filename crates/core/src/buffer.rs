@@ -65,9 +65,9 @@ impl RawBuffer {
         let capacity = self.layout.size() / size;
         assert!(len <= capacity, "a buffer is not longer than its memory");
         let memory = ManuallyDrop::new(self);
-        // SAFETY: the memory came from the global allocator (it has no owner) with the layout of `capacity` elements of `T` (or there
-        // is none, and the pointer dangles, aligned); its bytes are initialised up to the buffer's length, and any
-        // bytes make a `T: Pod`. It is not freed here, so the vector owns it alone.
+        // SAFETY: the memory came from the global allocator (it has no owner) with the layout of `capacity` elements
+        // of `T` (or there is none, and the pointer dangles, aligned); its bytes are initialised up to the buffer's
+        // length, and any bytes make a `T: Pod`. It is not freed here, so the vector owns it alone.
         Ok(unsafe { Vec::from_raw_parts(memory.pointer.as_ptr().cast(), len, capacity) })
     }
 

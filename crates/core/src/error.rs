@@ -1,9 +1,9 @@
 //! What can go wrong, and what to do about it.
 
+mod travel;
+
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
-
-mod travel;
 
 use crate::chunks::format_bytes;
 use crate::dtype::DType;

@@ -87,8 +87,8 @@ pub trait Generator: Debug + Send + Sync {
 /// Something that regions are written to.
 ///
 /// A run calls `create` once, `write` from several threads for regions that do not overlap and together cover the
-/// array (but for what [`Sink::is_whole`]), then `commit` once; or `abort` if anything failed. Until `commit` has returned, no reader may take what is
-/// there for a whole array.
+/// array (but for what [`Sink::is_whole`]), then `commit` once; or `abort` if anything failed. Until `commit` has
+/// returned, no reader may take what is there for a whole array.
 pub trait Sink: Debug + Send + Sync {
     /// Where it is, for messages.
     fn uri(&self) -> String;

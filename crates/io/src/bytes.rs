@@ -1,10 +1,10 @@
 //! Small things that every format needs: byte order, targets that are not dense, sizes that must not overflow.
 
-#[cfg(any(feature = "zarr", feature = "hdf5-write"))]
-use brickwork_core::Block;
 #[cfg(any(feature = "npy", feature = "zarr"))]
 use brickwork_core::TimeUnit;
-use brickwork_core::{BlockMut, DType, Granule, Region, ViewMut};
+#[cfg(any(feature = "zarr", feature = "hdf5-write"))]
+use brickwork_core::{Block, Region};
+use brickwork_core::{BlockMut, DType, ViewMut};
 
 use crate::error::Result;
 
@@ -75,8 +75,15 @@ pub(crate) fn padded(part: &Block, chunk: &[usize]) -> Block {
 }
 
 /// What a region without elements is read by: a granule that costs nothing.
-pub(crate) fn empty_granule(region: &Region) -> Granule {
-    Granule { key: None, region: region.clone(), encoded_bytes: 0, decoded_bytes: 0, scratch_bytes: 0 }
+#[cfg(feature = "hdf5")]
+pub(crate) fn empty_granule(region: &brickwork_core::Region) -> brickwork_core::Granule {
+    brickwork_core::Granule {
+        key: None,
+        region: region.clone(),
+        encoded_bytes: 0,
+        decoded_bytes: 0,
+        scratch_bytes: 0,
+    }
 }
 
 /// Bytes of an array, if a machine can count them.

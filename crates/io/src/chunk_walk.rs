@@ -46,7 +46,7 @@ pub(crate) fn touched_chunks(grid: &ChunkGrid, region: &Region) -> Vec<TouchedCh
         let hits: Vec<&AxisTouch> = index.iter().zip(&axes).map(|(&i, axis)| &axis[i]).collect();
         let at: Vec<usize> = hits.iter().map(|hit| hit.0).collect();
         touched.push(TouchedChunk {
-            number: at.iter().zip(&counts).fold(0, |number, (&k, &count)| number * count as u64 + k as u64),
+            number: chunk_number(&at, &counts),
             region: Region::from_iter(hits.iter().map(|hit| hit.1)),
             wanted: Region::from_iter(hits.iter().map(|hit| hit.2)),
             at,
@@ -66,8 +66,13 @@ pub(crate) fn touched_chunks(grid: &ChunkGrid, region: &Region) -> Vec<TouchedCh
     }
 }
 
+/// The number of a chunk, last axis fastest, by its place in a grid of so many along every axis.
+pub(crate) fn chunk_number(at: &[usize], counts: &[usize]) -> u64 {
+    at.iter().zip(counts).fold(0, |number, (&k, &count)| number * count as u64 + k as u64)
+}
+
 /// The place in a grid of a chunk's number.
-#[cfg(any(test, feature = "hdf5"))]
+#[cfg(any(test, feature = "hdf5", all(feature = "zarr", feature = "cloud")))]
 pub(crate) fn chunk_at(grid: &ChunkGrid, mut number: u64) -> Vec<usize> {
     let mut at: Vec<usize> = grid
         .numblocks()

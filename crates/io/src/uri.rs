@@ -55,7 +55,7 @@ impl Location {
     /// no sense.
     pub fn parse(uri: &str) -> Result<Self> {
         let fail = |problem: Problem| Err(problem.at(uri));
-        let (format, rest) = split_prefix(uri);
+        let (format, rest) = Format::split_prefix(uri);
         let (place, inner) = match rest.split_once('#') {
             Some((place, inner)) => (place, Some(inner)),
             None => (rest, None),
@@ -139,22 +139,25 @@ impl fmt::Display for Format {
     }
 }
 
-fn split_prefix(uri: &str) -> (Option<Format>, &str) {
-    let prefixes = [
-        ("npy:", Format::Npy),
-        ("npz:", Format::Npz),
-        ("raw:", Format::Raw),
-        ("zarr:", Format::Zarr),
-        ("hdf5:", Format::Hdf5),
-    ];
-    for (prefix, format) in prefixes {
-        if let Some(rest) = uri.strip_prefix(prefix)
-            && !rest.starts_with("//")
-        {
-            return (Some(format), rest);
+impl Format {
+    /// The format that a prefix of a URI names, if there is one, and the rest of the URI: `zarr:x` is Zarr at `x`.
+    pub fn split_prefix(uri: &str) -> (Option<Format>, &str) {
+        let prefixes = [
+            ("npy:", Format::Npy),
+            ("npz:", Format::Npz),
+            ("raw:", Format::Raw),
+            ("zarr:", Format::Zarr),
+            ("hdf5:", Format::Hdf5),
+        ];
+        for (prefix, format) in prefixes {
+            if let Some(rest) = uri.strip_prefix(prefix)
+                && !rest.starts_with("//")
+            {
+                return (Some(format), rest);
+            }
         }
+        (None, uri)
     }
-    (None, uri)
 }
 
 /// `file:///a/b` and `file://localhost/a/b` are absolute, `file://a/b` is taken as relative.

@@ -83,12 +83,6 @@ fn without(part: &Region, taken: &Region) -> Vec<Region> {
     rest
 }
 
-/// The number of a chunk, last axis fastest, by its place in a grid of so many along every axis.
-#[cfg(any(feature = "zarr", feature = "hdf5-write"))]
-pub(crate) fn chunk_number(at: &[usize], counts: &[usize]) -> u64 {
-    at.iter().zip(counts).fold(0, |number, (&k, &count)| number * count as u64 + k as u64)
-}
-
 /// A box as numbers of a journal: start and length along every axis.
 pub(crate) fn place_of(region: &Region) -> Vec<usize> {
     region.axes().iter().flat_map(|axis| [axis.start, axis.len]).collect()

@@ -1,24 +1,22 @@
-//! What every scheduler shares: results, held values, partial folds, and the surroundings of tasks.
+//! What every scheduler shares: a run of plans, its tasks, partial folds, and what goes to sinks.
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use brickwork_core::eval::{
-    Context, Counters, Counts, Deliver, Fold, GranuleCache, GranuleKey, HeldMap, Meter, Partial, ReadAhead,
-    TaskOutput, finish_partial, run_task,
+    Context, Counters, Counts, Deliver, Fold, HeldMap, Meter, Partial, TaskOutput, finish_partial, run_task,
 };
 use brickwork_core::fold::FoldTree;
-use brickwork_core::plan::{Plan, PlanOptions, Request, StageOutput, TargetKind};
-use brickwork_core::{Block, BufferPool, Error, Origin, Region, Result, Sink};
+use brickwork_core::plan::{Plan, PlanOptions, Request, StageOutput, Target, TargetKind};
+use brickwork_core::{Block, Error, Origin, Region, Result, Sink};
 use parking_lot::Mutex;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::cancel::CancelToken;
 use crate::clock::{nanoseconds, now};
-use crate::gauge::{Gauge, WorkerCounters};
+use crate::context::{RunContext, TaskContext};
 use crate::observer::{Event, Observer, RunId, TaskReport};
 use crate::policy::{Policy, Retries};
 use crate::processes;
@@ -148,128 +146,6 @@ fn run_plans<S: Scheduler + ?Sized>(
         }
     }
     Ok(())
-}
-
-/// The surroundings of the tasks of a run.
-#[derive(Debug)]
-pub(crate) struct RunContext {
-    pub(crate) pool: Arc<BufferPool>,
-    cache: GranuleCache,
-    pub(crate) ahead: ReadAhead,
-    pub(crate) counters: Arc<WorkerCounters>,
-    cancel: CancelToken,
-    /// When the run must be over, and how long that is from its start.
-    deadline: Option<(Instant, Duration)>,
-    /// Spill files so far: no two of a run have the same number.
-    spills: AtomicU64,
-    /// The most bytes that were out at once in another process.
-    elsewhere: Arc<AtomicUsize>,
-}
-
-impl RunContext {
-    pub(crate) fn new(options: &PlanOptions, cancel: CancelToken, deadline: Option<Duration>) -> Self {
-        RunContext {
-            pool: BufferPool::new(options.memory),
-            cache: GranuleCache::new(0),
-            ahead: ReadAhead::default(),
-            counters: Arc::default(),
-            cancel,
-            deadline: deadline.and_then(|limit| Some((Instant::now().checked_add(limit)?, limit))),
-            spills: AtomicU64::new(0),
-            elsewhere: Arc::default(),
-        }
-    }
-
-    /// Allows the cache of granules what a stage has planned for it.
-    pub(crate) fn prepare(&self, plan: &Plan, stage: usize) {
-        self.cache.set_capacity(plan.stages[stage].figures.cache_bytes);
-    }
-
-    /// A number that no other spilled value of the run has. Sources name their granules by hashes: numbers from the
-    /// other end tell spill files apart from them.
-    pub(crate) fn spill_id(&self) -> u128 {
-        u128::MAX - u128::from(self.spills.fetch_add(1, Ordering::Relaxed))
-    }
-
-    /// Takes note of the most bytes that were out at once in another process.
-    pub(crate) fn note_peak(&self, bytes: usize) {
-        self.elsewhere.fetch_max(bytes, Ordering::Relaxed);
-    }
-
-    fn gauge(&self, budget: usize) -> Gauge {
-        Gauge::new(self.pool.clone(), budget, self.counters.clone(), self.elsewhere.clone())
-    }
-
-    /// An error as users are told: who is stopped by a deadline has not been cancelled by anybody.
-    fn told(&self, error: Error) -> Error {
-        match self.deadline {
-            Some((end, limit)) if was_cancelled(&error) && !self.cancel.is_cancelled() => {
-                match Instant::now() >= end {
-                    true => Error::DeadlineExceeded { limit: format!("{limit:?}") },
-                    false => error,
-                }
-            }
-            _ => error,
-        }
-    }
-}
-
-fn was_cancelled(error: &Error) -> bool {
-    match error {
-        Error::Cancelled => true,
-        Error::Task { source, .. } => was_cancelled(source),
-        _ => false,
-    }
-}
-
-impl Context for RunContext {
-    fn pool(&self) -> &Arc<BufferPool> {
-        &self.pool
-    }
-
-    fn is_cancelled(&self) -> bool {
-        self.cancel.is_cancelled() || self.deadline.is_some_and(|(end, _)| Instant::now() >= end)
-    }
-
-    fn granule(&self, key: GranuleKey, load: &mut dyn FnMut() -> Result<Block>) -> Result<Block> {
-        self.cache.get(key, load)
-    }
-
-    fn counters(&self) -> &Counters {
-        self.counters.shared()
-    }
-
-    fn ahead(&self) -> Option<&ReadAhead> {
-        Some(&self.ahead)
-    }
-}
-
-/// The surroundings of a task: those of the run, and the counters of the worker that runs it.
-pub(crate) struct TaskContext<'a> {
-    pub run: &'a RunContext,
-    pub counters: &'a Counters,
-}
-
-impl Context for TaskContext<'_> {
-    fn pool(&self) -> &Arc<BufferPool> {
-        self.run.pool()
-    }
-
-    fn is_cancelled(&self) -> bool {
-        self.run.is_cancelled()
-    }
-
-    fn granule(&self, key: GranuleKey, load: &mut dyn FnMut() -> Result<Block>) -> Result<Block> {
-        self.run.granule(key, load)
-    }
-
-    fn counters(&self) -> &Counters {
-        self.counters
-    }
-
-    fn ahead(&self) -> Option<&ReadAhead> {
-        self.run.ahead()
-    }
 }
 
 /// A plan while it runs.
@@ -410,6 +286,11 @@ impl<'a> Run<'a> {
                 TargetKind::Held | TargetKind::Collect(_) => false,
             }
         };
+        let makes_more =
+            |target: &Target| target.stage == task.stage && !matches!(target.kind, TargetKind::Store(..));
+        if self.plan.targets.iter().any(makes_more) {
+            return false;
+        }
         let deliveries = self.plan.deliveries(task.stage, task.cell);
         !deliveries.is_empty() && deliveries.iter().all(is_there)
     }

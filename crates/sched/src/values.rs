@@ -8,7 +8,7 @@ use brickwork_core::plan::{Plan, Target, TargetKind};
 use brickwork_core::{AxisRange, Block, BlockMut, DType, Error, Region, Result, SpillFile};
 use parking_lot::{Mutex, RwLock};
 
-use crate::run::RunContext;
+use crate::context::RunContext;
 
 /// Where values lie.
 pub(crate) trait Room: Debug + Send + Sync {

@@ -7,7 +7,7 @@ use super::fold::Fold;
 use super::patch::{Evaluator, positions};
 use crate::block::Block;
 use crate::error::Result;
-use crate::fold::{Acc, FoldForm, FoldSpec, FoldTree, LeafInput};
+use crate::fold::{Acc, FoldForm, FoldSpec, FoldTree, LeafInput, domain_strides};
 use crate::plan::Slot;
 use crate::region::{AxisRange, Region};
 use crate::region_map::{self, AxisMap};
@@ -70,11 +70,12 @@ impl Evaluator<'_> {
             if rest > 0 {
                 acc = acc.followed(count, &self.folded(fold, inputs, patch, tail)?);
             }
-            // All leaves of the patch are one run, or those of every line.
-            let (run, lines) = if run_on { (firsts.len() * per_line, 1) } else { (per_line, firsts.len()) };
-            for (line, (number, _)) in firsts.iter().enumerate().take(lines) {
-                let acc = if lines == 1 { acc.clone() } else { acc.runs(run, line, 1, 1) };
-                tree.insert_run(fold.op, *number, run, 1, acc);
+            if run_on {
+                tree.insert_run(fold.op, firsts[0].0, firsts.len() * per_line, 1, acc);
+                return Ok(true);
+            }
+            for (line, (number, _)) in firsts.iter().enumerate() {
+                tree.insert_run(fold.op, *number, per_line, 1, acc.runs(per_line, line, 1, 1));
             }
             return Ok(true);
         }
@@ -106,12 +107,7 @@ impl Evaluator<'_> {
             .map(|(k, (block, (_, region)))| {
                 let asked = region_map::demand(&fold.maps[k], &at, &node.input_metas[k].shape);
                 let block = block.slice(&positions(region, &asked));
-                let mut strides = vec![0isize; at.ndim()];
-                for (map, &stride) in fold.maps[k].iter().zip(block.strides()) {
-                    if let AxisMap::Along { out_axis, .. } = map {
-                        strides[*out_axis] += stride;
-                    }
-                }
+                let strides = domain_strides(&block, &fold.maps[k], at.ndim());
                 let of = |other: &usize| (at.axes()[*other].len, strides[*other]);
                 let rows = before.iter().map(of).chain([(count, strides[axis] * len as isize)]);
                 let rows = rows.chain(fold.kept_axes.iter().map(of));

@@ -94,3 +94,72 @@ fn joined<'a>(steps: &[Option<Step<'a>>], reads: &[usize], number: usize) -> Opt
         Some((before, Step { kernel: Kernel::Joint(kernel), inputs, dtype: step.dtype }))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::operation::{Tile, TileMut};
+
+    #[derive(Debug)]
+    struct Single;
+    /// Joins what makes its first input.
+    #[derive(Debug)]
+    struct Joiner;
+
+    impl Elementwise for Single {
+        fn apply(&self, _inputs: &[Tile<'_>], _out: &mut TileMut<'_>) {}
+    }
+
+    impl Elementwise for Joiner {
+        fn apply(&self, _inputs: &[Tile<'_>], _out: &mut TileMut<'_>) {}
+
+        fn after(
+            &self,
+            _before: &dyn Elementwise,
+            at: &[usize],
+            _dtypes: &[DType],
+        ) -> Option<Box<dyn Elementwise>> {
+            at.contains(&0).then(|| Box::new(Single) as Box<dyn Elementwise>)
+        }
+    }
+
+    fn step<'a>(kernel: &'a dyn Elementwise, inputs: &[Input]) -> Step<'a> {
+        let inputs = inputs.iter().map(|&input| (input, DType::F64)).collect();
+        Step { kernel: Kernel::Node(kernel), inputs, dtype: DType::F64 }
+    }
+
+    fn inputs(steps: Vec<Step<'_>>) -> Vec<Vec<Input>> {
+        let of = |step: &Step<'_>| step.inputs.iter().map(|(input, _)| *input).collect();
+        fused(steps).iter().map(of).collect()
+    }
+
+    #[test]
+    fn a_step_that_only_one_other_reads_becomes_part_of_it() {
+        use Input::{Operand, Step as Before};
+        let joined = inputs(vec![
+            step(&Single, &[Operand(0), Operand(1)]),
+            step(&Single, &[Operand(2)]),
+            step(&Joiner, &[Before(0), Before(1)]),
+        ]);
+        // The first is gone, and took its number with it.
+        assert_eq!(joined, [vec![Operand(2)], vec![Operand(0), Operand(1), Before(0)]]);
+        let twice = inputs(vec![step(&Single, &[Operand(0)]), step(&Joiner, &[Before(0), Before(0)])]);
+        assert_eq!(twice, [vec![Operand(0)]]);
+    }
+
+    #[test]
+    fn what_others_read_too_stays() {
+        use Input::{Operand, Step as Before};
+        let steps = || {
+            vec![
+                step(&Single, &[Operand(0)]),
+                step(&Joiner, &[Before(0), Operand(1)]),
+                step(&Single, &[Before(0), Before(1)]),
+            ]
+        };
+        assert_eq!(inputs(steps()).len(), 3);
+        let not_at_first =
+            inputs(vec![step(&Single, &[Operand(0)]), step(&Joiner, &[Operand(1), Before(0)])]);
+        assert_eq!(not_at_first.len(), 2);
+    }
+}

@@ -83,12 +83,7 @@ impl<'a> LeafInput<'a> {
     pub fn view<T: Element>(&self, k: usize) -> LeafView<'a, T> {
         let block = &self.blocks[k];
         let ndim = self.at.ndim();
-        let mut strides = vec![0isize; ndim];
-        for (map, &stride) in self.maps[k].iter().zip(block.strides()) {
-            if let AxisMap::Along { out_axis, .. } = map {
-                strides[*out_axis] += stride;
-            }
-        }
+        let strides = domain_strides(block, &self.maps[k], ndim);
         let kept = self.spec.kept_axes(ndim);
         let (outer, inner) = match self.spec.form() {
             FoldForm::Rows => (kept.as_slice(), self.spec.axes()),
@@ -118,6 +113,17 @@ impl<'a> LeafInput<'a> {
         let (row_stride, group) = (columns as isize, (rows, 0));
         LeafView { data: Elements::Copied(dense), rows, columns, row_stride, group, offset }
     }
+}
+
+/// The strides of an input's block along the axes of the domain.
+pub(crate) fn domain_strides(block: &Block, maps: &[AxisMap], ndim: usize) -> Vec<isize> {
+    let mut strides = vec![0; ndim];
+    for (map, &stride) in maps.iter().zip(block.strides()) {
+        if let AxisMap::Along { out_axis, .. } = map {
+            strides[*out_axis] += stride;
+        }
+    }
+    strides
 }
 
 /// The stride of the last axes walked in C order, how many elements they have, and the stride of the axes before them,

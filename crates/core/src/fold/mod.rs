@@ -10,6 +10,7 @@ mod spec;
 mod tree;
 
 pub use acc::{Acc, AccSpec};
+pub(crate) use leaf::domain_strides;
 pub use leaf::{LeafInput, LeafView};
 pub use spec::{COLUMN_LEAF, FoldForm, FoldSpec, ROW_LEAF};
 pub use tree::{FoldTree, NodeKey};

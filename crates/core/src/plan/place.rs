@@ -56,8 +56,7 @@ pub(crate) fn place(graph: &Graph, draft: &Draft, room: &Room<'_>, walks: &mut W
     // What only passes on what it reads has no use for less than a granule either.
     let by_granule =
         (!draft.scope.inline.is_empty() || passes_on(graph, draft)) && room.options.forced_patch.is_none();
-    let mut walk =
-        Walk { cuts, align, by_granule, square, outermost: draft.runs_along, best: None, batch: 0 };
+    let mut walk = Walk { cuts, align, by_granule, square, outermost: draft.runs_along, ..Walk::default() };
     if room.options.forced_patch.is_none() {
         walk.best = best_patch(graph, draft);
     }

@@ -87,8 +87,7 @@ pub(crate) fn in_strips(
     let Grain { cuts, square } =
         granule_cuts(graph, &draft.domain, &|part: &Region| draft.wants(graph, part), &inline)?;
     let align = vec![1; shape.len()];
-    let walk =
-        Walk { cuts, align, by_granule: false, square, outermost: draft.runs_along, best: None, batch: 0 };
+    let walk = Walk { cuts, align, square, outermost: draft.runs_along, ..Walk::default() };
     let units = units(graph, &strip, &walk, room.bytes)?;
     let Unit::Multiple(unit) = units[axis] else { return Ok(None) };
     let least = if axis + 1 == shape.len() { unit.max(LAST_AXIS.min(shape[axis])) } else { unit };

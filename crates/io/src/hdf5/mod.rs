@@ -14,6 +14,8 @@ mod library;
 #[cfg(feature = "hdf5-write")]
 mod log;
 #[cfg(feature = "hdf5-write")]
+mod new_dataset;
+#[cfg(feature = "hdf5-write")]
 mod region;
 #[cfg(feature = "hdf5-write")]
 mod scales;
@@ -28,10 +30,12 @@ mod write;
 #[cfg(feature = "hdf5-write")]
 pub use library::Hdf5LibrarySource;
 #[cfg(feature = "hdf5-write")]
+pub use new_dataset::Hdf5Layout;
+#[cfg(feature = "hdf5-write")]
 pub use region::Hdf5RegionSink;
 pub use source::{Hdf5Source, open_without_library};
 #[cfg(feature = "hdf5-write")]
-pub use write::{Hdf5Layout, Hdf5Sink, create_dataset};
+pub use write::{Hdf5Sink, create_dataset};
 
 pub(crate) use describe::{describe, describe_tree};
 pub(crate) use dimension::is_dimension_only;

@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use brickwork_core::eval::{Activity, doing};
 use brickwork_core::{AxisRange, Block, ChunkGrid, Complex, DType, Meta, Origin, Region, Sink};
-use hdf5::types::{OwnedDynValue, TypeDescriptor};
 use libdeflater::{CompressionLvl, Compressor};
 use parking_lot::Mutex;
 use serde_json::{Map, Value, json};
@@ -15,12 +14,11 @@ use super::attributes::write_attributes;
 use super::calls::write_chunk;
 use super::elements::{file_type, fill_value, write_block};
 use super::log::Log;
+use super::new_dataset::{Codec, Hdf5Layout, NewDataset, check_layout};
 use super::shared_file::{Joined, LIBRARY, Named, SharedFile, library_failed};
 use super::shuffle::shuffle;
-use crate::bytes::checked_nbytes;
 use crate::chunk_choice::store_chunk;
-use crate::chunk_walk::touched_chunks;
-use crate::codec;
+use crate::chunk_walk::{chunk_number, touched_chunks};
 use crate::error::{Problem, Result};
 use crate::fill::attributes_for_netcdf;
 use crate::journal::{Journal, Purpose};
@@ -29,24 +27,10 @@ use crate::options::SinkOptions;
 use crate::part::{Left, Part};
 use crate::uri::{Format, Location};
 use crate::write_checks::{check_write, not_created, refuse_options};
-use crate::written::{WrittenChunks, WrittenRegions, chunk_number, region_at};
+use crate::written::{WrittenChunks, WrittenRegions, region_at};
 
 /// The most bytes the library is handed at once from a block that is not dense.
 const WRITE_AT_ONCE: usize = 16 << 20;
-/// The format counts the bytes of a chunk in 32 bits.
-const MAX_CHUNK: usize = u32::MAX as usize;
-
-/// How the elements of a dataset are laid out.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Hdf5Layout {
-    /// Elements of a chunk along every axis; `None` for one run of bytes.
-    pub chunk: Option<Vec<usize>>,
-    /// Whether bytes are sorted by their place in the element, which helps compression.
-    pub shuffle: bool,
-    /// The level of deflate, 0 to 9.
-    pub gzip: Option<u8>,
-}
-
 /// Writes an array to a dataset of an HDF5 file, new or existing.
 ///
 /// What is written is collected in a file of its own and put together by the library when all of it is there, so the
@@ -68,12 +52,6 @@ pub struct Hdf5Sink {
 enum Done {
     Now(Arc<Log>),
     Before(Journal),
-}
-
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Codec {
-    shuffle: bool,
-    gzip: Option<u8>,
 }
 
 /// A dataset between `create` and `commit`.
@@ -101,27 +79,6 @@ enum Written {
     All,
     Chunks(WrittenChunks),
     Regions(WrittenRegions),
-}
-
-impl Codec {
-    fn parse(text: Option<&str>) -> Result<Self, Problem> {
-        let mut found = Codec::default();
-        for step in codec::parse(text.unwrap_or("none"))? {
-            match step {
-                codec::Codec::Shuffle => found.shuffle = true,
-                codec::Codec::Gzip(level) => found.gzip = Some(level.unwrap_or(4)),
-                codec::Codec::Zstd(_) | codec::Codec::Blosc(..) => {
-                    let reason = format!(
-                        "codec {:?} is one of Zarr; HDF5 files are written with none, gzip:0 … gzip:9, shuffle or \
-                         shuffle+gzip:4, which every reader knows",
-                        text.unwrap_or_default()
-                    );
-                    return Err(Problem::Misuse { reason });
-                }
-            }
-        }
-        Ok(found)
-    }
 }
 
 impl Hdf5Sink {
@@ -566,168 +523,6 @@ pub fn create_dataset(
     }
 }
 
-fn check_layout(meta: &Meta, layout: &Hdf5Layout) -> Result<(), Problem> {
-    let misuse = |reason: String| Err(Problem::Misuse { reason });
-    if checked_nbytes(&meta.shape, meta.dtype.itemsize()).is_none() {
-        return misuse(format!("shape {:?} has more bytes than a machine can count", meta.shape));
-    }
-    let Some(chunk) = &layout.chunk else {
-        if layout.shuffle || layout.gzip.is_some() {
-            return misuse("only chunked datasets can be compressed; give chunks".into());
-        }
-        return Ok(());
-    };
-    if chunk.len() != meta.ndim()
-        || chunk.contains(&0)
-        || chunk.iter().zip(&meta.shape).any(|(chunk, len)| chunk > len)
-    {
-        return misuse(format!("chunks of shape {chunk:?} do not fit an array of shape {:?}", meta.shape));
-    }
-    match checked_nbytes(chunk, meta.dtype.itemsize()) {
-        Some(nbytes) if nbytes <= MAX_CHUNK => Ok(()),
-        _ => misuse(format!(
-            "chunks of shape {chunk:?} have more than the 4 GiB that HDF5 allows; choose shorter ones"
-        )),
-    }
-}
-
-/// An empty dataset that is to be made.
-struct NewDataset<'a> {
-    name: &'a str,
-    shape: &'a [usize],
-    file_type: &'a TypeDescriptor,
-    fill: Option<OwnedDynValue>,
-}
-
-impl NewDataset<'_> {
-    /// Makes it, and the groups above it.
-    fn make(self, file: &hdf5::File, layout: &Hdf5Layout) -> hdf5::Result<hdf5::Dataset> {
-        let mut builder = file.new_dataset_builder();
-        builder = match &layout.chunk {
-            Some(chunk) => builder.chunk(chunk.as_slice()),
-            // Every element is written: filling it before would write it twice.
-            None => builder.no_chunk().fill_time(hdf5::dataset::FillTime::Never),
-        };
-        if layout.shuffle {
-            builder = builder.shuffle();
-        }
-        if let Some(level) = layout.gzip {
-            builder = builder.deflate(level);
-        }
-        if let Some(fill) = self.fill {
-            builder = builder.fill_value(fill);
-        }
-        builder.empty_as(self.file_type).shape(self.shape).create(self.name)
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use std::fs;
-
-    use super::*;
-    use crate::test_support::{read, read_all, sample, store, store_meta};
-
-    fn options(codec: &str) -> SinkOptions {
-        SinkOptions { codec: Some(codec.into()), overwrite: true, ..SinkOptions::default() }
-    }
-
-    fn file(directory: &tempfile::TempDir, name: &str) -> String {
-        directory.path().join(name).to_str().unwrap().to_owned()
-    }
-
-    #[test]
-    fn every_dtype_shape_and_codec_comes_back() {
-        let directory = tempfile::tempdir().unwrap();
-        for (k, dtype) in DType::NUMERIC.into_iter().enumerate() {
-            for shape in [vec![], vec![0, 3], vec![11], vec![5, 4, 3]] {
-                let block = sample(dtype, &shape);
-                let chunk: Vec<usize> = shape.iter().map(|len: &usize| (*len).clamp(1, 3)).collect();
-                let codec = ["none", "gzip:1", "shuffle+gzip:4", "shuffle"][k % 4];
-                let uri = format!("{}#/g/h/x{}", file(&directory, "x.h5"), shape.len());
-                let meta = Meta::new(&shape, dtype, ChunkGrid::regular(&shape, &chunk));
-                store_meta(
-                    &Hdf5Sink::new(&uri, &options(codec)).unwrap(),
-                    &meta,
-                    &block,
-                    &vec![2; shape.len()],
-                );
-                let found = read_all(&uri);
-                assert_eq!(found.as_bytes(), block.as_bytes(), "{dtype} {shape:?} {codec}");
-                assert_eq!((found.dtype(), found.shape()), (dtype, shape.as_slice()));
-            }
-        }
-        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
-        let mut children = crate::describe(&format!("{}#g/h", file(&directory, "x.h5"))).unwrap().children;
-        children.sort();
-        assert_eq!(children, ["x0", "x1", "x2", "x3"]);
-    }
-
-    #[test]
-    fn contiguous_datasets_are_written_in_any_regions() {
-        let directory = tempfile::tempdir().unwrap();
-        let uri = format!("{}#/x", file(&directory, "x.h5"));
-        let block = sample(DType::F32, &[9, 7]);
-        let sink = Hdf5Sink::new(&uri, &SinkOptions::default()).unwrap();
-        store(&sink, &block, &[2, 3]);
-        assert_eq!(crate::describe(&uri).unwrap().chunks, None);
-        let source = crate::open(&uri).unwrap();
-        let region = Region::new(vec![AxisRange::stepped(1, 4, 2), AxisRange::new(2, 4)]);
-        assert_eq!(read(&*source, &region).unwrap().to_vec::<f32>(), block.slice(&region).to_vec::<f32>());
-    }
-
-    #[test]
-    fn what_is_in_a_file_is_kept_and_not_overwritten_unasked() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = file(&directory, "x.h5");
-        let block = sample(DType::I32, &[6]);
-        let layout = Hdf5Layout { chunk: Some(vec![4]), shuffle: true, gzip: Some(1) };
-        create_dataset(Path::new(&path), "a", &block, &layout).unwrap();
-        create_dataset(Path::new(&path), "b/c", &block, &Hdf5Layout::default()).unwrap();
-        assert_eq!(read_all(&format!("{path}#/a")).to_vec::<i32>(), block.to_vec::<i32>());
-        assert_eq!(crate::describe(&format!("{path}#/a")).unwrap().codecs, ["shuffle", "gzip(1)"]);
-        let text = |name: &str, overwrite: bool| {
-            let options = SinkOptions { overwrite, ..SinkOptions::default() };
-            let sink = Hdf5Sink::new(&format!("{path}#{name}"), &options).unwrap();
-            sink.create(&Meta::whole(&[6], DType::I32)).unwrap_err().to_string()
-        };
-        assert!(text("a", false).ends_with("exists already; allow overwriting it, or choose another name"));
-        assert!(text("b", true).contains("is a group in the file"));
-        assert!(text("a/d", true).contains("\"a\" in it is a dataset, not a group"));
-        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
-        let error = crate::open(&path).unwrap_err().to_string();
-        assert!(
-            error.contains("the root is a group, not an array; name an array in it after '#'"),
-            "{error}"
-        );
-        let error = crate::open(&format!("{path}#/z")).unwrap_err().to_string();
-        assert!(error.ends_with("there is no \"z\" in it; it holds \"a\", \"b\""), "{error}");
-    }
-
-    #[test]
-    fn an_abort_leaves_nothing_and_bad_places_are_told() {
-        let directory = tempfile::tempdir().unwrap();
-        let sink =
-            Hdf5Sink::new(&format!("{}#x", file(&directory, "x.h5")), &SinkOptions::default()).unwrap();
-        sink.create(&Meta::whole(&[6], DType::I32)).unwrap();
-        sink.abort();
-        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
-        fs::write(directory.path().join("file"), "").unwrap();
-        let sink =
-            Hdf5Sink::new(&format!("{}#x", file(&directory, "file/x.h5")), &SinkOptions::default()).unwrap();
-        let error = sink.create(&Meta::whole(&[6], DType::I32)).unwrap_err().to_string();
-        assert!(error.contains("is a file, not a directory"), "{error}");
-        assert!(
-            Hdf5Sink::new("x.h5", &SinkOptions::default()).unwrap_err().to_string().contains("out.h5#/x")
-        );
-        assert!(
-            Hdf5Sink::new("x.h5#a", &options("lzma")).unwrap_err().to_string().contains("codec \"lzma\"")
-        );
-        let dates = Meta::whole(&[6], DType::DateTime(brickwork_core::TimeUnit::Day));
-        let sink =
-            Hdf5Sink::new(&format!("{}#x", file(&directory, "y.h5")), &SinkOptions::default()).unwrap();
-        assert!(
-            sink.create(&dates).unwrap_err().to_string().contains("dtype datetime64[D] cannot be written")
-        );
-    }
-}
+#[path = "write_tests.rs"]
+mod tests;

@@ -14,7 +14,7 @@ use super::metadata::parse_json;
 use super::new_array::{Cut, NewArray, compressor};
 use super::store::{Store, join};
 use crate::bytes::padded;
-use crate::chunk_walk::touched_chunks;
+use crate::chunk_walk::{chunk_at, touched_chunks};
 use crate::cloud::{Remote, Sent};
 use crate::error::{Problem, Result};
 use crate::journal::Purpose;
@@ -145,16 +145,11 @@ impl ZarrObjectSink {
         if writing.meta.size() == 0 {
             return Ok(written);
         }
-        let counts = writing.grid.numblocks();
         let names = self.remote.lens(&self.location.inner)?;
-        let mut at = vec![0; counts.len()];
-        for number in 0..writing.grid.num_chunks() {
-            let mut rest = number;
-            for (at, count) in at.iter_mut().zip(&counts).rev() {
-                (*at, rest) = (rest % count, rest / count);
-            }
-            if names.contains_key(&join(&self.location.inner, &writing.codecs.chunk_key(&at))) {
-                written.insert(number as u64);
+        for number in 0..writing.grid.num_chunks() as u64 {
+            let key = writing.codecs.chunk_key(&chunk_at(&writing.grid, number));
+            if names.contains_key(&join(&self.location.inner, &key)) {
+                written.insert(number);
             }
         }
         Ok(written)

@@ -20,8 +20,9 @@ use super::messages::{FromWorker, PlanMessage, Report, TaskEvent, ToWorker};
 use super::worker::{Status, end_at_once};
 use crate::cancel::CancelToken;
 use crate::clock::nanoseconds;
+use crate::context::{RunContext, TaskContext};
 use crate::policy::Retries;
-use crate::run::{RunContext, TaskContext, attempt};
+use crate::run::attempt;
 use crate::run_state::TaskId;
 use crate::values::Values;
 

@@ -1,0 +1,111 @@
+//! Writing datasets, and reading them again.
+
+use std::fs;
+
+use super::*;
+use crate::test_support::{read, read_all, sample, store, store_meta};
+
+fn options(codec: &str) -> SinkOptions {
+    SinkOptions { codec: Some(codec.into()), overwrite: true, ..SinkOptions::default() }
+}
+
+fn file(directory: &tempfile::TempDir, name: &str) -> String {
+    directory.path().join(name).to_str().unwrap().to_owned()
+}
+
+#[test]
+fn every_dtype_shape_and_codec_comes_back() {
+    let directory = tempfile::tempdir().unwrap();
+    for (k, dtype) in DType::NUMERIC.into_iter().enumerate() {
+        for shape in [vec![], vec![0, 3], vec![11], vec![5, 4, 3]] {
+            let block = sample(dtype, &shape);
+            let chunk: Vec<usize> = shape.iter().map(|len: &usize| (*len).clamp(1, 3)).collect();
+            let codec = ["none", "gzip:1", "shuffle+gzip:4", "shuffle"][k % 4];
+            let uri = format!("{}#/g/h/x{}", file(&directory, "x.h5"), shape.len());
+            let meta = Meta::new(&shape, dtype, ChunkGrid::regular(&shape, &chunk));
+            store_meta(&Hdf5Sink::new(&uri, &options(codec)).unwrap(), &meta, &block, &vec![2; shape.len()]);
+            let found = read_all(&uri);
+            assert_eq!(found.as_bytes(), block.as_bytes(), "{dtype} {shape:?} {codec}");
+            assert_eq!((found.dtype(), found.shape()), (dtype, shape.as_slice()));
+        }
+    }
+    assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+    let mut children = crate::describe(&format!("{}#g/h", file(&directory, "x.h5"))).unwrap().children;
+    children.sort();
+    assert_eq!(children, ["x0", "x1", "x2", "x3"]);
+}
+
+#[test]
+fn contiguous_datasets_are_written_in_any_regions() {
+    let directory = tempfile::tempdir().unwrap();
+    let uri = format!("{}#/x", file(&directory, "x.h5"));
+    let block = sample(DType::F32, &[9, 7]);
+    let sink = Hdf5Sink::new(&uri, &SinkOptions::default()).unwrap();
+    store(&sink, &block, &[2, 3]);
+    assert_eq!(crate::describe(&uri).unwrap().chunks, None);
+    let source = crate::open(&uri).unwrap();
+    let region = Region::new(vec![AxisRange::stepped(1, 4, 2), AxisRange::new(2, 4)]);
+    assert_eq!(read(&*source, &region).unwrap().to_vec::<f32>(), block.slice(&region).to_vec::<f32>());
+}
+
+#[test]
+fn what_is_in_a_file_is_kept_and_not_overwritten_unasked() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = file(&directory, "x.h5");
+    let block = sample(DType::I32, &[6]);
+    let layout = Hdf5Layout { chunk: Some(vec![4]), shuffle: true, gzip: Some(1) };
+    create_dataset(Path::new(&path), "a", &block, &layout).unwrap();
+    create_dataset(Path::new(&path), "b/c", &block, &Hdf5Layout::default()).unwrap();
+    assert_eq!(read_all(&format!("{path}#/a")).to_vec::<i32>(), block.to_vec::<i32>());
+    assert_eq!(crate::describe(&format!("{path}#/a")).unwrap().codecs, ["shuffle", "gzip(1)"]);
+    let text = |name: &str, overwrite: bool| {
+        let options = SinkOptions { overwrite, ..SinkOptions::default() };
+        let sink = Hdf5Sink::new(&format!("{path}#{name}"), &options).unwrap();
+        sink.create(&Meta::whole(&[6], DType::I32)).unwrap_err().to_string()
+    };
+    assert!(text("a", false).ends_with("exists already; allow overwriting it, or choose another name"));
+    assert!(text("b", true).contains("is a group in the file"));
+    assert!(text("a/d", true).contains("\"a\" in it is a dataset, not a group"));
+    assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+    let error = crate::open(&path).unwrap_err().to_string();
+    assert!(error.contains("the root is a group, not an array; name an array in it after '#'"), "{error}");
+    let error = crate::open(&format!("{path}#/z")).unwrap_err().to_string();
+    assert!(error.ends_with("there is no \"z\" in it; it holds \"a\", \"b\""), "{error}");
+}
+
+#[test]
+fn an_abort_leaves_nothing_and_bad_places_are_told() {
+    let directory = tempfile::tempdir().unwrap();
+    let sink = Hdf5Sink::new(&format!("{}#x", file(&directory, "x.h5")), &SinkOptions::default()).unwrap();
+    sink.create(&Meta::whole(&[6], DType::I32)).unwrap();
+    sink.abort();
+    assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
+    fs::write(directory.path().join("file"), "").unwrap();
+    let sink =
+        Hdf5Sink::new(&format!("{}#x", file(&directory, "file/x.h5")), &SinkOptions::default()).unwrap();
+    let error = sink.create(&Meta::whole(&[6], DType::I32)).unwrap_err().to_string();
+    assert!(error.contains("is a file, not a directory"), "{error}");
+    assert!(Hdf5Sink::new("x.h5", &SinkOptions::default()).unwrap_err().to_string().contains("out.h5#/x"));
+    assert!(Hdf5Sink::new("x.h5#a", &options("lzma")).unwrap_err().to_string().contains("codec \"lzma\""));
+    let dates = Meta::whole(&[6], DType::DateTime(brickwork_core::TimeUnit::Day));
+    let sink = Hdf5Sink::new(&format!("{}#x", file(&directory, "y.h5")), &SinkOptions::default()).unwrap();
+    assert!(sink.create(&dates).unwrap_err().to_string().contains("dtype datetime64[D] cannot be written"));
+}
+
+#[test]
+fn long_chunks_without_filters_are_read_in_part() {
+    let directory = tempfile::tempdir().unwrap();
+    let uri = format!("{}#/x", file(&directory, "x.h5"));
+    let block = sample(DType::F64, &[500, 400]);
+    // The last chunks stand out beyond the array.
+    let meta = Meta::new(&[500, 400], DType::F64, ChunkGrid::regular(&[500, 400], &[300, 300]));
+    store_meta(&Hdf5Sink::new(&uri, &options("none")).unwrap(), &meta, &block, &[2, 2]);
+    let operation = crate::open(&uri).unwrap();
+    let brickwork_core::Kind::Source(source) = operation.kind() else { panic!("a dataset is a source") };
+    assert!(source.granule_grid().is_none() && source.run_grid().is_some());
+    let region = Region::new(vec![AxisRange::stepped(290, 10, 2), AxisRange::new(295, 10)]);
+    let granules = source.plan_read(&region).unwrap();
+    assert_eq!(granules.iter().map(|granule| granule.encoded_bytes).sum::<usize>(), 100 * 8);
+    assert_eq!(read(&*operation, &region).unwrap().to_vec::<f64>(), block.slice(&region).to_vec::<f64>());
+    assert_eq!(read_all(&uri).as_bytes(), block.as_bytes());
+}
