@@ -28,7 +28,7 @@ macro_rules! tests {
 const TESTS: &[Test] = tests! {
     values: the_scheduler_passes_the_suite, every_operation_gives_the_same_bits, the_tour_gives_the_same_bits,
         arrays_in_memory_are_lent, stores_are_written_by_the_workers, late_stages_go_on_in_the_same_workers,
-        functions_are_refused_with_the_way_out, several_runs_share_workers;
+        functions_are_refused_with_the_way_out, several_runs_share_workers, a_stopped_run_is_resumed;
     deaths: killed_workers_do_not_matter, a_task_that_kills_its_worker_is_named, a_worker_that_stops_is_replaced,
         a_task_that_hangs_is_named, nothing_outlives_the_parent, a_program_without_worker_main_is_told,
         a_sink_gets_every_region_once;

@@ -3,17 +3,20 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use brickwork::core::plan::nodes;
 use brickwork::prelude::*;
 use brickwork::{
-    Array, Lazy, Processes, Retries, Scheduler, Synchronous, Threads, compute_all, greater, random, store_all,
+    Array, Event, Lazy, Observer, Output, Processes, Retries, Scheduler, SinkOptions, Synchronous, Threads,
+    compute_all, greater, random, store_all,
 };
 use brickwork_testkit::{
     Configuration, MemorySink, assert_array_eq_in, assert_block_eq, check_scheduler, in_processes, iota,
 };
 
 use crate::catalogue::expressions;
+use crate::misbehaves::{How, misbehaving};
 use crate::watch::{assert_no_children, children};
 
 /// Two workers of two threads.
@@ -203,4 +206,45 @@ pub fn several_runs_share_workers() {
         }
     });
     assert!(scheduler.options().memory > 0);
+}
+
+/// Counts tasks that end.
+#[derive(Debug, Default)]
+struct Ended(AtomicUsize);
+
+impl Observer for Ended {
+    fn event(&self, event: &Event<'_>) {
+        if matches!(event, Event::TaskFinished { .. }) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+pub fn a_stopped_run_is_resumed() {
+    for target in ["out.npy", "out.zarr", "out.h5#/x"] {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().join(target).display().to_string();
+        let x = Array::from_ndarray(iota(&[100, 10]).view()).unwrap();
+        // Fails near its end, once.
+        let once = Some(folder.path().join("died"));
+        let y = misbehaving(&x, How::Dies, 905.0, once).rechunk([10, 10]).unwrap();
+        let options = SinkOptions { resume: true, ..SinkOptions::default() };
+        let output = || Output { options: options.clone(), ..Output::new(&y, &place) };
+        let ended = Arc::new(Ended::default());
+        let small = processes()
+            .workers(1)
+            .threads(1)
+            .losses(1)
+            .forced(|options| (options.forced_cell, options.forced_patch) = (Some(100), Some(100)))
+            .observer(ended.clone());
+        small.run(&brickwork::requests(&[output()]).unwrap()).unwrap_err();
+        assert!(brickwork::open(&place).is_err(), "{target} is not whole yet");
+        let before = ended.0.swap(0, Ordering::Relaxed);
+        assert!((5..10).contains(&before), "{target}: {before} tasks");
+        small.run(&brickwork::requests(&[output()]).unwrap()).unwrap();
+        let rest = ended.0.load(Ordering::Relaxed);
+        assert!(rest <= 10 - before, "{target}: {rest} tasks after {before}");
+        let found = brickwork::open(&place).unwrap().compute().unwrap();
+        assert_block_eq(&found, &x.compute().unwrap(), target);
+    }
 }

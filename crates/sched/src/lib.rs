@@ -5,6 +5,7 @@
 mod cancel;
 mod clock;
 mod compute;
+mod context;
 mod gauge;
 mod limits;
 mod observer;
@@ -12,6 +13,7 @@ mod policy;
 pub mod processes;
 mod run;
 mod run_state;
+mod settings;
 mod spill;
 mod synchronous;
 mod threads;

@@ -42,24 +42,10 @@ impl Synchronous {
     }
 }
 
-crate::threads::scheduler_settings!(Synchronous);
+crate::settings::scheduler_settings!(Synchronous);
 
 impl Scheduler for Synchronous {
-    fn options(&self) -> PlanOptions {
-        self.options.clone()
-    }
-
-    fn observers(&self) -> &[Arc<dyn Observer>] {
-        &self.observers
-    }
-
-    fn cancel_token(&self) -> CancelToken {
-        self.cancel.clone()
-    }
-
-    fn policy(&self) -> Policy {
-        self.policy
-    }
+    crate::settings::settings_told!();
 
     fn run_tasks(&self, run: &Run<'_>) -> Result<()> {
         let mut state = RunState::new(run.plan());

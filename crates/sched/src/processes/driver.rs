@@ -247,7 +247,7 @@ impl Driver<'_> {
             FromWorker::Hello { .. } => {}
             FromWorker::Ready => {
                 attendance.is_ready = true;
-                self.enlist(worker, &link.sender);
+                self.enlist(worker, &link.sender)?;
             }
             FromWorker::Refused(error) => {
                 self.fail(error);
@@ -281,17 +281,17 @@ impl Driver<'_> {
     }
 
     /// A worker has read the plan: it is told what is there already, and gets tasks.
-    fn enlist(&self, worker: usize, sender: &Arc<Sender>) {
+    fn enlist(&self, worker: usize, sender: &Arc<Sender>) -> Result<()> {
         let mut shared = self.shared.lock();
         for &stage in &shared.stages_done {
             let _ = sender.send(&ToWorker::StageDone(stage));
         }
         if shared.over_since.is_some() {
             let _ = sender.send(&ToWorker::Stop { gives_up: shared.error.is_some() });
-            return;
+            return Ok(());
         }
         shared.senders[worker] = Some(sender.clone());
-        shared.hand_out();
+        self.go_on(&mut shared)
     }
 
     fn reported(&self, worker: usize, attendance: &mut Attendance, report: Report) -> Result<()> {
@@ -328,20 +328,54 @@ impl Driver<'_> {
         let mut shared = self.shared.lock();
         shared.last_end = Instant::now();
         for task in done {
-            if shared.state.finished(task) {
-                self.run.stage_done(task.stage)?;
-                shared.stages_done.push(task.stage);
-                shared.tell_all(&ToWorker::StageDone(task.stage));
-            }
+            self.ended(&mut shared, task)?;
         }
+        self.go_on(&mut shared)
+    }
+
+    fn ended(&self, shared: &mut Shared, task: TaskId) -> Result<()> {
+        if shared.state.finished(task) {
+            self.run.stage_done(task.stage)?;
+            shared.stages_done.push(task.stage);
+            shared.tell_all(&ToWorker::StageDone(task.stage));
+        }
+        Ok(())
+    }
+
+    /// Gives every worker what the run state has for it, or tells them that all is done.
+    fn go_on(&self, shared: &mut Shared) -> Result<()> {
         if shared.over_since.is_some() {
             return Ok(());
+        }
+        let mut batches: Vec<Vec<TaskId>> = vec![Vec::new(); shared.senders.len()];
+        loop {
+            let mut is_any = false;
+            for (worker, batch) in batches.iter_mut().enumerate() {
+                if shared.senders[worker].is_some()
+                    && let Some(task) = shared.state.next_task_for(worker)
+                {
+                    is_any = true;
+                    match self.run.was_done(task) {
+                        true => self.ended(shared, task)?,
+                        false => batch.push(task),
+                    }
+                }
+            }
+            if !is_any {
+                break;
+            }
+        }
+        for (sender, batch) in shared.senders.iter().zip(batches) {
+            if let Some(sender) = sender
+                && !batch.is_empty()
+            {
+                // Whoever is gone shows at its own thread.
+                let _ = sender.send(&ToWorker::Run(batch));
+            }
         }
         if shared.state.is_done() {
             shared.over_since = Some(Instant::now());
             shared.tell_all(&ToWorker::Stop { gives_up: false });
-        } else {
-            shared.hand_out();
         }
         Ok(())
     }
@@ -369,9 +403,12 @@ impl Driver<'_> {
             }
             _ => None,
         };
-        match error {
-            Some(error) => shared.fail(error),
-            None => shared.hand_out(),
+        let result = match error {
+            Some(error) => Err(error),
+            None => self.go_on(&mut shared),
+        };
+        if let Err(error) = result {
+            shared.fail(error);
         }
         drop(shared);
         self.run.tell(&Event::WorkerLost { run: self.run.id(), worker, reason, tasks: &tasks });
@@ -401,33 +438,6 @@ impl Driver<'_> {
 }
 
 impl Shared {
-    /// Gives every worker what the run state has for it.
-    fn hand_out(&mut self) {
-        let mut batches: Vec<Vec<TaskId>> = vec![Vec::new(); self.senders.len()];
-        loop {
-            let mut is_any = false;
-            for (worker, batch) in batches.iter_mut().enumerate() {
-                if self.senders[worker].is_some()
-                    && let Some(task) = self.state.next_task_for(worker)
-                {
-                    batch.push(task);
-                    is_any = true;
-                }
-            }
-            if !is_any {
-                break;
-            }
-        }
-        for (sender, batch) in self.senders.iter().zip(batches) {
-            if let Some(sender) = sender
-                && !batch.is_empty()
-            {
-                // Whoever is gone shows at its own thread.
-                let _ = sender.send(&ToWorker::Run(batch));
-            }
-        }
-    }
-
     fn tell_all(&self, message: &ToWorker) {
         for sender in self.senders.iter().flatten() {
             let _ = sender.send(message);

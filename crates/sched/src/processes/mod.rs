@@ -202,24 +202,10 @@ impl Processes {
     }
 }
 
-crate::threads::scheduler_settings!(Processes);
+crate::settings::scheduler_settings!(Processes);
 
 impl Scheduler for Processes {
-    fn options(&self) -> PlanOptions {
-        self.options.clone()
-    }
-
-    fn observers(&self) -> &[Arc<dyn Observer>] {
-        &self.observers
-    }
-
-    fn cancel_token(&self) -> CancelToken {
-        self.cancel.clone()
-    }
-
-    fn policy(&self) -> Policy {
-        self.policy
-    }
+    crate::settings::settings_told!();
 
     fn check(&self, plan: &Plan) -> Result<()> {
         if let Some(problem) = &self.problem {
