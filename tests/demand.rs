@@ -50,6 +50,29 @@ fn generators_make_only_what_is_asked_for() {
 }
 
 #[test]
+fn little_memory_does_not_cut_folds_across_chunks() {
+    // Cells of whole leaves and whole chunks are 2000 × 500: larger than the budget, but what they fold to is not.
+    let (x, log) = by_chunk(&[2000, 500], 500);
+    let folds = [x.mean(0).unwrap(), x.std(0).unwrap()];
+    for memory in [7, 10] {
+        log.reset();
+        compute_all(&folds, &Synchronous::new().memory(memory << 20)).unwrap();
+        assert_eq!(log.granules(), 4, "{memory} MiB");
+        assert!(log.times_read().iter().all(|&times| times == 1), "{memory} MiB");
+    }
+    // In less, chunks are read again, and the plan says so.
+    let figures = |memory: usize| {
+        let requests: Vec<Request> =
+            folds.iter().map(|fold| Request::Collect(brickwork::Lazy::value(fold).clone())).collect();
+        let options = Synchronous::new().memory(memory << 20).options();
+        brickwork_core::plan::plan(&requests, &options).unwrap().stages[0].figures.clone()
+    };
+    assert!(!figures(7).at_least);
+    assert!(figures(5).at_least);
+    assert_eq!(figures(5).bytes_read, figures(7).bytes_read);
+}
+
+#[test]
 fn two_means_of_one_array_read_it_once() {
     let (x, log) = by_chunk(&[60, 70], 7);
     for scheduler in [&Synchronous::new() as &dyn Scheduler, &Threads::new(2)] {

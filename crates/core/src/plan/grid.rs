@@ -36,8 +36,9 @@ pub(super) fn units(graph: &Graph, draft: &Draft, walk: &Walk, most_bytes: usize
     let (apart, _) = joined_units(graph, draft, walk, false)?;
     let size = |units: &[Unit]| -> usize { least_cell(&shape, units).iter().product() };
     let (both, one) = (size(&joined), size(&apart).max(granule));
-    let itemsize: usize = draft.outputs.iter().map(|output| graph.meta(output.slot).dtype.itemsize()).sum();
-    let is_large = both > CELL_ELEMENTS || both.saturating_mul(itemsize) > most_bytes;
+    // What a fold makes is small, however large its cell.
+    let bytes = cell_bytes(graph, draft, &regular(&shape, &least_cell(&shape, &joined), &joined), None);
+    let is_large = both > CELL_ELEMENTS || bytes > most_bytes;
     Ok(if is_large && both >= 2 * one { apart } else { joined })
 }
 

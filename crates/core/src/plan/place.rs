@@ -5,7 +5,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::batch::batch;
 use super::figures::figures;
 use super::graph::{Graph, Slot};
-use super::grid::{grid, units};
+use super::grid::{Unit, grid, units};
 use super::probe::{Grain, fold_bytes, granule_cuts, touched, worst_patch};
 use super::scans::{bands, state_bytes};
 use super::stage::{Bands, PlanOptions, Stage, StageFigures, StageOutput, TargetKind};
@@ -60,68 +60,112 @@ pub(crate) fn place(graph: &Graph, draft: &Draft, room: &Room<'_>, walks: &mut W
     if room.options.forced_patch.is_none() {
         walk.best = best_patch(graph, draft);
     }
-    let threads = room.options.threads.max(1);
-    let share = room.bytes / threads;
+    let share = room.bytes / room.options.threads.max(1);
     let units = units(graph, draft, &walk, share)?;
     let mut patch_elements = match room.options.forced_patch {
         Some(forced) => forced,
         None => cached_patch(graph, draft, &walk, walks)?,
     };
-    let mut best: Option<Placed> = None;
+    // The first that fits but decodes granules again for every patch, and the smallest that does not fit.
+    let mut reads_again: Option<Placed> = None;
+    let mut smallest: Option<Placed> = None;
+    let mut was_by_granule = by_granule || room.options.forced_patch.is_some();
     loop {
-        let patch = walk.patch_shape(&draft.domain.shape(), patch_elements);
-        let fixed = largest_patch(graph, draft, &walk, &patch, walks)?;
-        let bands = bands(graph, draft, &walk, &patch)?;
         // A share for every thread if possible; one task at a time if not.
         for allowed in [share, room.bytes] {
-            let kept = fixed.granules.min(room.bytes / CACHE_SHARE);
-            let beside = fixed.total() + kept;
-            let grid = grid(graph, draft, &units, &walk, &patch, bands, beside, allowed, room.options);
-            let (patch, fixed) = match within_cells(draft, &patch, &grid) {
-                Some(patch) => (patch.clone(), largest_patch(graph, draft, &walk, &patch, walks)?),
-                None => (patch.clone(), fixed),
-            };
-            let batch = match share >= LEAST_SHARE {
-                true => batch(graph, draft, &walk, &patch, walks)?,
-                false => None,
-            };
-            let (batch, operands) = batch.unwrap_or_default();
-            let walk = Walk { batch, ..walk.clone() };
-            let task_bytes = fixed.total()
-                + operands
-                + cell_bytes(graph, draft, &grid, bands)
-                + state_bytes(graph, draft, &grid)?;
-            let mut figures = figures(graph, draft, &walk, &grid, task_bytes)?;
-            let cache_bytes = (2 * fixed.granules * threads).min(room.bytes / CACHE_SHARE);
-            // Blocks that leave the cache before a cell is done with them are read again.
-            figures.unspilled_at_least |=
-                figures.bytes_unspilled > 0 && cache_bytes < fixed.granules * threads;
-            let stage = Stage { bands, ..stage(graph, draft, grid, walk, patch, figures) };
-            let least = task_bytes + cache_bytes.min(fixed.granules);
-            let fits = least <= allowed;
-            // Beside as many tasks as fit, and no more.
-            let running = (room.bytes / least.max(1)).clamp(1, threads);
-            let cache_bytes = cache_bytes.min(room.bytes.saturating_sub(running * task_bytes));
-            let placed = Placed { stage, cache_bytes };
-            if fits {
-                return Ok(placed);
-            }
-            let is_smaller = best.as_ref().is_none_or(|best| task_bytes < best.stage.figures.task_bytes);
-            if is_smaller {
-                best = Some(placed);
+            let (placed, fit) = candidate(graph, draft, &walk, patch_elements, &units, room, allowed, walks)?;
+            match fit {
+                Fit::ReadsOnce => return Ok(placed),
+                Fit::ReadsAgain => {
+                    reads_again.get_or_insert(placed);
+                }
+                Fit::TooLarge => {
+                    let bytes = placed.stage.figures.task_bytes;
+                    if smallest.as_ref().is_none_or(|smallest| bytes < smallest.stage.figures.task_bytes) {
+                        smallest = Some(placed);
+                    }
+                }
             }
         }
-        if walk.by_granule {
-            walk.by_granule = false;
-            continue;
+        match reads_again.take() {
+            Some(placed) if was_by_granule => return Ok(placed),
+            // Patches of whole granules need none of them again, if there is room for such patches.
+            Some(placed) => {
+                (was_by_granule, walk.by_granule, reads_again) = (true, true, Some(placed));
+            }
+            None if walk.by_granule => walk.by_granule = false,
+            None if patch_elements <= 256 || room.options.forced_patch.is_some() => {
+                let placed =
+                    smallest.ok_or_else(|| Error::Bug { what: "a stage without a candidate".into() })?;
+                return Err(too_small(graph, draft, &placed.stage, room));
+            }
+            None => {
+                patch_elements /= 4;
+                walks.patch_elements = walks.patch_elements.min(patch_elements);
+            }
         }
-        if patch_elements <= 256 || room.options.forced_patch.is_some() {
-            let placed = best.ok_or_else(|| Error::Bug { what: "a stage without a candidate".into() })?;
-            return Err(too_small(graph, draft, &placed.stage, room));
-        }
-        patch_elements /= 4;
-        walks.patch_elements = walks.patch_elements.min(patch_elements);
     }
+}
+
+/// How a way to run a stage meets the memory allowed.
+enum Fit {
+    ReadsOnce,
+    /// It fits, but there is no room to keep the granules that several patches need.
+    ReadsAgain,
+    TooLarge,
+}
+
+/// A stage in patches of about so many elements, with cells as large as the memory allowed has room for.
+#[allow(clippy::too_many_arguments, reason = "what decides about a stage; called once")]
+fn candidate(
+    graph: &Graph,
+    draft: &Draft,
+    walk: &Walk,
+    patch_elements: usize,
+    units: &[Unit],
+    room: &Room<'_>,
+    allowed: usize,
+    walks: &Walks,
+) -> Result<(Placed, Fit)> {
+    let threads = room.options.threads.max(1);
+    let patch = walk.patch_shape(&draft.domain.shape(), patch_elements);
+    let fixed = largest_patch(graph, draft, walk, &patch, walks)?;
+    let bands = bands(graph, draft, walk, &patch)?;
+    let kept = fixed.granules.min(room.bytes / CACHE_SHARE);
+    let beside = fixed.total() + kept;
+    let grid = grid(graph, draft, units, walk, &patch, bands, beside, allowed, room.options);
+    let (patch, fixed) = match within_cells(draft, &patch, &grid) {
+        Some(patch) => (patch.clone(), largest_patch(graph, draft, walk, &patch, walks)?),
+        None => (patch, fixed),
+    };
+    let batch = match room.bytes / threads >= LEAST_SHARE {
+        true => batch(graph, draft, walk, &patch, walks)?,
+        false => None,
+    };
+    let (batch, operands) = batch.unwrap_or_default();
+    let walk = Walk { batch, ..walk.clone() };
+    let task_bytes =
+        fixed.total() + operands + cell_bytes(graph, draft, &grid, bands) + state_bytes(graph, draft, &grid)?;
+    let mut figures = figures(graph, draft, &walk, &grid, task_bytes)?;
+    // Room for the granules of a patch, which those after it need too, wherever it is left.
+    let left = room.bytes.saturating_sub(task_bytes);
+    let most_kept = (room.bytes / CACHE_SHARE).max(fixed.granules * threads).min(left);
+    let cache_bytes = (2 * fixed.granules * threads).min(most_kept);
+    let least = task_bytes + cache_bytes.min(fixed.granules);
+    // Beside as many tasks as fit, and no more.
+    let running = (room.bytes / least.max(1)).clamp(1, threads);
+    let cache_bytes = cache_bytes.min(room.bytes.saturating_sub(running * task_bytes));
+    let fit = match least <= allowed {
+        true if cache_bytes >= running * fixed.granules => Fit::ReadsOnce,
+        true => Fit::ReadsAgain,
+        false => Fit::TooLarge,
+    };
+    // What leaves the cache before a cell is done with it is read again.
+    let reads_again = cache_bytes < running * fixed.granules;
+    figures.at_least |= reads_again && figures.bytes_read > 0;
+    figures.unspilled_at_least |= reads_again && figures.bytes_unspilled > 0;
+    let stage = Stage { bands, ..stage(graph, draft, grid, walk, patch, figures) };
+    Ok((Placed { stage, cache_bytes }, fit))
 }
 
 pub(super) fn stage(
