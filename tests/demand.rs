@@ -65,7 +65,7 @@ fn little_memory_does_not_cut_folds_across_chunks() {
         let requests: Vec<Request> =
             folds.iter().map(|fold| Request::Collect(brickwork::Lazy::value(fold).clone())).collect();
         let options = Synchronous::new().memory(memory << 20).options();
-        brickwork_core::plan::plan(&requests, &options).unwrap().stages[0].figures.clone()
+        brickwork_core::plan::plan(&requests, &options).unwrap().stages[0].figures
     };
     assert!(!figures(7).at_least);
     assert!(figures(5).at_least);

@@ -20,7 +20,8 @@ Examples:
 const EVAL_EXAMPLES: &str = "\
 EXPR is NumPy's own syntax; several statements are separated by ';' or newlines, and the last one is the result.
 A tuple is several results. URIs: a path, then '#' and the name inside a container (day.hdf5#/t2m, cube.zarr#/t);
-the formats are .npy, .zarr and HDF5 (.h5 .hdf5 .nc). A glob binds a list of arrays in sorted order.
+the formats are .npy, .zarr, HDF5 (.h5 .hdf5 .nc) and reference files (.json). A glob binds a list of arrays in sorted
+order.
 
 Examples:
   brickwork eval 'arange(10)[::-2] ** 2'
@@ -29,6 +30,15 @@ Examples:
   brickwork eval 'x.min(axis=0), x.max(axis=0)' x=x.npy -o low.npy -o high.npy
   brickwork eval 'x[:5]' x=x.npy -o half.hdf5#/output --region '0:5, ::2'
   brickwork eval -f lj.py c=cluster.npy";
+
+const INDEX_EXAMPLES: &str = "\
+The reference file (kerchunk's JSON) leads to the HDF5 file as it is now, and is read like a Zarr store, by xarray too;
+the HDF5 file may be in an object store. Write it again when the file has changed.
+
+Examples:
+  brickwork index day.nc -o day.json
+  brickwork index s3://bucket/day.nc -o day.json
+  brickwork eval 't.mean(axis=0)' t=day.json#/t2m";
 
 const PLOT_EXAMPLES: &str = "\
 Two axes become a heat map: row 0 at the top, ticks at the array's indices, NaN hatched in grey. One axis becomes a
@@ -88,6 +98,9 @@ pub enum Command {
     Copy(CopyArgs),
     /// Write the metadata of all arrays below a Zarr group into the group's own, so that readers ask once
     Consolidate(ConsolidateArgs),
+    /// Write where the chunks of an HDF5 file lie, so that it is read as Zarr from where it is (kerchunk's references)
+    #[command(after_help = INDEX_EXAMPLES)]
+    Index(IndexArgs),
     /// Write the data of the tutorials
     #[command(subcommand)]
     Demo(DemoCommand),
@@ -277,6 +290,17 @@ pub struct ConsolidateArgs {
     /// The group: a store, or a group in it after '#'
     #[arg(value_name = "URI")]
     pub uri: String,
+}
+
+/// The arguments of `index`.
+#[derive(Debug, Args)]
+pub struct IndexArgs {
+    /// The HDF5 file, or a group or dataset in it after '#'
+    #[arg(value_name = "URI")]
+    pub uri: String,
+    /// The reference file to write: NAME.json
+    #[arg(short, long, value_name = "FILE")]
+    pub output: PathBuf,
 }
 
 /// The data sets of `demo`.

@@ -6,6 +6,7 @@ mod consolidate;
 mod copy;
 mod demo;
 mod eval;
+mod index;
 mod info;
 mod inputs;
 mod interpreter;
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
         Command::Info(args) => info::info(args),
         Command::Copy(args) => copy::copy(args),
         Command::Consolidate(args) => consolidate::consolidate(args),
+        Command::Index(args) => index::index(args),
         Command::Demo(command) => demo::demo(command),
     };
     match result {

@@ -50,6 +50,26 @@ fn a_summary_computes_only_what_it_shows() {
 }
 
 #[test]
+fn hdf5_files_are_read_through_an_index() {
+    let directory = prepared();
+    let run = |arguments: &[&str]| succeed(directory.path(), arguments);
+    let day = "weather-big/2014-01-01.hdf5";
+    let told = run(&["index", day, "-o", "day.json"]);
+    assert!(told.starts_with("1 dataset of ") && told.ends_with(" listed in day.json"), "{told}");
+    let same = "(x == y).all()";
+    assert_eq!(run(&["eval", same, "x=day.json#/t2m", &format!("y={day}#/t2m")]), "True");
+    assert!(run(&["info", "day.json"]).contains("t2m"));
+    let told = fail(directory.path(), 2, &["index", day, "-o", "day.zarr"]);
+    assert_eq!(told.trim_end(), "error: -o day.zarr: the name of a reference file ends in .json");
+    let told = fail(directory.path(), 1, &["copy", "x.npy", "day.json#/x"]);
+    assert!(told.contains("day.json#/x: is a reference file, which is only read"), "{told}");
+    // The file has gone, and its index leads nowhere.
+    std::fs::remove_file(directory.path().join(day)).unwrap();
+    let told = fail(directory.path(), 1, &["eval", "x.mean()", "x=day.json#/t2m"]);
+    assert!(told.contains("2014-01-01.hdf5"), "{told}");
+}
+
+#[test]
 fn results_are_stored_and_read_again() {
     let directory = prepared();
     let run = |arguments: &[&str]| succeed(directory.path(), arguments);

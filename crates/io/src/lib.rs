@@ -50,6 +50,8 @@ mod error;
 mod fill;
 #[cfg(all(test, any(feature = "npy", feature = "zarr", feature = "hdf5")))]
 mod fixture_tests;
+#[cfg(any(feature = "zarr", feature = "hdf5"))]
+mod fletcher32;
 #[cfg(any(feature = "npy", feature = "zarr", feature = "hdf5"))]
 mod handles;
 #[cfg(feature = "hdf5")]
@@ -70,7 +72,7 @@ mod options;
     allow(dead_code, reason = "no format needs all of it")
 )]
 mod part;
-#[cfg(any(feature = "npy", feature = "hdf5"))]
+#[cfg(any(feature = "npy", feature = "zarr", feature = "hdf5"))]
 mod placed_file;
 mod read_at;
 #[cfg(any(feature = "npy", feature = "hdf5"))]

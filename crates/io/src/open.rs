@@ -177,9 +177,15 @@ pub fn create_all_in(
 
 /// Fails where nothing is written: in zip files, and anywhere but in local files for some formats.
 fn check_written(location: &Location) -> Result<(), Problem> {
-    let is_zip = location.path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("zip"));
-    if location.format == Format::Zarr && is_zip {
+    let has_extension = |wanted: &str| {
+        location.path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case(wanted))
+    };
+    if location.format == Format::Zarr && has_extension("zip") {
         let reason = "is a zip file, which is only read; write to a name that ends in .zarr, and pack it";
+        return Err(Problem::Misuse { reason: reason.into() });
+    }
+    if location.format == Format::Zarr && has_extension("json") {
+        let reason = "is a reference file, which is only read; write to a name that ends in .zarr";
         return Err(Problem::Misuse { reason: reason.into() });
     }
     let only_read = match location.format {

@@ -60,7 +60,7 @@ impl LocalFile {
 
 impl LocalFile {
     /// A file that is open already, and its length.
-    #[cfg(any(feature = "npy", feature = "hdf5"))]
+    #[cfg(any(feature = "npy", feature = "zarr", feature = "hdf5"))]
     pub(crate) fn from(file: fs::File, len: u64) -> Self {
         Self { file, len }
     }

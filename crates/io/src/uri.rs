@@ -15,7 +15,8 @@ pub enum Format {
     Npz,
     /// Elements one after the other in a file; what stands after `#` says of which shape and dtype. Only read.
     Raw,
-    /// Zarr: a directory, a zip file, or what is below a place in an object store.
+    /// Zarr: a directory, a zip file, what a reference file (`.json`) leads to, or what is below a place in an object
+    /// store.
     Zarr,
     /// HDF5, and so netCDF-4.
     Hdf5,
@@ -47,7 +48,7 @@ pub struct Location {
 impl Location {
     /// Reads a URI: a path, `file://…` or the address of something in an object store (`s3:// gs:// az:// abfs://
     /// memory://`) or on a web server (`http:// https://`), then `#` and the part inside. The extension tells the format
-    /// (`.h5 .hdf5 .nc`, `.zarr .zip`, `.npy`, `.npz`), or a prefix does (`hdf5:`, `zarr:`, `npy:`, `npz:`, and `raw:` for
+    /// (`.h5 .hdf5 .nc`, `.zarr .zip .json`, `.npy`, `.npz`), or a prefix does (`hdf5:`, `zarr:`, `npy:`, `npz:`, and `raw:` for
     /// elements without a header: `raw:data.bin#shape=100x200,dtype=float32,order=C,offset=0`).
     ///
     /// # Errors
@@ -80,7 +81,7 @@ impl Location {
         let path = PathBuf::from(path);
         let named = url.as_deref().map(|url| Path::new(url.split('?').next().unwrap_or(url)));
         let Some(format) = format.or_else(|| format_of(named.unwrap_or(&path))) else {
-            let reason = "cannot tell the format; use an extension (.h5 .hdf5 .nc .zarr .zip .npy .npz) or a prefix \
+            let reason = "cannot tell the format; use an extension (.h5 .hdf5 .nc .zarr .zip .json .npy .npz) or a prefix \
                           (hdf5: zarr: npy: npz: raw:)";
             return fail(Problem::Uri { reason: reason.into() });
         };
@@ -173,7 +174,7 @@ fn format_of(path: &Path) -> Option<Format> {
     match extension.as_str() {
         "npy" => Some(Format::Npy),
         "npz" => Some(Format::Npz),
-        "zarr" | "zip" => Some(Format::Zarr),
+        "zarr" | "zip" | "json" => Some(Format::Zarr),
         "h5" | "hdf5" | "nc" | "nc4" | "he5" => Some(Format::Hdf5),
         _ => None,
     }

@@ -132,12 +132,12 @@ impl<'a> Evaluator<'a> {
             }
         }
         let mut prepared = Prepared {
-            values: Vec::new(),
+            values: Vec::with_capacity(demand.wants.len()),
             wants: Vec::with_capacity(demand.wants.len()),
             pool: self.context.pool().clone(),
             tile: self.walks.tile(),
         };
-        let mut numbers: Vec<usize> = Vec::new();
+        let mut numbers: Vec<usize> = Vec::with_capacity(demand.wants.len());
         for want in &demand.wants {
             let known = numbers.iter().position(|&number| number == want.instance);
             prepared.wants.push(known.unwrap_or(numbers.len()));

@@ -160,6 +160,9 @@ impl Walk {
         if region.is_empty() {
             return Vec::new();
         }
+        if region.axes().iter().enumerate().all(|(axis, range)| self.is_uncut(axis, range, patch[axis])) {
+            return vec![region.clone()];
+        }
         let axes: Vec<Vec<Vec<AxisRange>>> = (0..region.ndim())
             .map(|axis| self.axis_patches(axis, &region.axes()[axis], patch[axis]))
             .collect();
@@ -207,6 +210,14 @@ impl Walk {
             start = end;
         }
         batches
+    }
+
+    /// Whether a patch holds all of an axis, as can be told at a glance.
+    fn is_uncut(&self, axis: usize, range: &AxisRange, patch: usize) -> bool {
+        match self.align[axis] {
+            usize::MAX => true,
+            align => align <= 1 && self.cuts[axis].is_none() && range.len <= patch,
+        }
     }
 
     /// The pieces of one axis, grouped by granule.

@@ -121,7 +121,11 @@ fn listed_name(name: String, object: &Object) -> String {
     if object.kind == ObjectKind::Group { name + "/" } else { name }
 }
 
-fn describe_object(survey: &mut Survey<'_>, object: &Object, uri: &str) -> Result<Description, Hdf5Error> {
+pub(super) fn describe_object(
+    survey: &mut Survey<'_>,
+    object: &Object,
+    uri: &str,
+) -> Result<Description, Hdf5Error> {
     let mut description = Description::new(uri, Format::Hdf5);
     let attributes = survey.attributes(object)?;
     (description.attributes, description.attribute_dtypes) = attributes_json(&attributes);

@@ -15,6 +15,8 @@ mod library;
 mod log;
 #[cfg(feature = "hdf5-write")]
 mod new_dataset;
+#[cfg(feature = "zarr")]
+mod references;
 #[cfg(feature = "hdf5-write")]
 mod region;
 #[cfg(feature = "hdf5-write")]
@@ -31,6 +33,8 @@ mod write;
 pub use library::Hdf5LibrarySource;
 #[cfg(feature = "hdf5-write")]
 pub use new_dataset::Hdf5Layout;
+#[cfg(feature = "zarr")]
+pub use references::{References, write_references};
 #[cfg(feature = "hdf5-write")]
 pub use region::Hdf5RegionSink;
 pub use source::{Hdf5Source, open_without_library};

@@ -21,6 +21,7 @@ use zarrs::array::{
 use super::claims::Claims;
 use crate::bytes::{ByteFix, time_unit};
 use crate::error::Problem;
+use crate::fletcher32::{fletcher32, without_checksum};
 
 const READABLE: &str = "bool, integers, float32, float64, complex64, complex128 and dates can";
 /// Bytes of the largest element that is read.
@@ -33,6 +34,8 @@ pub(super) struct Codecs {
     chunk: Vec<NonZeroU64>,
     dtype: DType,
     claims: Claims,
+    /// Whether chunks end in a fletcher32 checksum. It is ours: that of `zarrs` fails for an odd number of bytes.
+    has_checksum: bool,
 }
 
 impl Codecs {
@@ -46,6 +49,8 @@ impl Codecs {
             2 => metadata["dtype"].to_string(),
             _ => metadata["data_type"].to_string(),
         };
+        let mut metadata = metadata;
+        let has_checksum = without_last_fletcher32(&mut metadata, version);
         let claims = Claims::new(&metadata, version, chunk, MOST_ITEM);
         let (metadata, dates) = if version == 2 { as_integers(metadata) } else { (metadata, None) };
         if !is_known_type(&metadata, version) {
@@ -69,7 +74,7 @@ impl Codecs {
         if array.fill_value().size() != dtype.itemsize() {
             return Err(Problem::corrupt("Zarr metadata", "the fill value is not one of the data type"));
         }
-        Ok(Codecs { array, chunk, dtype, claims })
+        Ok(Codecs { array, chunk, dtype, claims, has_checksum })
     }
 
     /// The dtype of the elements.
@@ -96,7 +101,10 @@ impl Codecs {
     }
 
     /// The elements of a whole chunk, in this machine's byte order.
-    pub fn decode(&self, encoded: Vec<u8>) -> Result<Vec<u8>, String> {
+    pub fn decode(&self, mut encoded: Vec<u8>) -> Result<Vec<u8>, String> {
+        if self.has_checksum {
+            encoded.truncate(without_checksum(&encoded)?.len());
+        }
         self.claims.check(&encoded)?;
         let _decoding = doing(Activity::Decode);
         let decoded = guarded(|| {
@@ -126,9 +134,32 @@ impl Codecs {
             let (data_type, fill_value) = (self.array.data_type(), self.array.fill_value());
             let bytes = ArrayBytes::new_flen(elements);
             let encoded = codecs.encode(bytes, &self.chunk, data_type, fill_value, &options());
-            encoded.map(Cow::into_owned).map_err(|error| error.to_string())
+            let mut encoded = encoded.map(Cow::into_owned).map_err(|error| error.to_string())?;
+            if self.has_checksum {
+                encoded.extend(fletcher32(&encoded).to_le_bytes());
+            }
+            Ok(encoded)
         })
     }
+}
+
+/// Takes a checksum that is computed last out of the codecs, and says whether there was one.
+fn without_last_fletcher32(metadata: &mut Value, version: u8) -> bool {
+    let list = match version {
+        2 if metadata["compressor"].is_null() => &mut metadata["filters"],
+        2 => return false,
+        _ => &mut metadata["codecs"],
+    };
+    let Some(codecs) = list.as_array_mut() else { return false };
+    let is_checksum = |codec: &Value| {
+        let name = codec["id"].as_str().or_else(|| codec["name"].as_str()).or_else(|| codec.as_str());
+        name.is_some_and(|name| matches!(name, "fletcher32" | "numcodecs.fletcher32"))
+    };
+    let was_last = codecs.pop_if(|codec| is_checksum(codec)).is_some();
+    if was_last && version == 2 && codecs.is_empty() {
+        *list = Value::Null;
+    }
+    was_last
 }
 
 /// Whether elements are of a type that may be read. Others are not even looked at: a few bytes of metadata can declare

@@ -143,6 +143,7 @@ fn not_zarr(store: &Store) -> Problem {
     let found = match store {
         Store::Directory(_) => "is not Zarr: there is no zarr.json, .zarray or .zgroup in the directory",
         Store::Zip(_) => "is not Zarr: there is no zarr.json, .zarray or .zgroup at the top of the zip file",
+        Store::References(_) => "is not Zarr: there is no zarr.json, .zarray or .zgroup among the references",
         #[cfg(feature = "cloud")]
         Store::Remote(remote) if has_chunks(store, "") => {
             let _ = remote;

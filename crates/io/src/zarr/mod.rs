@@ -1,4 +1,5 @@
-//! Zarr in directories, zip files and object stores: versions 2 and 3 are read, version 3 is written (not to zip files).
+//! Zarr in directories, zip files and object stores, and by reference files: versions 2 and 3 are read, version 3 is
+//! written (to directories and object stores).
 //!
 //! Chunk files are read and written here; `zarrs` understands the metadata and runs the codecs, behind one file.
 
@@ -14,6 +15,7 @@ mod new_array;
 mod object_sink;
 #[cfg(all(test, feature = "cloud"))]
 mod object_tests;
+mod references;
 mod region;
 mod shard;
 mod sink;

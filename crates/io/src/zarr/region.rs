@@ -104,6 +104,10 @@ impl Existing {
                 let reason = "is a zip file; a part of an array cannot be written into one";
                 return Err(Problem::Misuse { reason: reason.into() });
             }
+            Store::References(_) => {
+                let reason = "is a reference file; a part of an array cannot be written through it";
+                return Err(Problem::Misuse { reason: reason.into() });
+            }
             #[cfg(feature = "cloud")]
             Store::Remote(_) => {
                 let url = location.url.as_deref().unwrap_or_default();

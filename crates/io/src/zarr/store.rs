@@ -1,4 +1,5 @@
-//! Where the files of a Zarr hierarchy are: in a directory, in a zip file, or in an object store.
+//! Where the files of a Zarr hierarchy are: in a directory, in a zip file, in other files that a reference file leads to,
+//! or in an object store.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -7,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::metadata::MAX_METADATA;
+use super::references::{self, Part, References, Referred};
 #[cfg(feature = "cloud")]
 use crate::cloud::{Fetch, Remote, RemoteObject};
 use crate::error::Problem;
@@ -20,6 +22,7 @@ use crate::zip::{Entry, ZipArchive};
 pub(super) enum Store {
     Directory(PathBuf),
     Zip(Arc<ZipArchive>),
+    References(Arc<References>),
     #[cfg(feature = "cloud")]
     Remote(Remote),
 }
@@ -36,6 +39,7 @@ pub(super) struct Found {
 pub(super) enum StoredChunk {
     File(File),
     Entry(Arc<ZipArchive>, Entry),
+    Part(Part),
     /// What had to be unpacked to be read in part.
     Bytes(Vec<u8>),
 }
@@ -47,7 +51,7 @@ pub(super) fn join(prefix: &str, name: &str) -> String {
 
 /// Whether the store at a path or an address answers through a network, object by object.
 pub(super) fn is_remote(root: &str) -> bool {
-    is_url(root) && !is_zip(root)
+    is_url(root) && !is_zip(root) && !references::are_at(root)
 }
 
 /// Whether an address is that of a zip file.
@@ -59,8 +63,11 @@ impl Store {
     /// The store at a path or an address.
     ///
     /// # Errors
-    /// If there is nothing at a path, or something else than a directory or a zip file.
+    /// If there is nothing at a path, or something else than a directory, a zip file or a reference file.
     pub fn open(root: &str) -> Result<Self, Problem> {
+        if references::are_at(root) && !Path::new(root).is_dir() {
+            return References::open(root).map(Store::References);
+        }
         if is_url(root) {
             return Store::open_url(root);
         }
@@ -128,6 +135,10 @@ impl Store {
                 }
                 Ok(Some(Found { bytes: archive.read(&entry)?, stamp: archive.stamp() }))
             }
+            Store::References(references) => match references.get(key)? {
+                Some(found) => Ok(Some(Found { bytes: found.metadata(name)?, stamp: references.stamp() })),
+                None => Ok(None),
+            },
             #[cfg(feature = "cloud")]
             Store::Remote(remote) => found(remote.read(key, MAX_METADATA)?),
         }
@@ -143,6 +154,9 @@ impl Store {
             Store::Zip(_) => {
                 Err(Problem::Misuse { reason: "is a zip file, which is only read; unpack it first".into() })
             }
+            Store::References(_) => Err(Problem::Misuse {
+                reason: "is a reference file, which is only read; copy it first".into(),
+            }),
             #[cfg(feature = "cloud")]
             Store::Remote(remote) => remote.write(key, value.to_string().into_bytes())?.finish(),
         }
@@ -180,6 +194,7 @@ impl Store {
                 Ok(names)
             }
             Store::Zip(archive) => Ok(archive.names(prefix)),
+            Store::References(references) => Ok(references.names(prefix)),
             #[cfg(feature = "cloud")]
             Store::Remote(remote) => remote.names(prefix),
         }
@@ -190,6 +205,7 @@ impl Store {
         match self {
             Store::Directory(root) => root.join(prefix).is_dir(),
             Store::Zip(archive) => !archive.names(prefix).is_empty(),
+            Store::References(references) => !references.names(prefix).is_empty(),
             #[cfg(feature = "cloud")]
             Store::Remote(_) => true,
         }
@@ -208,6 +224,7 @@ impl Store {
         match self {
             Store::Directory(root) => Some(fs::metadata(root.join(key)).map_or(0, |file| file.len())),
             Store::Zip(archive) => Some(archive.entry(key).map_or(0, |entry| entry.stored_len())),
+            Store::References(references) => Some(references.len(key)),
             #[cfg(feature = "cloud")]
             Store::Remote(_) => None,
         }
@@ -238,6 +255,13 @@ impl Store {
             Store::Zip(archive) => {
                 Ok(archive.entry(key).map(|entry| StoredChunk::Entry(archive.clone(), entry)))
             }
+            Store::References(references) => {
+                let found = references.get(key).map_err(io::Error::other)?;
+                Ok(found.map(|found| match found {
+                    Referred::Bytes(bytes) => StoredChunk::Bytes(bytes),
+                    Referred::Part(part) => StoredChunk::Part(part),
+                }))
+            }
             #[cfg(feature = "cloud")]
             Store::Remote(_) => Err(io::Error::other("it must be fetched")),
         }
@@ -250,6 +274,7 @@ impl StoredChunk {
         match self {
             StoredChunk::File(file) => Ok(file.metadata()?.len()),
             StoredChunk::Entry(_, entry) => Ok(entry.len()),
+            StoredChunk::Part(part) => Ok(part.len),
             StoredChunk::Bytes(bytes) => Ok(bytes.len() as u64),
         }
     }
@@ -259,6 +284,7 @@ impl StoredChunk {
         Ok(match self {
             StoredChunk::File(file) => FileStamp::of(&file.metadata()?),
             StoredChunk::Entry(archive, entry) => FileStamp { len: entry.len(), ..archive.stamp() },
+            StoredChunk::Part(part) => part.stamp(),
             // It may be another one every time.
             StoredChunk::Bytes(bytes) => {
                 FileStamp { len: bytes.len() as u64, modified: 0, tag: xxhash_rust::xxh3::xxh3_64(bytes) }
@@ -269,7 +295,7 @@ impl StoredChunk {
     /// Whether parts of it can be read by themselves.
     pub fn is_divisible(&self) -> bool {
         match self {
-            StoredChunk::File(_) | StoredChunk::Bytes(_) => true,
+            StoredChunk::File(_) | StoredChunk::Part(_) | StoredChunk::Bytes(_) => true,
             StoredChunk::Entry(_, entry) => entry.is_plain(),
         }
     }
@@ -279,6 +305,7 @@ impl StoredChunk {
         match self {
             StoredChunk::File(file) => file.read_exact_at(buffer, offset),
             StoredChunk::Entry(archive, entry) => archive.read_part(entry, buffer, offset),
+            StoredChunk::Part(part) => part.read_exact_at(buffer, offset),
             StoredChunk::Bytes(bytes) => {
                 let start = usize::try_from(offset).unwrap_or(usize::MAX);
                 let end = start.checked_add(buffer.len());
@@ -298,6 +325,7 @@ impl StoredChunk {
                 Ok(bytes)
             }
             StoredChunk::Entry(archive, entry) => archive.read(entry).map_err(io::Error::other),
+            StoredChunk::Part(part) => part.read(),
             StoredChunk::Bytes(bytes) => Ok(bytes.clone()),
         }
     }

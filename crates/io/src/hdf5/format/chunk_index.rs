@@ -112,6 +112,28 @@ impl ChunkIndex {
         }
     }
 
+    /// The chunks that were written, by their number in the chunk grid, last axis fastest.
+    pub fn stored(&self) -> impl Iterator<Item = (usize, ChunkLocation)> {
+        let listed = match &self.chunks {
+            Chunks::Listed(listed) => listed.as_slice(),
+            Chunks::Regular { .. } => &[],
+        };
+        let regular = match &self.chunks {
+            Chunks::Listed(_) => 0,
+            Chunks::Regular { .. } => self.num_chunks(),
+        };
+        let at = |number: usize| {
+            let mut at = vec![0; self.grid.counts.len()];
+            let mut rest = number;
+            for (at, count) in at.iter_mut().zip(&self.grid.counts).rev() {
+                (*at, rest) = (rest % count, rest / count);
+            }
+            at
+        };
+        let regular = (0..regular).filter_map(move |number| Some((number, self.get(&at(number))?)));
+        listed.iter().copied().chain(regular)
+    }
+
     /// How many chunks were written.
     pub fn num_chunks(&self) -> usize {
         match &self.chunks {

@@ -4,12 +4,12 @@ use std::ops::Range;
 
 use libdeflater::{DecompressionError, Decompressor};
 
-use super::checksum::strip_fletcher32;
 use super::datatype::ElementType;
 use super::error::{Outcome, Problem, corrupt, unsupported};
 use super::filter::Filter;
 use super::lzf;
 use super::shuffle::unshuffle;
+use crate::fletcher32::without_checksum;
 
 thread_local! {
     /// A decompressor holds tables of some 10 kB, too dear to make for every chunk.
@@ -96,7 +96,8 @@ fn undo(filters: &[Filter], encoded: &[u8], out: &mut [u8], scratch: &mut Vec<u8
                 Place::SecondHalf => second,
                 Place::Out => out,
             };
-            range.end = strip_fletcher32(&bytes[range.clone()])?.len();
+            let data = without_checksum(&bytes[range.clone()]).map_err(|detail| corrupt("chunk", detail))?;
+            range.end = data.len();
             continue;
         }
         let below = &filters[..at];
@@ -179,9 +180,9 @@ fn inflate(from: &[u8], to: &mut [u8]) -> Outcome<()> {
 mod tests {
     use libdeflater::{CompressionLvl, Compressor};
 
-    use super::super::checksum::fletcher32;
     use super::super::datatype::{ElementKind, Endian};
     use super::*;
+    use crate::fletcher32::fletcher32;
 
     const BYTES: ElementType = ElementType { kind: ElementKind::UInt, size: 1, endian: Endian::Little };
 
