@@ -18,8 +18,8 @@ use crate::chunk_walk::chunk_at;
 use crate::error::{Problem, Result};
 use crate::uri::{Format, Location};
 
-/// A reference file for more chunks would take gigabytes.
-const MOST_CHUNKS: usize = 50_000_000;
+/// A reference file for more chunks would be longer than is read, and take gigabytes to make.
+const MOST_CHUNKS: usize = 4_000_000;
 
 /// What [`write_references`] has written, and what it could not.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -38,14 +38,14 @@ pub fn work_off(state: RunState, workers: usize, quiet: Option<Duration>, work: 
         if let Some(quiet) = quiet {
             outer.spawn(move || crew.watch(quiet, work));
         }
+        // Even if a thread panics: else the one who watches would go on for ever.
+        let _over = EndWatch(crew);
         scope(|inner| {
             for number in 1..workers {
                 inner.spawn(move || crew.work(work, number));
             }
             crew.work(work, 0);
         });
-        crew.lock().is_over = true;
-        crew.over.notify_all();
     });
     let error = crew.lock().error.take();
     error.map_or(Ok(()), Err)
@@ -131,5 +131,15 @@ impl Drop for StopOthers<'_> {
             self.0.lock().error.get_or_insert_with(|| Error::Bug { what: "a thread panicked".to_owned() });
             self.0.changed.notify_all();
         }
+    }
+}
+
+/// Ends the watch when all threads that work have ended.
+struct EndWatch<'c>(&'c Crew);
+
+impl Drop for EndWatch<'_> {
+    fn drop(&mut self) {
+        self.0.lock().is_over = true;
+        self.0.over.notify_all();
     }
 }

@@ -83,3 +83,47 @@ impl crew::Work for Run<'_> {
         self.tell(&Event::Stalled { run: self.id(), quiet, what: who_waits });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use super::*;
+    use crate::run_state::StageShape;
+
+    /// Its first task panics outside of what makes errors of panics, as an observer can.
+    struct Panicking;
+
+    impl crew::Work for Panicking {
+        fn is_cancelled(&self) -> bool {
+            false
+        }
+
+        fn execute(&self, _task: TaskId, _worker: usize) -> Result<()> {
+            panic!("somebody who watches panics");
+        }
+
+        fn stage_done(&self, _stage: usize) -> Result<()> {
+            Ok(())
+        }
+
+        fn stalled(&self, _quiet: Duration, _who_waits: &str) {}
+    }
+
+    #[test]
+    fn a_panic_leaves_nobody_waiting() {
+        // The second stage waits for the first, whoever runs that.
+        for _ in 0..20 {
+            let stage = |depends: &[usize]| StageShape {
+                tasks: 1,
+                task_bytes: 1,
+                depends: depends.to_vec(),
+                ..StageShape::default()
+            };
+            let state = RunState::of(vec![stage(&[]), stage(&[0])], 10, &[usize::MAX]);
+            let quiet = Some(Duration::from_secs(3600));
+            let run = AssertUnwindSafe(|| crew::work_off(state, 3, quiet, &Panicking));
+            assert!(catch_unwind(run).is_err());
+        }
+    }
+}
