@@ -301,6 +301,9 @@ pub struct IndexArgs {
     /// The reference file to write: NAME.json
     #[arg(short, long, value_name = "FILE")]
     pub output: PathBuf,
+    /// Replace it if it exists
+    #[arg(long)]
+    pub overwrite: bool,
 }
 
 /// The data sets of `demo`.

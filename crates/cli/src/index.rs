@@ -1,5 +1,7 @@
 //! `brickwork index`.
 
+use brickwork_io::WholeFile;
+
 use crate::args::IndexArgs;
 use crate::report::{CommandResult, Failure, note, print};
 
@@ -12,7 +14,8 @@ pub fn index(args: &IndexArgs) -> CommandResult {
         let output = args.output.display();
         return Err(Failure::usage(format!("-o {output}: the name of a reference file ends in .json")));
     }
-    let found = brickwork_io::hdf5::write_references(&args.uri, &args.output)?;
+    let json = WholeFile::new(&args.output, args.overwrite)?;
+    let found = brickwork_io::hdf5::write_references(&args.uri, json)?;
     for (path, reason) in &found.left_out {
         note(&format!("{path} is left out: {reason}"));
     }

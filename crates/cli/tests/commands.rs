@@ -61,6 +61,9 @@ fn hdf5_files_are_read_through_an_index() {
     assert!(run(&["info", "day.json"]).contains("t2m"));
     let told = fail(directory.path(), 2, &["index", day, "-o", "day.zarr"]);
     assert_eq!(told.trim_end(), "error: -o day.zarr: the name of a reference file ends in .json");
+    let told = fail(directory.path(), 1, &["index", day, "-o", "day.json"]);
+    assert!(told.contains("day.json") && told.contains("exists already"), "{told}");
+    run(&["index", day, "-o", "day.json", "--overwrite"]);
     let told = fail(directory.path(), 1, &["copy", "x.npy", "day.json#/x"]);
     assert!(told.contains("day.json#/x: is a reference file, which is only read"), "{told}");
     // The file has gone, and its index leads nowhere.

@@ -48,8 +48,8 @@ pub struct Location {
 impl Location {
     /// Reads a URI: a path, `file://…` or the address of something in an object store (`s3:// gs:// az:// abfs://
     /// memory://`) or on a web server (`http:// https://`), then `#` and the part inside. The extension tells the format
-    /// (`.h5 .hdf5 .nc`, `.zarr .zip .json`, `.npy`, `.npz`), or a prefix does (`hdf5:`, `zarr:`, `npy:`, `npz:`, and `raw:` for
-    /// elements without a header: `raw:data.bin#shape=100x200,dtype=float32,order=C,offset=0`).
+    /// (`.h5 .hdf5 .nc`, `.zarr .zip .json`, `.npy`, `.npz`), or a prefix does (`hdf5:`, `zarr:`, `npy:`, `npz:`, and
+    /// `raw:` for elements without a header: `raw:data.bin#shape=100x200,dtype=float32,order=C,offset=0`).
     ///
     /// # Errors
     /// If the scheme is not known or the build has no feature for it, the format cannot be told, or the part inside makes
@@ -81,8 +81,8 @@ impl Location {
         let path = PathBuf::from(path);
         let named = url.as_deref().map(|url| Path::new(url.split('?').next().unwrap_or(url)));
         let Some(format) = format.or_else(|| format_of(named.unwrap_or(&path))) else {
-            let reason = "cannot tell the format; use an extension (.h5 .hdf5 .nc .zarr .zip .json .npy .npz) or a prefix \
-                          (hdf5: zarr: npy: npz: raw:)";
+            let reason = "cannot tell the format; use an extension (.h5 .hdf5 .nc .zarr .zip .json .npy .npz) or a \
+                          prefix (hdf5: zarr: npy: npz: raw:)";
             return fail(Problem::Uri { reason: reason.into() });
         };
         let parts: Vec<&str> = inner.unwrap_or("").split('/').filter(|part| !part.is_empty()).collect();

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use brickwork_core::{Node, Value};
 use brickwork_io::hdf5::write_references;
-use brickwork_io::{Tree, describe_tree};
+use brickwork_io::{Tree, WholeFile, describe_tree};
 use brickwork_ops::Array;
 use brickwork_sched::Compute;
 use brickwork_testkit::assert_block_eq;
@@ -22,6 +22,10 @@ fn fixtures() -> Vec<PathBuf> {
 
 fn open(uri: &str) -> brickwork_core::Result<Array> {
     Ok(Array::new(Value::new(Node::shared(brickwork_io::open(uri)?, Vec::new())?)))
+}
+
+fn json(path: &Path) -> WholeFile {
+    WholeFile::new(path, true).unwrap()
 }
 
 /// Paths of all arrays in a tree.
@@ -43,7 +47,7 @@ fn arrays_are_the_same_through_an_index() {
     for file in fixtures() {
         let place = file.display().to_string();
         let Ok(tree) = describe_tree(&place) else { continue };
-        let references = write_references(&place, &index).unwrap();
+        let references = write_references(&place, json(&index)).unwrap();
         let mut names = Vec::new();
         arrays(&tree, "", &mut names);
         for name in names {
@@ -77,7 +81,7 @@ fn an_index_of_a_group_or_a_dataset_begins_there() {
     let place = file.display().to_string();
     let tree = describe_tree(&place).unwrap();
     let name = &tree.members.iter().find(|member| member.description.shape.is_some()).unwrap().name;
-    let references = write_references(&format!("{place}#/{name}"), &index).unwrap();
+    let references = write_references(&format!("{place}#/{name}"), json(&index)).unwrap();
     assert_eq!(references.datasets, 1);
     let found = open(&index.display().to_string()).unwrap().compute().unwrap();
     assert_block_eq(&found, &open(&format!("{place}#/{name}")).unwrap().compute().unwrap(), name);
@@ -86,9 +90,9 @@ fn an_index_of_a_group_or_a_dataset_begins_there() {
 #[test]
 fn what_is_no_hdf5_file_has_no_index() {
     let folder = tempfile::tempdir().unwrap();
-    let error = write_references("x.zarr", &folder.path().join("x.json")).unwrap_err().to_string();
+    let error = write_references("x.zarr", json(&folder.path().join("x.json"))).unwrap_err().to_string();
     assert!(error.contains("x.zarr: is zarr, and only HDF5 files are indexed"), "{error}");
-    let error = write_references("gone.h5", &folder.path().join("x.json")).unwrap_err().to_string();
+    let error = write_references("gone.h5", json(&folder.path().join("x.json"))).unwrap_err().to_string();
     assert!(error.contains("gone.h5"), "{error}");
     assert!(std::fs::read_dir(folder.path()).unwrap().next().is_none(), "nothing is left");
 }

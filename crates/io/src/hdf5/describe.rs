@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use brickwork_core::{ChunkGrid, DType};
+use brickwork_core::DType;
 use serde_json::{Map, Value, json};
 
 use super::format::{
@@ -11,7 +11,6 @@ use super::format::{
 };
 use super::source::{dtype_of, failed, inner_path, open_file, stamp_of};
 use crate::bytes::checked_nbytes;
-use crate::chunk_walk::chunk_at;
 use crate::describe::{Description, Tree, float_json, scalar_json};
 use crate::error::{Problem, Result};
 use crate::uri::{Format, Location};
@@ -173,15 +172,10 @@ fn stored_bytes(
     match &dataset.layout {
         Layout::Contiguous { address: None, .. } => Ok(Some(0)),
         Layout::Contiguous { .. } | Layout::Compact(_) => Ok(Some(nbytes as u64)),
-        Layout::Chunked { chunk } => {
+        Layout::Chunked { .. } => {
             let index = dataset.chunk_index()?;
-            let grid = ChunkGrid::regular(&dataset.shape, chunk);
-            if dataset.shape.contains(&0) || grid.num_chunks() > MOST_CHUNKS_SUMMED {
-                return Ok(dataset.shape.contains(&0).then_some(0));
-            }
-            let numbers = 0..grid.num_chunks() as u64;
-            let sizes = numbers.filter_map(|number| index.get(&chunk_at(&grid, number)));
-            Ok(Some(sizes.map(|location| location.nbytes as u64).sum()))
+            let is_summed = index.num_chunks() <= MOST_CHUNKS_SUMMED;
+            Ok(is_summed.then(|| index.stored().map(|(_, location)| location.nbytes as u64).sum()))
         }
     }
 }

@@ -1,12 +1,10 @@
 //! The index of an HDF5 file as a reference file: its datasets as a Zarr hierarchy whose chunks are bytes of the file.
 
 use std::collections::{BTreeMap, HashSet};
-use std::fs;
-use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use brickwork_core::{ChunkGrid, DType};
+use brickwork_core::DType;
 use serde_json::{Map, Value, json};
 
 use super::describe::{describe_object, with_survey};
@@ -14,9 +12,9 @@ use super::format::{
     Dataset, Endian, Hdf5Error, Layout, Object, ObjectKind, Problem as FormatProblem, StoredFilter, Survey,
 };
 use super::source::dtype_of;
-use crate::chunk_walk::chunk_at;
-use crate::error::{Problem, Result};
+use crate::error::Problem;
 use crate::uri::{Format, Location};
+use crate::whole_file::WholeFile;
 
 /// A reference file for more chunks would be longer than is read, and take gigabytes to make.
 const MOST_CHUNKS: usize = 4_000_000;
@@ -35,39 +33,22 @@ pub struct References {
 
 /// Writes where the chunks of an HDF5 file lie to a reference file, as kerchunk does: a JSON through which the datasets
 /// are read as Zarr, by [`crate::open`] and by programs that know no HDF5, from where the file is. `uri` is a file, or a
-/// group or dataset in it; `target` the JSON to write, in the place of one that is there.
+/// group or dataset in it; the name of the JSON should end in `.json`.
 ///
 /// References lead to the file as it is now: when it changes they are wrong, and should be written again. Datasets of
 /// which Zarr cannot say how they are stored (texts, the lzf filter, chunks that skip a filter) are left out.
 ///
 /// # Errors
 /// If the file cannot be read, or the reference file not be written.
-pub fn write_references(uri: &str, target: &Path) -> brickwork_core::Result<References> {
+pub fn write_references(uri: &str, json: WholeFile) -> brickwork_core::Result<References> {
     let location = Location::parse(uri)?;
     if location.format != Format::Hdf5 {
         let reason = format!("is {}, and only HDF5 files are indexed", location.format);
         return Err(Problem::Misuse { reason }.at(uri).into());
     }
-    Ok(write_to(&location, target)?)
-}
-
-fn write_to(location: &Location, target: &Path) -> Result<References> {
     let mut collected = Collected { file: location.absolute_path(), ..Collected::default() };
-    with_survey(location, |survey, object| {
-        let mut seen = HashSet::new();
-        collected.take(survey, &object, "", &mut seen)
-    })?;
-    let failed = |error: std::io::Error| {
-        Problem::os("write the reference file", error).at(target.display().to_string())
-    };
-    let document = json!({"version": 1, "refs": collected.refs});
-    let text = serde_json::to_string(&document).map_err(|error| failed(error.into()))?;
-    let name = target.file_name().unwrap_or_default().to_string_lossy();
-    let part = target.with_file_name(format!(".{name}.part-{}", std::process::id()));
-    fs::write(&part, text).and_then(|()| fs::rename(&part, target)).map_err(|error| {
-        let _ = fs::remove_file(&part);
-        failed(error)
-    })?;
+    with_survey(&location, |survey, object| collected.take(survey, &object, "", &mut HashSet::new()))?;
+    json.write(json!({"version": 1, "refs": collected.refs}).to_string().as_bytes())?;
     Ok(collected.references)
 }
 
@@ -182,14 +163,12 @@ impl Collected {
             Layout::Contiguous { address: Some(address), nbytes } => {
                 places.insert(first(), json!([self.file, address, nbytes]));
             }
-            Layout::Chunked { chunk } => {
+            Layout::Chunked { .. } => {
                 let index = dataset.chunk_index()?;
                 if index.num_chunks() > MOST_CHUNKS {
                     return Ok(Err(format!("it has {} chunks", index.num_chunks())));
                 }
-                let grid = ChunkGrid::regular(&dataset.shape, chunk);
-                for (number, location) in index.stored() {
-                    let at = chunk_at(&grid, number as u64);
+                for (at, location) in index.stored() {
                     if location.filter_mask != 0 && !dataset.filters.is_empty() {
                         return Ok(Err(format!("chunk {at:?} skips a filter")));
                     }

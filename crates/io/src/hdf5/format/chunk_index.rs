@@ -66,6 +66,16 @@ impl ChunkGrid {
         (rank == self.counts.len()).then_some(number)
     }
 
+    /// The coordinates of the chunk of this number.
+    fn at(&self, number: usize) -> Vec<usize> {
+        let mut rest = number;
+        let mut at = vec![0; self.counts.len()];
+        for (at, count) in at.iter_mut().zip(&self.counts).rev() {
+            (*at, rest) = (rest % count, rest / count);
+        }
+        at
+    }
+
     /// Whether a chunk reaches over the array's end.
     fn is_partial(&self, at: &[usize]) -> bool {
         at.iter().zip(&self.chunk).zip(&self.shape).any(|((&at, &chunk), &n)| {
@@ -112,26 +122,15 @@ impl ChunkIndex {
         }
     }
 
-    /// The chunks that were written, by their number in the chunk grid, last axis fastest.
-    pub fn stored(&self) -> impl Iterator<Item = (usize, ChunkLocation)> {
-        let listed = match &self.chunks {
-            Chunks::Listed(listed) => listed.as_slice(),
-            Chunks::Regular { .. } => &[],
+    /// The chunks that were written, with their coordinates in the chunk grid.
+    pub fn stored(&self) -> impl Iterator<Item = (Vec<usize>, ChunkLocation)> {
+        let (listed, regular) = match &self.chunks {
+            Chunks::Listed(listed) => (listed.as_slice(), 0),
+            Chunks::Regular { .. } => (&[][..], self.num_chunks()),
         };
-        let regular = match &self.chunks {
-            Chunks::Listed(_) => 0,
-            Chunks::Regular { .. } => self.num_chunks(),
-        };
-        let at = |number: usize| {
-            let mut at = vec![0; self.grid.counts.len()];
-            let mut rest = number;
-            for (at, count) in at.iter_mut().zip(&self.grid.counts).rev() {
-                (*at, rest) = (rest % count, rest / count);
-            }
-            at
-        };
-        let regular = (0..regular).filter_map(move |number| Some((number, self.get(&at(number))?)));
-        listed.iter().copied().chain(regular)
+        let listed = listed.iter().map(|&(number, location)| (self.grid.at(number), location));
+        let regular = (0..regular).map(|number| self.grid.at(number));
+        listed.chain(regular.filter_map(|at| self.get(&at).map(|location| (at, location))))
     }
 
     /// How many chunks were written.
