@@ -87,6 +87,40 @@ fn an_index_of_a_group_or_a_dataset_begins_there() {
     assert_block_eq(&found, &open(&format!("{place}#/{name}")).unwrap().compute().unwrap(), name);
 }
 
+#[cfg(feature = "cloud")]
+#[test]
+fn an_index_leads_to_other_servers_and_from_none_to_local_files() {
+    let server = brickwork_testkit::WebServer::start();
+    let file = fixtures().into_iter().find(|file| file.ends_with("chunked.h5")).unwrap();
+    server.put("data/chunked.h5", std::fs::read(&file).unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    let index = folder.path().join("index.json");
+    let references = write_references(&server.url("data/chunked.h5"), json(&index)).unwrap();
+    assert!(references.chunks > 0);
+    let tree = describe_tree(&index.display().to_string()).unwrap();
+    let mut names = Vec::new();
+    arrays(&tree, "", &mut names);
+    assert_eq!(names.len(), references.datasets);
+    for name in &names {
+        let found = open(&format!("{}#{name}", index.display())).unwrap().compute().unwrap();
+        let expected = open(&format!("{}#{name}", file.display())).unwrap().compute().unwrap();
+        assert_block_eq(&found, &expected, name);
+    }
+    // The index may lie beside the file, by its address and with a relative path.
+    let text = std::fs::read_to_string(&index).unwrap();
+    server.put("data/index.json", text.replace(&server.url("data/chunked.h5"), "chunked.h5").into_bytes());
+    let name = &names[0];
+    let found = open(&format!("{}#{name}", server.url("data/index.json"))).unwrap().compute().unwrap();
+    assert_block_eq(&found, &open(&format!("{}#{name}", file.display())).unwrap().compute().unwrap(), name);
+    let local = text.replace(&server.url("data/chunked.h5"), &file.display().to_string());
+    server.put("data/local.json", local.into_bytes());
+    for name in &names {
+        let array = open(&format!("{}#{name}", server.url("data/local.json"))).unwrap();
+        let error = format!("{:?}", array.compute().unwrap_err());
+        assert!(error.contains("lead to no local file"), "{name}: {error}");
+    }
+}
+
 #[test]
 fn what_is_no_hdf5_file_has_no_index() {
     let folder = tempfile::tempdir().unwrap();

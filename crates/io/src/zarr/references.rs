@@ -183,6 +183,12 @@ impl References {
         }
     }
 
+    /// Whether there are keys below a prefix.
+    pub fn holds(&self, prefix: &str) -> bool {
+        let below = format!("{prefix}/");
+        self.keys.range(below.clone()..).next().is_some_and(|(key, _)| key.starts_with(&below))
+    }
+
     /// The names directly below a prefix, sorted.
     pub fn names(&self, prefix: &str) -> Vec<String> {
         let below = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
@@ -321,6 +327,7 @@ mod tests {
         assert_eq!(found.names(""), [".zgroup", "a", "b"]);
         assert_eq!(found.names("a"), [".zattrs", "0", "1", "2"]);
         assert_eq!(found.names("b"), ["c"]);
+        assert!(found.holds("b/c") && !found.holds("c") && !found.holds("a/0"));
         assert_eq!((found.len("a/0"), found.len("a/1"), found.len("a/9")), (3, 10, 0));
     }
 

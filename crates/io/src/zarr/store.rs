@@ -205,7 +205,7 @@ impl Store {
         match self {
             Store::Directory(root) => root.join(prefix).is_dir(),
             Store::Zip(archive) => !archive.names(prefix).is_empty(),
-            Store::References(references) => !references.names(prefix).is_empty(),
+            Store::References(references) => references.holds(prefix),
             #[cfg(feature = "cloud")]
             Store::Remote(_) => true,
         }
