@@ -49,6 +49,7 @@ pub const NAMES: &[&str] = &[
     "W11-gram",
     "W12-ones",
     "W12-ones-10k",
+    "W12-tasks",
     "W13-mean3x3",
     "W13-gauss",
     "W13-cumsum",
@@ -75,6 +76,7 @@ pub fn run(name: &str, setting: &Setting, measured: &mut Measured) -> Result<Blo
         "W9" => run.in_memory(variant),
         "W10" => run.rechunk(),
         "W11" => run.matmul(variant),
+        "W12" if variant == "tasks" => run.tasks(),
         "W12" => run.ones(if variant == "ones-10k" { 10_000 } else { 100_000 }),
         "W13" => run.neighbours(variant),
         _ => Err(format!("there is no workload {name}; --list names them").into()),
@@ -236,6 +238,13 @@ impl Run<'_> {
     fn ones(self, n: usize) -> Result<Block> {
         let sum = ones_with(&[n], DType::F64, [1])?.sum(())?;
         self.compute(&sum)
+    }
+
+    /// A hundred thousand tasks of one element each, which nobody but a test would ask for.
+    fn tasks(mut self) -> Result<Block> {
+        let array = ones_with(&[100_000], DType::F64, [1])?.cos()?;
+        self.threads = self.threads.forced(|options| options.forced_cell = Some(1));
+        self.compute(&array)
     }
 
     fn neighbours(self, variant: &str) -> Result<Block> {

@@ -1,6 +1,7 @@
 //! The values of one region, in memory.
 
 mod convert;
+mod shared;
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,15 +12,36 @@ use crate::buffer::{Buffer, BufferPool};
 use crate::dtype::DType;
 use crate::element::{Element, Scalar};
 use crate::region::Region;
-use crate::strided::{copy, dense_strides, is_dense};
+use crate::strided::{Shape, Strides, copy, dense_strides, is_dense};
+
+pub use shared::SharedBlock;
+
+/// With a type of as many bytes as an element has, or else as bytes.
+macro_rules! with_item {
+    ($item:expr, $t:ident => $body:expr, else $bytewise:expr) => {
+        match $item {
+            1 => with_item!(@ $t, u8, $body),
+            2 => with_item!(@ $t, u16, $body),
+            4 => with_item!(@ $t, u32, $body),
+            8 => with_item!(@ $t, u64, $body),
+            16 => with_item!(@ $t, [u64; 2], $body),
+            _ => $bytewise,
+        }
+    };
+    (@ $t:ident, $type:ty, $body:expr) => {{
+        type $t = $type;
+        $body
+    }};
+}
+use with_item;
 
 /// Values that may be shared and not changed: a view of a buffer, of any strides (0 where broadcast).
 #[derive(Clone)]
 pub struct Block {
     buffer: Arc<Buffer>,
     dtype: DType,
-    shape: Vec<usize>,
-    strides: Vec<isize>,
+    shape: Shape,
+    strides: Strides,
     offset: usize,
 }
 
@@ -27,15 +49,15 @@ pub struct Block {
 pub struct BlockMut {
     buffer: Buffer,
     dtype: DType,
-    shape: Vec<usize>,
+    shape: Shape,
 }
 
 /// A strided part of a [`BlockMut`] or of foreign memory, to be written.
 pub struct ViewMut<'a> {
     bytes: &'a mut [u8],
     dtype: DType,
-    shape: Vec<usize>,
-    strides: Vec<isize>,
+    shape: Shape,
+    strides: Strides,
     offset: usize,
 }
 
@@ -44,7 +66,13 @@ impl Block {
     pub fn from_vec<T: Element>(values: Vec<T>, shape: &[usize]) -> Self {
         assert_eq!(values.len(), shape.iter().product::<usize>(), "the shape must fit the number of values");
         let buffer = Arc::new(Buffer::from_vec(values));
-        Block { buffer, dtype: T::DTYPE, shape: shape.to_vec(), strides: dense_strides(shape), offset: 0 }
+        Block {
+            buffer,
+            dtype: T::DTYPE,
+            shape: Shape::from_slice(shape),
+            strides: dense_strides(shape),
+            offset: 0,
+        }
     }
 
     /// A block whose every element is `value`, in the memory of one.
@@ -52,7 +80,7 @@ impl Block {
         let mut one = BlockMut::zeroed(value.dtype(), &[]);
         one.bytes_mut().copy_from_slice(value.bytes());
         let one = one.freeze();
-        Block { shape: shape.to_vec(), strides: vec![0; shape.len()], ..one }
+        Block { shape: Shape::from_slice(shape), strides: Strides::from_elem(0, shape.len()), ..one }
     }
 
     /// The dtype.
@@ -146,18 +174,24 @@ impl Block {
     /// The part that `region`, in positions of this block, picks. No copy.
     pub fn slice(&self, region: &Region) -> Block {
         let mut offset = self.offset as isize;
-        let mut strides = Vec::with_capacity(self.strides.len());
+        let mut strides = Strides::new();
         for (axis, &stride) in region.axes().iter().zip(&self.strides) {
             offset += if axis.len > 0 { axis.start as isize * stride } else { 0 };
             strides.push(stride * axis.step);
         }
-        let shape = region.shape();
+        let shape = region.lens();
         let offset = if shape.contains(&0) { 0 } else { offset as usize };
         Block { buffer: self.buffer.clone(), dtype: self.dtype, shape, strides, offset }
     }
 
     /// A view with other axes: the caller says shape, strides and by how much the first element moves.
-    pub(crate) fn restrided(&self, shape: Vec<usize>, strides: Vec<isize>, moved: isize) -> Block {
+    pub(crate) fn restrided(
+        &self,
+        shape: impl Into<Shape>,
+        strides: impl Into<Strides>,
+        moved: isize,
+    ) -> Block {
+        let (shape, strides) = (shape.into(), strides.into());
         let offset = if shape.contains(&0) { 0 } else { (self.offset as isize + moved) as usize };
         Block { buffer: self.buffer.clone(), dtype: self.dtype, shape, strides, offset }
     }
@@ -166,7 +200,7 @@ impl Block {
     pub fn reshaped(&self, shape: &[usize], pool: Option<&Arc<BufferPool>>) -> Block {
         debug_assert_eq!(self.size(), shape.iter().product::<usize>());
         let dense = self.to_dense(pool);
-        Block { shape: shape.to_vec(), strides: dense_strides(shape), ..dense }
+        Block { shape: Shape::from_slice(shape), strides: dense_strides(shape), ..dense }
     }
 
     /// The same elements, dense in C order; itself if it is already.
@@ -193,7 +227,7 @@ impl BlockMut {
         let buffer = crate::with_element!(dtype, T => Buffer::zeroed_vec::<T>(size), else {
             Buffer::zeroed(size * dtype.itemsize())
         });
-        BlockMut { buffer, dtype, shape: shape.to_vec() }
+        BlockMut { buffer, dtype, shape: Shape::from_slice(shape) }
     }
 
     /// The bytes of a buffer, as elements in C order.
@@ -203,7 +237,7 @@ impl BlockMut {
     pub fn over(buffer: Buffer, dtype: DType, shape: &[usize]) -> Self {
         let nbytes = shape.iter().product::<usize>() * dtype.itemsize();
         assert_eq!(buffer.len(), nbytes, "the buffer fits the shape");
-        BlockMut { buffer, dtype, shape: shape.to_vec() }
+        BlockMut { buffer, dtype, shape: Shape::from_slice(shape) }
     }
 
     /// Memory from a pool, with undefined contents; zeros without one.
@@ -211,7 +245,7 @@ impl BlockMut {
         match pool {
             Some(pool) => {
                 let nbytes = shape.iter().product::<usize>() * dtype.itemsize();
-                BlockMut { buffer: pool.take(nbytes), dtype, shape: shape.to_vec() }
+                BlockMut { buffer: pool.take(nbytes), dtype, shape: Shape::from_slice(shape) }
             }
             None => BlockMut::zeroed(dtype, shape),
         }
@@ -269,7 +303,7 @@ impl BlockMut {
 impl<'a> ViewMut<'a> {
     /// Dense memory of `dtype` and `shape`, to write.
     pub fn dense(bytes: &'a mut [u8], dtype: DType, shape: &[usize]) -> Self {
-        ViewMut { bytes, dtype, strides: dense_strides(shape), shape: shape.to_vec(), offset: 0 }
+        ViewMut { bytes, dtype, strides: dense_strides(shape), shape: Shape::from_slice(shape), offset: 0 }
     }
 
     /// The dtype.
@@ -296,7 +330,7 @@ impl<'a> ViewMut<'a> {
     /// The part that `region`, in positions of this view, picks.
     pub fn into_slice(self, region: &Region) -> ViewMut<'a> {
         let mut offset = self.offset as isize;
-        let mut strides = Vec::with_capacity(self.strides.len());
+        let mut strides = Strides::new();
         for (axis, &stride) in region.axes().iter().zip(&self.strides) {
             offset += if axis.len > 0 { axis.start as isize * stride } else { 0 };
             strides.push(stride * axis.step);
@@ -304,7 +338,7 @@ impl<'a> ViewMut<'a> {
         ViewMut {
             bytes: self.bytes,
             dtype: self.dtype,
-            shape: region.shape(),
+            shape: region.lens(),
             strides,
             offset: offset as usize,
         }
@@ -332,38 +366,17 @@ impl<'a> ViewMut<'a> {
         assert_eq!(self.dtype, from.dtype, "a copy keeps the dtype");
         assert_eq!(self.shape, from.shape, "a copy keeps the shape");
         let (to, source) = (&mut *self.bytes, from.buffer.bytes());
-        macro_rules! copy_as {
-            ($t:ty) => {{
-                let item = size_of::<$t>();
-                let usable = to.len() / item * item;
-                copy::<$t>(
-                    &self.shape,
-                    cast_slice_mut(&mut to[..usable]),
-                    self.offset,
-                    &self.strides,
-                    cast_slice(whole_items(source, item)),
-                    from.offset,
-                    &from.strides,
-                )
-            }};
-        }
-        match self.dtype.itemsize() {
-            1 => copy_as!(u8),
-            2 => copy_as!(u16),
-            4 => copy_as!(u32),
-            8 => copy_as!(u64),
-            16 => copy_as!([u64; 2]),
-            item => {
-                // Strings: an axis of bytes behind the others.
-                let shape: Vec<usize> = self.shape.iter().copied().chain([item]).collect();
-                let bytewise = |strides: &[isize]| -> Vec<isize> {
-                    strides.iter().map(|&stride| stride * item as isize).chain([1]).collect()
-                };
-                let (to_strides, from_strides) = (bytewise(&self.strides), bytewise(&from.strides));
-                let (to_offset, from_offset) = (self.offset * item, from.offset * item);
-                copy::<u8>(&shape, to, to_offset, &to_strides, source, from_offset, &from_strides);
-            }
-        }
+        let item = self.dtype.itemsize();
+        with_item!(item, T => {
+            let to: &mut [T] = cast_slice_mut(whole_items_mut(to, item));
+            let source = cast_slice(whole_items(source, item));
+            copy::<T>(&self.shape, to, self.offset, &self.strides, source, from.offset, &from.strides);
+        }, else {
+            let (shape, to_strides) = bytewise(&self.shape, &self.strides, item);
+            let (_, from_strides) = bytewise(&self.shape, &from.strides, item);
+            let (to_offset, from_offset) = (self.offset * item, from.offset * item);
+            copy::<u8>(&shape, to, to_offset, &to_strides, source, from_offset, &from_strides);
+        });
     }
 
     /// Sets every element to `value`, which must have the dtype of the view.
@@ -376,6 +389,17 @@ impl<'a> ViewMut<'a> {
 /// As many bytes as make whole items.
 fn whole_items(bytes: &[u8], item: usize) -> &[u8] {
     &bytes[..bytes.len() / item * item]
+}
+
+fn whole_items_mut(bytes: &mut [u8], item: usize) -> &mut [u8] {
+    let whole = bytes.len() / item * item;
+    &mut bytes[..whole]
+}
+
+/// Shape and strides with an axis of bytes behind the others, for strings.
+fn bytewise(shape: &[usize], strides: &[isize], item: usize) -> (Shape, Strides) {
+    let strides = strides.iter().map(|&stride| stride * item as isize).chain([1]);
+    (shape.iter().copied().chain([item]).collect(), strides.collect())
 }
 
 impl fmt::Debug for Block {

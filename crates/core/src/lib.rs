@@ -23,7 +23,7 @@ mod source;
 mod spill;
 mod strided;
 
-pub use block::{Block, BlockMut, ViewMut};
+pub use block::{Block, BlockMut, SharedBlock, ViewMut};
 pub use buffer::{Buffer, BufferPool, rounded_size};
 pub use chunks::{
     AUTO_CHUNK_BYTES, AxisChunks, AxisSpec, ChunkGrid, ChunkSpec, format_bytes, format_count, parse_bytes,

@@ -5,6 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
+use crate::strided::Shape;
+
 /// The elements `start, start + step, …` along one axis, `len` of them. The step is never 0.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct AxisRange {
@@ -180,6 +182,11 @@ impl Region {
 
     /// How many elements along every axis.
     pub fn shape(&self) -> Vec<usize> {
+        self.axes.iter().map(|axis| axis.len).collect()
+    }
+
+    /// [`Region::shape`], without memory of its own.
+    pub(crate) fn lens(&self) -> Shape {
         self.axes.iter().map(|axis| axis.len).collect()
     }
 

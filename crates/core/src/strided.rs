@@ -1,5 +1,11 @@
 //! Copying between strided layouts: the one place that walks n-dimensional memory.
 
+use smallvec::SmallVec;
+
+/// Lengths and strides, in place for up to four axes: blocks are made and thrown away for every patch.
+pub(crate) type Shape = SmallVec<[usize; 4]>;
+pub(crate) type Strides = SmallVec<[isize; 4]>;
+
 /// One axis of a copy: how many elements, and how far apart they lie on both sides (in elements).
 #[derive(Debug, Clone, Copy)]
 struct CopyAxis {
@@ -11,12 +17,25 @@ struct CopyAxis {
 /// Side of the squares in which a transposing copy works, so that both sides stay in cache.
 const SQUARE: usize = 32;
 
+/// Memory that elements are copied to, line by line.
+pub(crate) trait Lines<T> {
+    /// `len` elements that lie together, from the element `at` on.
+    fn line(&mut self, at: usize, len: usize) -> &mut [T];
+}
+
+impl<T> Lines<T> for [T] {
+    #[inline]
+    fn line(&mut self, at: usize, len: usize) -> &mut [T] {
+        &mut self[at..at + len]
+    }
+}
+
 /// Copies elements of type `T`, `shape` of them, from `from` to `to`. Offsets and strides count elements.
 ///
 /// Panics if a stride leads outside a slice.
 pub(crate) fn copy<T: Copy>(
     shape: &[usize],
-    to: &mut [T],
+    to: &mut (impl Lines<T> + ?Sized),
     to_offset: usize,
     to_strides: &[isize],
     from: &[T],
@@ -33,7 +52,7 @@ pub(crate) fn copy<T: Copy>(
         [columns] => (CopyAxis { len: 1, to: 0, from: 0 }, *columns),
         _ => (CopyAxis { len: 1, to: 0, from: 0 }, CopyAxis { len: 1, to: 1, from: 1 }),
     };
-    let mut index = vec![0usize; outer.len()];
+    let mut index = Shape::from_elem(0, outer.len());
     let (mut to_at, mut from_at) = (to_offset as isize, from_offset as isize);
     loop {
         copy_plane(rows, columns, to, to_at, from, from_at);
@@ -59,7 +78,7 @@ pub(crate) fn copy<T: Copy>(
 fn copy_plane<T: Copy>(
     rows: CopyAxis,
     columns: CopyAxis,
-    to: &mut [T],
+    to: &mut (impl Lines<T> + ?Sized),
     to_at: isize,
     from: &[T],
     from_at: isize,
@@ -88,7 +107,7 @@ fn copy_plane<T: Copy>(
 #[inline]
 fn copy_line<T: Copy>(
     len: usize,
-    to: &mut [T],
+    to: &mut (impl Lines<T> + ?Sized),
     to_at: isize,
     to_step: isize,
     from: &[T],
@@ -97,38 +116,36 @@ fn copy_line<T: Copy>(
 ) {
     match (to_step, from_step) {
         (1, 1) => {
-            let (to_at, from_at) = (to_at as usize, from_at as usize);
-            to[to_at..to_at + len].copy_from_slice(&from[from_at..from_at + len]);
+            let from_at = from_at as usize;
+            to.line(to_at as usize, len).copy_from_slice(&from[from_at..from_at + len]);
         }
         (1, 0) => {
-            let to_at = to_at as usize;
-            to[to_at..to_at + len].fill(from[from_at as usize]);
+            to.line(to_at as usize, len).fill(from[from_at as usize]);
         }
         (1, _) if from_step > 0 => {
-            let to_at = to_at as usize;
             let source = from[from_at as usize..].iter().step_by(from_step as usize);
-            for (to, from) in to[to_at..to_at + len].iter_mut().zip(source) {
+            for (to, from) in to.line(to_at as usize, len).iter_mut().zip(source) {
                 *to = *from;
             }
         }
         _ => {
             for i in 0..len as isize {
-                to[(to_at + i * to_step) as usize] = from[(from_at + i * from_step) as usize];
+                to.line((to_at + i * to_step) as usize, 1)[0] = from[(from_at + i * from_step) as usize];
             }
         }
     }
 }
 
 /// The axes with what lies together merged, longest way on the receiving side first.
-fn coalesced(shape: &[usize], to: &[isize], from: &[isize]) -> Vec<CopyAxis> {
-    let mut axes: Vec<CopyAxis> = shape
+fn coalesced(shape: &[usize], to: &[isize], from: &[isize]) -> SmallVec<[CopyAxis; 4]> {
+    let mut axes: SmallVec<[CopyAxis; 4]> = shape
         .iter()
         .zip(to.iter().zip(from))
         .filter(|(len, _)| **len > 1)
         .map(|(&len, (&to, &from))| CopyAxis { len, to, from })
         .collect();
     axes.sort_by_key(|axis| std::cmp::Reverse(axis.to.unsigned_abs()));
-    let mut merged: Vec<CopyAxis> = Vec::with_capacity(axes.len());
+    let mut merged: SmallVec<[CopyAxis; 4]> = SmallVec::new();
     for axis in axes {
         if let Some(last) = merged.last_mut() {
             let len = axis.len as isize;
@@ -143,8 +160,8 @@ fn coalesced(shape: &[usize], to: &[isize], from: &[isize]) -> Vec<CopyAxis> {
 }
 
 /// Strides, in elements, of a dense array in C order.
-pub(crate) fn dense_strides(shape: &[usize]) -> Vec<isize> {
-    let mut strides = vec![1isize; shape.len()];
+pub(crate) fn dense_strides(shape: &[usize]) -> Strides {
+    let mut strides = Strides::from_elem(1, shape.len());
     for axis in (0..shape.len().saturating_sub(1)).rev() {
         strides[axis] = strides[axis + 1] * shape[axis + 1].max(1) as isize;
     }
@@ -177,7 +194,7 @@ mod tests {
         let (rows, columns) = (70, 45);
         let from: Vec<u32> = (0..(rows * columns) as u32).collect();
         let mut to = vec![0; rows * columns];
-        copy(&[columns, rows], &mut to, 0, &[rows as isize, 1], &from, 0, &[1, columns as isize]);
+        copy(&[columns, rows], &mut to[..], 0, &[rows as isize, 1], &from, 0, &[1, columns as isize]);
         for i in 0..rows {
             for j in 0..columns {
                 assert_eq!(to[j * rows + i], from[i * columns + j]);
@@ -189,7 +206,7 @@ mod tests {
     fn negative_and_zero_strides_work() {
         let from = [1u8, 2, 3];
         let mut to = [0u8; 6];
-        copy(&[2, 3], &mut to, 0, &[3, 1], &from, 2, &[0, -1]);
+        copy(&[2, 3], &mut to[..], 0, &[3, 1], &from, 2, &[0, -1]);
         assert_eq!(to, [3, 2, 1, 3, 2, 1]);
     }
 
@@ -197,6 +214,6 @@ mod tests {
     fn density_ignores_axes_of_one() {
         assert!(is_dense(&[2, 1, 3], &[3, 99, 1]));
         assert!(!is_dense(&[2, 3], &[6, 2]));
-        assert_eq!(dense_strides(&[2, 3, 4]), [12, 4, 1]);
+        assert_eq!(dense_strides(&[2, 3, 4])[..], [12, 4, 1]);
     }
 }

@@ -303,7 +303,9 @@ impl<'a> Run<'a> {
 
     fn take_in_with(&self, task: TaskId, output: TaskOutput, context: &TaskContext<'_>) -> Result<()> {
         let stage = task.stage;
-        self.written.lock().remove(&task);
+        if self.runs_again.load(Ordering::Relaxed) {
+            self.written.lock().remove(&task);
+        }
         guarded(self.plan, stage, || {
             for (index, partial) in output.partials {
                 self.join(stage, index, partial, context)?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use brickwork_core::eval::{Activity, Counters, Held, HeldMap, doing};
 use brickwork_core::plan::{Plan, Target, TargetKind};
-use brickwork_core::{AxisRange, Block, BlockMut, DType, Error, Region, Result, SpillFile};
+use brickwork_core::{AxisRange, Block, BlockMut, DType, Error, Region, Result, SharedBlock, SpillFile};
 use parking_lot::{Mutex, RwLock};
 
 use crate::context::RunContext;
@@ -47,7 +47,8 @@ pub(crate) struct Values<'a> {
     plan: &'a Plan,
     room: RwLock<Arc<dyn Room>>,
     held: RwLock<Arc<HeldMap>>,
-    results: Vec<Mutex<Option<BlockMut>>>,
+    /// By target: its memory, from the first time that something of it is there. Tasks fill it side by side.
+    results: Vec<RwLock<Option<Arc<SharedBlock>>>>,
     /// By target: what is in a spill file, from the first time that something of it is there.
     spilled: Vec<Mutex<Option<Arc<brickwork_core::Spilled>>>>,
     finished: Mutex<Vec<(usize, Block)>>,
@@ -61,7 +62,7 @@ impl<'a> Values<'a> {
             plan,
             room: RwLock::new(room),
             held: RwLock::new(Arc::new(plan.given.clone())),
-            results: plan.targets.iter().map(|_| Mutex::new(None)).collect(),
+            results: plan.targets.iter().map(|_| RwLock::new(None)).collect(),
             spilled: plan.targets.iter().map(|_| Mutex::new(None)).collect(),
             finished: Mutex::default(),
             done: Mutex::new(vec![false; plan.stages.len()]),
@@ -104,15 +105,22 @@ impl<'a> Values<'a> {
                 store(&place, block)
             }
             TargetKind::Held | TargetKind::Collect(_) => {
-                let mut result = self.results[target].lock();
-                let result = match &mut *result {
-                    Some(result) => result,
-                    none => none.insert(self.memory(target)?),
-                };
-                result.slice_mut(&place).assign(block);
+                self.result(target)?.write(&place, block);
                 Ok(())
             }
         }
+    }
+
+    /// The memory of a value, which is made when it is first asked for.
+    fn result(&self, target: usize) -> Result<Arc<SharedBlock>> {
+        if let Some(result) = &*self.results[target].read() {
+            return Ok(result.clone());
+        }
+        let mut result = self.results[target].write();
+        if let Some(made) = &*result {
+            return Ok(made.clone());
+        }
+        Ok(result.insert(Arc::new(SharedBlock::new(self.memory(target)?))).clone())
     }
 
     fn memory(&self, target: usize) -> Result<BlockMut> {
@@ -148,12 +156,20 @@ impl<'a> Values<'a> {
                 Arc::make_mut(&mut self.held.write()).insert(target.slot, Held::in_file(spilled));
                 continue;
             }
-            let made = self.results[number].lock().take();
+            let made = self.results[number].write().take();
             let is_collected = collects && matches!(target.kind, TargetKind::Collect(_));
             if !is_collected && target.readers.is_empty() {
                 continue;
             }
-            let block = made.map_or_else(|| self.memory(number), Ok)?.freeze();
+            let block = match made {
+                Some(made) => Arc::into_inner(made)
+                    .ok_or_else(|| Error::Bug {
+                        what: format!("target {number} is written after its stage"),
+                    })?
+                    .into_inner(),
+                None => self.memory(number)?,
+            };
+            let block = block.freeze();
             if let TargetKind::Collect(request) = target.kind
                 && collects
             {

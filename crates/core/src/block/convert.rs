@@ -7,7 +7,7 @@ use ndarray::{ArrayBase, ArrayD, ArrayViewD, Axis, Data, Dimension, IxDyn, Shape
 use super::{Block, BlockMut};
 use crate::buffer::Buffer;
 use crate::element::Element;
-use crate::strided::dense_strides;
+use crate::strided::{Shape, Strides, dense_strides};
 
 impl Block {
     /// The values of an ndarray array, copied in C order.
@@ -28,7 +28,7 @@ impl Block {
         D: Dimension,
     {
         let values = values.into_owned();
-        let (shape, strides) = (values.shape().to_vec(), values.strides().to_vec());
+        let (shape, strides) = (Shape::from_slice(values.shape()), Strides::from_slice(values.strides()));
         let (memory, offset) = values.into_raw_vec_and_offset();
         if shape.contains(&0) {
             return Block::from_vec(Vec::<T>::new(), &shape);

@@ -143,8 +143,10 @@ impl GranuleCache {
 
     /// Allows it this many bytes from now on.
     pub fn set_capacity(&self, capacity: usize) {
-        self.capacity.store(capacity, Ordering::Relaxed);
-        self.state.lock().shrink(capacity);
+        // Tasks of one stage say the same again and again.
+        if self.capacity.swap(capacity, Ordering::Relaxed) != capacity {
+            self.state.lock().shrink(capacity);
+        }
     }
 
     /// The granule, loaded by one of those who ask for it at the same time.

@@ -1,8 +1,10 @@
 //! Demand: which region of every node a patch needs, from what is wanted down to the sources.
 
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 
 use rustc_hash::FxHashMap;
+use smallvec::{SmallVec, smallvec};
 
 use super::carry::State;
 use crate::block::Block;
@@ -71,6 +73,38 @@ struct Request {
     asker: Asker,
 }
 
+/// Who asked for one instance.
+type Askers = SmallVec<[Asker; 2]>;
+
+/// Requests that are not served yet. Nodes have larger numbers than their inputs: taking those for the largest first, all
+/// who ask have asked.
+#[derive(Default)]
+struct Open {
+    requests: Vec<Option<Request>>,
+    /// Node, and place in `requests`: of one node the first comes first.
+    order: BinaryHeap<(usize, Reverse<usize>)>,
+}
+
+impl Open {
+    fn ask(&mut self, slot: Slot, region: Region, asker: Asker) {
+        self.order.push((slot.node, Reverse(self.requests.len())));
+        self.requests.push(Some(Request { output: slot.output, region, asker }));
+    }
+
+    /// All requests for one node.
+    fn next(&mut self) -> Option<(usize, SmallVec<[Request; 1]>)> {
+        let &(node, _) = self.order.peek()?;
+        let mut found = SmallVec::new();
+        while let Some(&(other, Reverse(place))) = self.order.peek()
+            && other == node
+        {
+            self.order.pop();
+            found.extend(self.requests[place].take());
+        }
+        Some((node, found))
+    }
+}
+
 /// Where a scan goes on for a region of it.
 pub(crate) type Carried<'a> = dyn Fn(usize, &Region) -> (usize, Option<State>) + 'a;
 
@@ -95,14 +129,12 @@ pub(crate) fn demand(
     indices: Option<&Indices<'_>>,
 ) -> Result<Demand> {
     let mut demand = Demand::default();
-    // Nodes have larger numbers than their inputs: taking the largest first, all who ask have asked.
-    let mut open: BTreeMap<usize, Vec<Request>> = BTreeMap::new();
+    let mut open = Open::default();
     for (i, (slot, region)) in wants.iter().enumerate() {
         demand.wants.push(Reference { instance: 0, region: region.clone() });
-        let request = Request { output: slot.output, region: region.ascending(), asker: Asker::Want(i) };
-        open.entry(slot.node).or_default().push(request);
+        open.ask(*slot, region.ascending(), Asker::Want(i));
     }
-    while let Some((node, requests)) = open.pop_last() {
+    while let Some((node, requests)) = open.next() {
         for (output, region, askers) in instances_of(graph, node, requests) {
             let slot = Slot { node, output };
             let number = demand.instances.len();
@@ -123,17 +155,13 @@ pub(crate) fn demand(
                 state: None,
             };
             if !instance.is_held && !instance.region.is_empty() {
-                reads_of(graph, &mut instance, known, indices, &mut |input, region| Request {
-                    output: input.output,
-                    region,
-                    asker: Asker::Instance(number, 0),
-                })?
-                .into_iter()
-                .enumerate()
-                .for_each(|(k, (input, mut request))| {
-                    request.asker = Asker::Instance(number, k);
-                    open.entry(input).or_default().push(request);
-                });
+                let inputs = &graph.nodes[node].inputs;
+                for (k, (input, region)) in
+                    reads_of(graph, &mut instance, known, indices)?.into_iter().enumerate()
+                {
+                    open.ask(inputs[input], region.ascending(), Asker::Instance(number, k));
+                    instance.references.push(Reference { instance: 0, region });
+                }
             }
             demand.instances.push(instance);
         }
@@ -141,17 +169,19 @@ pub(crate) fn demand(
     Ok(demand)
 }
 
-/// Fills in what an instance reads, and returns the requests for it.
+/// What an instance reads: inputs, and regions of them.
+type Reads = SmallVec<[(usize, Region); 2]>;
+
+/// What an instance reads, in the order of its references; its pieces and its state are filled in.
 fn reads_of(
     graph: &Graph,
     instance: &mut Instance,
     known: Known<'_>,
     indices: Option<&Indices<'_>>,
-    request: &mut dyn FnMut(Slot, Region) -> Request,
-) -> Result<Vec<(usize, Request)>> {
+) -> Result<Reads> {
     let node = &graph.nodes[instance.slot.node];
     let region = &instance.region;
-    let mut reads: Vec<(usize, Region)> = Vec::new();
+    let mut reads = Reads::new();
     match node.op.kind() {
         Kind::Elementwise(_) | Kind::View(_) => {
             for (k, maps) in node.maps.iter().enumerate() {
@@ -194,12 +224,7 @@ fn reads_of(
         }
         Kind::Source(_) | Kind::Generator(_) | Kind::Reduce(_) | Kind::Staged(_) => {}
     }
-    let mut requests = Vec::with_capacity(reads.len());
-    for (k, region) in reads {
-        requests.push((node.inputs[k].node, request(node.inputs[k], region.ascending())));
-        instance.references.push(Reference { instance: 0, region });
-    }
-    Ok(requests)
+    Ok(reads)
 }
 
 /// A region of an input with about as many elements as are gathered from it: what a plan reckons with before the
@@ -250,18 +275,26 @@ fn joins(graph: &Graph, node: usize, hull: &Region, largest: usize, region: &Reg
 }
 
 /// Groups the requests for a node: one instance for those whose hull is not much larger than the largest of them.
-fn instances_of(graph: &Graph, node: usize, requests: Vec<Request>) -> Vec<(usize, Region, Vec<Asker>)> {
+fn instances_of(
+    graph: &Graph,
+    node: usize,
+    mut requests: SmallVec<[Request; 1]>,
+) -> SmallVec<[(usize, Region, Askers); 1]> {
+    if requests.len() == 1
+        && let Some(Request { output, region, asker }) = requests.pop()
+    {
+        return smallvec![(output, widened(graph, node, output, region), smallvec![asker])];
+    }
     struct Group {
         output: usize,
         hull: Region,
         largest: usize,
-        askers: Vec<Asker>,
+        askers: Askers,
     }
     let mut groups: Vec<Group> = Vec::new();
     let mut same: FxHashMap<(usize, Region), usize> = FxHashMap::default();
-    let many = requests.len() > 1;
     for request in requests {
-        if many && let Some(&group) = same.get(&(request.output, request.region.clone())) {
+        if let Some(&group) = same.get(&(request.output, request.region.clone())) {
             groups[group].askers.push(request.asker);
             continue;
         }
@@ -286,34 +319,30 @@ fn instances_of(graph: &Graph, node: usize, requests: Vec<Request>) -> Vec<(usiz
                     output: request.output,
                     hull: request.region.clone(),
                     largest: size,
-                    askers: vec![request.asker],
+                    askers: smallvec![request.asker],
                 });
                 groups.len() - 1
             }
         };
-        if many {
-            same.insert((request.output, request.region), number);
-        }
+        same.insert((request.output, request.region), number);
     }
-    let metas = &graph.nodes[node].metas;
-    groups
-        .into_iter()
-        .map(|group| {
-            let region = match graph.nodes[node].op.kind() {
-                Kind::Map(map) => map.widen(metas, &group.hull),
-                Kind::Reduce(reduce) => {
-                    // Axes that an accumulator brings along are computed whole.
-                    let kept =
-                        reduce.domain(&graph.nodes[node].input_metas).len() - reduce.spec().axes().len();
-                    let mut region = group.hull;
-                    for axis in kept..region.ndim() {
-                        *region.axis_mut(axis) = AxisRange::new(0, metas[group.output].shape[axis]);
-                    }
-                    region
-                }
-                _ => group.hull,
-            };
-            (group.output, region, group.askers)
-        })
-        .collect()
+    let widened = |group: Group| (group.output, widened(graph, node, group.output, group.hull), group.askers);
+    groups.into_iter().map(widened).collect()
+}
+
+/// The region over which a node is computed if this one is wanted of it.
+fn widened(graph: &Graph, node: usize, output: usize, mut region: Region) -> Region {
+    let node = &graph.nodes[node];
+    match node.op.kind() {
+        Kind::Map(map) => map.widen(&node.metas, &region),
+        Kind::Reduce(reduce) => {
+            // Axes that an accumulator brings along are computed whole.
+            let kept = reduce.domain(&node.input_metas).len() - reduce.spec().axes().len();
+            for axis in kept..region.ndim() {
+                *region.axis_mut(axis) = AxisRange::new(0, node.metas[output].shape[axis]);
+            }
+            region
+        }
+        _ => region,
+    }
 }

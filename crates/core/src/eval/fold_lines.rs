@@ -11,6 +11,7 @@ use crate::fold::{Acc, FoldForm, FoldSpec, FoldTree, LeafInput, domain_strides};
 use crate::plan::Slot;
 use crate::region::{AxisRange, Region};
 use crate::region_map::{self, AxisMap};
+use crate::strided::{Shape, Strides};
 
 /// Leaves of one length, side by side on every line of a box.
 #[derive(Debug, Clone, Copy)]
@@ -111,7 +112,8 @@ impl Evaluator<'_> {
                 let of = |other: &usize| (at.axes()[*other].len, strides[*other]);
                 let rows = before.iter().map(of).chain([(count, strides[axis] * len as isize)]);
                 let rows = rows.chain(fold.kept_axes.iter().map(of));
-                let (shape, strides) = rows.chain([(len, strides[axis])]).chain(after.iter().map(of)).unzip();
+                let (shape, strides): (Shape, Strides) =
+                    rows.chain([(len, strides[axis])]).chain(after.iter().map(of)).unzip();
                 block.restrided(shape, strides, 0)
             })
             .collect();

@@ -1,6 +1,8 @@
 //! Fusing: neighbouring elementwise nodes over the same region run as one tile program, so that what passes between
 //! them stays in the first-level cache.
 
+use smallvec::SmallVec;
+
 use super::demand::Demand;
 use crate::operation::Kind;
 use crate::plan::Graph;
@@ -11,21 +13,32 @@ const MAX_OPERANDS: usize = 24;
 /// Which instances run together: each belongs to the program of its root.
 #[derive(Debug)]
 pub(crate) struct Clusters {
-    root: Vec<usize>,
-    members: Vec<Vec<usize>>,
+    instances: Vec<Place>,
+    /// Of every program, its instances, inputs first.
+    programs: SmallVec<[SmallVec<[usize; 4]>; 2]>,
+}
+
+/// Where an instance belongs.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    root: usize,
+    /// The program that it is the root of.
+    program: Option<usize>,
+    /// Operands of that program.
+    operands: usize,
+    /// The one root that all users so far belong to; `Some(None)` once there are two, or a user that is no program.
+    user: Option<Option<usize>>,
 }
 
 impl Clusters {
     /// Instances are numbered users first.
     pub fn new(graph: &Graph, demand: &Demand, fuse: bool) -> Self {
         let count = demand.instances.len();
-        let mut root: Vec<usize> = (0..count).collect();
-        let mut members: Vec<Vec<usize>> = vec![Vec::new(); count];
-        let mut operands = vec![0usize; count];
-        // The one program that all users so far belong to; None once there are two, or a user that is no program.
-        let mut user: Vec<Option<Option<usize>>> = vec![None; count];
+        let alone = |root| Place { root, program: None, operands: 0, user: None };
+        let mut instances: Vec<Place> = (0..count).map(alone).collect();
+        let mut programs: SmallVec<[SmallVec<[usize; 4]>; 2]> = SmallVec::new();
         for want in &demand.wants {
-            user[want.instance] = Some(None);
+            instances[want.instance].user = Some(None);
         }
         for number in 0..count {
             let instance = &demand.instances[number];
@@ -33,19 +46,26 @@ impl Clusters {
             let is_program = matches!(node.op.kind(), Kind::Elementwise(_)) && !instance.is_held;
             if is_program {
                 let inputs = instance.references.len();
-                match user[number] {
-                    Some(Some(program)) if fuse && operands[program] + inputs <= MAX_OPERANDS + 1 => {
-                        root[number] = program;
-                        operands[program] += inputs.saturating_sub(1);
+                match instances[number].user {
+                    Some(Some(root)) if fuse && instances[root].operands + inputs <= MAX_OPERANDS + 1 => {
+                        instances[number].root = root;
+                        instances[root].operands += inputs.saturating_sub(1);
                     }
-                    _ => operands[number] = inputs,
+                    _ => {
+                        instances[number].program = Some(programs.len());
+                        instances[number].operands = inputs;
+                        programs.push(SmallVec::new());
+                    }
                 }
-                members[root[number]].push(number);
+                if let Some(program) = instances[instances[number].root].program {
+                    programs[program].push(number);
+                }
             }
             for (k, reference) in instance.references.iter().enumerate() {
                 let used = &demand.instances[reference.instance];
-                let program = (is_program && same_elements(graph, instance, used, k)).then_some(root[number]);
-                let slot = &mut user[reference.instance];
+                let root = instances[number].root;
+                let program = (is_program && same_elements(graph, instance, used, k)).then_some(root);
+                let slot = &mut instances[reference.instance].user;
                 *slot = match slot {
                     None => Some(program),
                     Some(other) if *other == program => Some(program),
@@ -53,21 +73,20 @@ impl Clusters {
                 };
             }
         }
-        for list in &mut members {
-            list.reverse();
+        for program in &mut programs {
+            program.reverse();
         }
-        Clusters { root, members }
+        Clusters { instances, programs }
     }
 
     /// Whether the instance has a block of its own.
     pub fn is_root(&self, number: usize) -> bool {
-        self.root[number] == number
+        self.instances[number].root == number
     }
 
     /// The instances of the program of a root, inputs first; `None` if it is no program.
     pub fn members(&self, number: usize) -> Option<&[usize]> {
-        let members = &self.members[number];
-        (!members.is_empty()).then_some(members)
+        self.instances[number].program.map(|program| self.programs[program].as_slice())
     }
 }
 

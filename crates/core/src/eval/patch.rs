@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use rustc_hash::{FxHashMap, FxHashSet};
+use smallvec::SmallVec;
 
 use super::carry::{Carries, State};
 use super::context::{Context, Counters};
@@ -20,6 +21,7 @@ use crate::plan::{Graph, Slot};
 use crate::region::{AxisRange, Region};
 use crate::region_map::AxisMap;
 use crate::source::{Generator, Source};
+use crate::strided::Strides;
 
 /// Evaluates regions of the nodes of a graph. Pure: all it touches comes from the context.
 #[derive(Clone, Copy)]
@@ -98,7 +100,7 @@ impl<'a> Evaluator<'a> {
             }
             let block = if instance.region.is_empty() {
                 let dtype = self.graph.meta(instance.slot).dtype;
-                BlockMut::zeroed(dtype, &instance.region.shape()).freeze()
+                BlockMut::zeroed(dtype, &instance.region.lens()).freeze()
             } else if let Some(held) = self.held(instance.slot) {
                 held.part(&instance.region, self.context)?
             } else if let Some(cluster) = clusters.members(number) {
@@ -114,7 +116,7 @@ impl<'a> Evaluator<'a> {
                     deferred.insert(number, program);
                     continue;
                 }
-                program.run(&instance.region.shape(), self.context.pool(), self.walks.tile())
+                program.run(&instance.region.lens(), self.context.pool(), self.walks.tile())
             } else {
                 self.instance(demand, instance, &blocks).map_err(|error| self.explained(instance, error))?
             };
@@ -132,12 +134,12 @@ impl<'a> Evaluator<'a> {
             }
         }
         let mut prepared = Prepared {
-            values: Vec::with_capacity(demand.wants.len()),
-            wants: Vec::with_capacity(demand.wants.len()),
+            values: SmallVec::new(),
+            wants: SmallVec::new(),
             pool: self.context.pool().clone(),
             tile: self.walks.tile(),
         };
-        let mut numbers: Vec<usize> = Vec::with_capacity(demand.wants.len());
+        let mut numbers: SmallVec<[usize; 4]> = SmallVec::new();
         for want in &demand.wants {
             let known = numbers.iter().position(|&number| number == want.instance);
             prepared.wants.push(known.unwrap_or(numbers.len()));
@@ -200,7 +202,7 @@ impl<'a> Evaluator<'a> {
                         block.slice(&positions(region, asked))
                     })
                     .collect();
-                let mut out = BlockMut::take(meta.dtype, &instance.region.shape(), Some(pool));
+                let mut out = BlockMut::take(meta.dtype, &instance.region.lens(), Some(pool));
                 map.apply(&inputs, &node.input_metas, &instance.region, instance.slot.output, &mut out)?;
                 Ok(out.freeze())
             }
@@ -210,7 +212,7 @@ impl<'a> Evaluator<'a> {
                 Counters::add(&counters.elements_computed, asked.size());
                 let input = block.slice(&positions(region, asked));
                 let (from, end) = asked.axes()[scan.axis()].bounds();
-                let mut out = BlockMut::take(meta.dtype, &instance.region.shape(), Some(pool));
+                let mut out = BlockMut::take(meta.dtype, &instance.region.lens(), Some(pool));
                 let state =
                     scan.advance(instance.state.as_deref(), &input, from, &instance.region, &mut out)?;
                 if let Some(carries) = self.carries {
@@ -242,7 +244,7 @@ impl<'a> Evaluator<'a> {
                         return Ok(block);
                     }
                     let out = out.get_or_insert_with(|| {
-                        BlockMut::take(meta.dtype, &instance.region.shape(), Some(pool))
+                        BlockMut::take(meta.dtype, &instance.region.lens(), Some(pool))
                     });
                     let shape = piece.place.shape();
                     let block =
@@ -265,7 +267,7 @@ impl<'a> Evaluator<'a> {
 
     fn generate(&self, generator: &dyn Generator, instance: &Instance) -> Result<Block> {
         let meta = self.graph.meta(instance.slot);
-        let mut out = BlockMut::take(meta.dtype, &instance.region.shape(), Some(self.context.pool()));
+        let mut out = BlockMut::take(meta.dtype, &instance.region.lens(), Some(self.context.pool()));
         generator.fill(meta, &instance.region, out.view_mut())?;
         Ok(out.freeze())
     }
@@ -288,7 +290,7 @@ impl<'a> Evaluator<'a> {
             && granule.key.is_none()
             && granule.region == *region
         {
-            let mut out = BlockMut::take(meta.dtype, &region.shape(), Some(self.context.pool()));
+            let mut out = BlockMut::take(meta.dtype, &region.lens(), Some(self.context.pool()));
             {
                 let _reading = doing(Activity::Read);
                 source.start(granule)?.finish(out.view_mut())?;
@@ -324,7 +326,7 @@ impl<'a> Evaluator<'a> {
             if granules.len() == 1 && place.size() == region.size() {
                 return Ok(part);
             }
-            out.get_or_insert_with(|| BlockMut::take(meta.dtype, &region.shape(), Some(self.context.pool())))
+            out.get_or_insert_with(|| BlockMut::take(meta.dtype, &region.lens(), Some(self.context.pool())))
                 .slice_mut(&place)
                 .assign(&part);
         }
@@ -362,7 +364,7 @@ fn overlap(region: &Region, granule: &Region) -> (Region, Region) {
 
 /// The block of a view: the input's block, which holds `region`, under the axes of the output region.
 pub(crate) fn view_through(block: &Block, region: &Region, maps: &[AxisMap], out: &Region) -> Block {
-    let mut strides = vec![0isize; out.ndim()];
+    let mut strides = Strides::from_elem(0, out.ndim());
     let mut moved = 0isize;
     for ((map, range), &stride) in maps.iter().zip(region.axes()).zip(block.strides()) {
         match map {
@@ -378,5 +380,5 @@ pub(crate) fn view_through(block: &Block, region: &Region, maps: &[AxisMap], out
             _ => unreachable!("views follow axes or fix them"),
         }
     }
-    block.restrided(out.shape(), strides, moved)
+    block.restrided(out.lens(), strides, moved)
 }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use super::patch::{Evaluator, positions};
 use super::program::Program;
 use crate::block::Block;
@@ -19,9 +21,9 @@ pub(super) enum Value<'a> {
 /// Some wanted values over a region, ready to be taken part by part.
 pub(super) struct Prepared<'a> {
     /// What was evaluated, and over which region.
-    pub values: Vec<(Region, Value<'a>)>,
+    pub values: SmallVec<[(Region, Value<'a>); 1]>,
     /// By want: which of the values it is a part of.
-    pub wants: Vec<usize>,
+    pub wants: SmallVec<[usize; 4]>,
     pub pool: Arc<BufferPool>,
     /// Elements of a tile, instead of what fits the cache.
     pub tile: Option<usize>,

@@ -14,6 +14,7 @@ use crate::dtype::DType;
 use crate::operation::{Kind, Tile, TileMut};
 use crate::plan::Graph;
 use crate::region::Region;
+use crate::strided::{Shape, Strides};
 
 /// Rows shorter than this run together in one tile.
 const SHORT_ROW: usize = 128;
@@ -91,7 +92,7 @@ impl<'a> Program<'a> {
     pub fn part(&mut self, positions: &Region, pool: &Arc<BufferPool>, forced_tile: Option<usize>) -> Block {
         let parts = self.operands.iter().map(|operand| operand.slice(positions)).collect();
         let whole = std::mem::replace(&mut self.operands, parts);
-        let block = self.run(&positions.shape(), pool, forced_tile);
+        let block = self.run(&positions.lens(), pool, forced_tile);
         self.operands = whole;
         block
     }
@@ -99,14 +100,14 @@ impl<'a> Program<'a> {
 
 /// Gives every step's result a register, and takes it back after its last use; never one that the step reads.
 fn with_registers(steps: Vec<Step<'_>>) -> (Vec<Instruction<'_>>, usize) {
-    let mut last_use = vec![None; steps.len()];
+    let mut last_use: SmallVec<[Option<usize>; 8]> = SmallVec::from_elem(None, steps.len());
     for (number, step) in steps.iter().enumerate() {
         for before in step.steps() {
             last_use[before] = Some(number);
         }
     }
-    let mut register_of: Vec<Option<usize>> = vec![None; steps.len()];
-    let dtypes: Vec<DType> = steps.iter().map(|step| step.dtype).collect();
+    let mut register_of: SmallVec<[Option<usize>; 8]> = SmallVec::from_elem(None, steps.len());
+    let dtypes: SmallVec<[DType; 8]> = steps.iter().map(|step| step.dtype).collect();
     let (mut free, mut count) = (Vec::new(), 0);
     let mut instructions = Vec::with_capacity(steps.len());
     for (number, step) in steps.into_iter().enumerate() {
@@ -142,18 +143,19 @@ fn in_rows(operand: Block, pool: &Arc<BufferPool>) -> Block {
     if matches!(last, 0 | 1) || !is_repeated {
         return operand;
     }
-    let once: Vec<usize> =
+    let once: Shape =
         shape.iter().zip(strides).map(|(&len, &stride)| if stride == 0 { 1 } else { len }).collect();
-    let dense = operand.restrided(once.clone(), strides.to_vec(), 0).to_dense(Some(pool));
+    let dense = operand.restrided(once.clone(), Strides::from_slice(strides), 0).to_dense(Some(pool));
     let repeated = dense.strides().iter().zip(&once).zip(shape);
-    let strides = repeated.map(|((&stride, &once), &len)| if once == 1 && len > 1 { 0 } else { stride });
-    dense.restrided(shape.to_vec(), strides.collect(), 0)
+    let strides: Strides =
+        repeated.map(|((&stride, &once), &len)| if once == 1 && len > 1 { 0 } else { stride }).collect();
+    dense.restrided(Shape::from_slice(shape), strides, 0)
 }
 
 /// One axis of the program's region after merging what lies together in every operand.
 struct Axis {
     len: usize,
-    strides: Vec<isize>,
+    strides: Strides,
 }
 
 impl Program<'_> {
@@ -165,7 +167,7 @@ impl Program<'_> {
         let inner = axes.last().map_or(1, |axis| axis.len);
         let mut scratch = self.scratch.take().unwrap_or_else(|| Scratch::new(self, tile));
         let bytes = out.bytes_mut();
-        let none = vec![0; self.operands.len()];
+        let none = Strides::from_elem(0, self.operands.len());
         let strides = axes.last().map_or(&none, |axis| &axis.strides);
         if inner >= SHORT_ROW || inner == size {
             for (row, line) in bytes.chunks_exact_mut(inner * item).enumerate() {
@@ -207,7 +209,7 @@ impl Program<'_> {
             if len == 1 {
                 continue;
             }
-            let strides: Vec<isize> = self.operands.iter().map(|operand| operand.strides()[axis]).collect();
+            let strides: Strides = self.operands.iter().map(|operand| operand.strides()[axis]).collect();
             if let Some(last) = axes.last_mut()
                 && last.strides.iter().zip(&strides).all(|(outer, inner)| *outer == inner * len as isize)
             {
@@ -251,6 +253,7 @@ impl Program<'_> {
                 [a, b] => kernel.apply(&[tile(a), tile(b)], &mut target),
                 [a, b, c] => kernel.apply(&[tile(a), tile(b), tile(c)], &mut target),
                 [a, b, c, d] => kernel.apply(&[tile(a), tile(b), tile(c), tile(d)], &mut target),
+                [a, b, c, d, e] => kernel.apply(&[tile(a), tile(b), tile(c), tile(d), tile(e)], &mut target),
                 ref inputs => {
                     let tiles: Vec<Tile<'_>> = inputs.iter().copied().map(tile).collect();
                     kernel.apply(&tiles, &mut target);
@@ -297,10 +300,10 @@ struct Scratch {
     registers: Vec<Line>,
     /// From one of them to the next.
     lines: usize,
-    gathered: Vec<Vec<Line>>,
-    loaded: Vec<Loaded>,
+    gathered: SmallVec<[Vec<Line>; 4]>,
+    loaded: SmallVec<[Loaded; 4]>,
     /// By operand: the element of its block at which the current row begins.
-    row_starts: Vec<isize>,
+    row_starts: Strides,
     capacity: usize,
 }
 
@@ -312,9 +315,9 @@ impl Scratch {
         Scratch {
             registers: vec![Line::zeroed(); program.registers * lines],
             lines,
-            gathered: vec![Vec::new(); program.operands.len()],
-            loaded: vec![Loaded::Gathered; program.operands.len()],
-            row_starts: vec![0; program.operands.len()],
+            gathered: program.operands.iter().map(|_| Vec::new()).collect(),
+            loaded: SmallVec::from_elem(Loaded::Gathered, program.operands.len()),
+            row_starts: Strides::from_elem(0, program.operands.len()),
             capacity,
         }
     }
@@ -372,7 +375,7 @@ impl Scratch {
             axes.split_last().map_or((0, &axes[..0]), |(last, outer)| (last.strides[k], outer));
         // Where the first row begins, and how to go on from row to row.
         let mut at = operand.offset() as isize;
-        let mut index = vec![0usize; outer.len()];
+        let mut index = Shape::from_elem(0, outer.len());
         let mut left = row;
         for (axis, index) in outer.iter().zip(&mut index).rev() {
             *index = left % axis.len;

@@ -51,6 +51,9 @@ impl Step<'_> {
 /// The steps with as many as possible joined: a step that only one other reads becomes part of that, if there is a
 /// kernel for both.
 pub(super) fn fused(steps: Vec<Step<'_>>) -> Vec<Step<'_>> {
+    if steps.len() < 2 {
+        return steps;
+    }
     let mut reads = vec![0; steps.len()];
     steps.iter().flat_map(Step::steps).for_each(|step| reads[step] += 1);
     let mut open: Vec<Option<Step<'_>>> = steps.into_iter().map(Some).collect();

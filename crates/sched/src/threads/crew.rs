@@ -29,7 +29,7 @@ pub trait Work: Sync {
 /// The first error of a task or stage: nothing starts after it.
 pub fn work_off(state: RunState, workers: usize, quiet: Option<Duration>, work: &impl Work) -> Result<()> {
     let crew = Crew {
-        shared: Mutex::new(Shared { state, error: None, is_over: false }),
+        shared: Mutex::new(Shared { state, error: None, waiting: 0, is_over: false }),
         changed: Condvar::new(),
         over: Condvar::new(),
     };
@@ -62,6 +62,8 @@ struct Crew {
 struct Shared {
     state: RunState,
     error: Option<Error>,
+    /// Threads that wait for a change: without any, nobody need be woken.
+    waiting: usize,
     is_over: bool,
 }
 
@@ -73,7 +75,8 @@ impl Crew {
 
     fn work(&self, work: &impl Work, number: usize) {
         let _stop = StopOthers(self);
-        while let Some(task) = self.next_task(work) {
+        let mut next = self.next_task(self.lock(), work);
+        while let Some(task) = next {
             let mut result = work.execute(task, number);
             let mut shared = self.lock();
             if result.is_ok() && shared.state.finished(task) {
@@ -82,25 +85,33 @@ impl Crew {
             if let Err(error) = result {
                 shared.error.get_or_insert(error);
             }
+            self.tell_waiting(&shared);
+            next = self.next_task(shared, work);
+        }
+    }
+
+    fn tell_waiting(&self, shared: &Shared) {
+        if shared.waiting > 0 {
             self.changed.notify_all();
         }
     }
 
     /// The next task that may run, as soon as there is one; none when all is done or something has failed.
-    fn next_task(&self, work: &impl Work) -> Option<TaskId> {
-        let mut shared = self.lock();
+    fn next_task<'c>(&'c self, mut shared: MutexGuard<'c, Shared>, work: &impl Work) -> Option<TaskId> {
         loop {
             if work.is_cancelled() && shared.error.is_none() {
                 shared.error = Some(Error::Cancelled);
             }
             if shared.error.is_some() || shared.state.is_done() {
-                self.changed.notify_all();
+                self.tell_waiting(&shared);
                 return None;
             }
             if let Some(task) = shared.state.next_task() {
                 return Some(task);
             }
+            shared.waiting += 1;
             shared = self.changed.wait(shared).unwrap_or_else(PoisonError::into_inner);
+            shared.waiting -= 1;
         }
     }
 
