@@ -9,6 +9,11 @@ use gemm::Parallelism;
 /// Elements up to which the library may choose a kernel that adds in another order, depending on strides.
 const SMALL: usize = 256;
 
+/// Bytes of a row of `out` that are multiplied in one call: the operand that the library goes through again and again
+/// then stays in a second-level cache. Taller products alone are cut, so that no part is small.
+const STRIP_BYTES: usize = 2048;
+const TALL: usize = 64;
+
 /// The numbers that the library multiplies.
 pub(super) trait Number: Element {
     const ONE: Self;
@@ -110,7 +115,12 @@ pub(super) fn multiply_add<T: Number>(out: &mut [T], left: &Matrix<'_, T>, right
         return;
     }
     if rows > 1 && columns > 1 && rows * columns > SMALL {
-        return call(out, left, right);
+        let most = if rows < TALL { columns } else { STRIP_BYTES / size_of::<T>() };
+        let width = columns.div_ceil(columns.div_ceil(most)).next_multiple_of(8);
+        for start in (0..columns).step_by(width) {
+            call(out, left, right, start, width.min(columns - start));
+        }
+        return;
     }
     let (padded_rows, padded_columns) = (rows.max(2), columns.max(2));
     let (left, right) = (left.packed(padded_rows, inner), right.packed(inner, padded_columns));
@@ -120,25 +130,28 @@ pub(super) fn multiply_add<T: Number>(out: &mut [T], left: &Matrix<'_, T>, right
     for (row, values) in out.chunks_exact(columns).enumerate() {
         padded[row * padded_columns..][..columns].copy_from_slice(values);
     }
-    call(&mut padded, &left, &right);
+    call(&mut padded, &left, &right, 0, padded_columns);
     for (row, values) in out.chunks_exact_mut(columns).enumerate() {
         values.copy_from_slice(&padded[row * padded_columns..][..columns]);
     }
 }
 
-fn call<T: Number>(out: &mut [T], left: &Matrix<'_, T>, right: &Matrix<'_, T>) {
+/// Some columns of `out += left · right`.
+fn call<T: Number>(out: &mut [T], left: &Matrix<'_, T>, right: &Matrix<'_, T>, start: usize, len: usize) {
     let (rows, inner, columns) = (left.rows, left.columns, right.columns);
-    assert!(right.rows == inner && out.len() == rows * columns && inner > 0 && !out.is_empty());
-    // SAFETY: `out` holds rows × columns elements in C order. Every element of `left` and `right` lies in their
-    // slices: `Matrix::new` checks the reach of both strides, `columns_from` and `rows_from` only shrink it. The
-    // slices of the operands are shared borrows and `out` is an exclusive one, so they do not overlap. `T` is one of
-    // the four types that the library knows.
+    let right = right.columns_from(start, len);
+    assert!(right.rows == inner && out.len() == rows * columns && inner > 0 && rows > 0 && len > 0);
+    // SAFETY: `out` holds rows × columns elements in C order, of which the `len` columns from `start` on are written:
+    // `columns_from` checks that they are there. Every element of `left` and `right` lies in their slices:
+    // `Matrix::new` checks the reach of both strides, `columns_from` and `rows_from` only shrink it. The slices of
+    // the operands are shared borrows and `out` is an exclusive one, so they do not overlap. `T` is one of the four
+    // types that the library knows.
     unsafe {
         gemm::gemm(
             rows,
-            columns,
+            len,
             inner,
-            out.as_mut_ptr(),
+            out.as_mut_ptr().add(start),
             1,
             columns as isize,
             true,

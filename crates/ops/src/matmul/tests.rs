@@ -91,7 +91,9 @@ fn vectors_are_rows_and_columns() {
 fn bits_do_not_depend_on_the_cut() {
     let noise =
         |size: usize, seed| -> Vec<f64> { numbers(size, seed).iter().map(|x| (x * 0.7).sin()).collect() };
-    for (rows, inner, columns) in [(40, 700, 37), (23, 2, 30), (9, 1, 50), (70, 5000, 3), (2, 600, 60)] {
+    for (rows, inner, columns) in
+        [(40, 700, 37), (23, 2, 30), (9, 1, 50), (70, 5000, 3), (2, 600, 60), (66, 520, 300)]
+    {
         let left = Array::from_vec(noise(rows * inner, 3), &[rows, inner]).unwrap();
         let right = Array::from_vec(noise(inner * columns, 4), &[columns, inner]).unwrap();
         let right = right.arranged(vec![Some(1), Some(0)]).unwrap();
