@@ -264,7 +264,17 @@ impl<T> philox::Distribution<T> for Narrowed<T> {
             self.integers.fill_strided(key, first, step, numbers);
         });
     }
+
+    fn fill_listed(&self, key: Key, elements: &[u64], out: &mut [T]) {
+        self.in_blocks(out, |done, numbers| {
+            self.integers.fill_listed(key, &elements[done as usize..][..numbers.len()], numbers);
+        });
+    }
 }
+
+/// Runs of fewer elements are gone through together: elements are listed, up to about so many at a time.
+const SHORT_RUN: usize = 64;
+const LISTED: usize = 512;
 
 /// A region as runs of C-order flat indexes of the whole array: as few and as long as possible.
 #[derive(Debug, PartialEq)]
@@ -320,14 +330,36 @@ impl Runs {
         if values.is_empty() {
             return;
         }
+        let is_short = self.len < if self.step == 1 { SHORT_RUN / 4 } else { SHORT_RUN };
+        if is_short && !self.outer.is_empty() {
+            let mut done = 0;
+            let mut listed = Vec::with_capacity(LISTED + SHORT_RUN);
+            self.for_each(values.len(), |first| {
+                listed.extend((0..self.len as u64).map(|i| first.wrapping_add(i.wrapping_mul(self.step))));
+                if listed.len() >= LISTED || done + listed.len() == values.len() {
+                    distribution.fill_listed(key, &listed, &mut values[done..done + listed.len()]);
+                    done += listed.len();
+                    listed.clear();
+                }
+            });
+            return;
+        }
+        let mut runs = values.chunks_exact_mut(self.len);
+        self.for_each(runs.len() * self.len, |first| {
+            let run = runs.next().expect("there are as many");
+            match self.step {
+                1 => distribution.fill_run(key, first, run),
+                step => distribution.fill_strided(key, first, step as i64, run),
+            }
+        });
+    }
+
+    /// Where each run begins, for so many elements in all.
+    fn for_each(&self, elements: usize, mut run: impl FnMut(u64)) {
         let mut positions = vec![0; self.outer.len()];
         let mut first = self.first;
-        for run in values.chunks_exact_mut(self.len) {
-            if self.step == 1 {
-                distribution.fill_run(key, first, run);
-            } else {
-                distribution.fill_strided(key, first, self.step as i64, run);
-            }
+        for _ in 0..elements / self.len {
+            run(first);
             for (position, &(len, step)) in positions.iter_mut().zip(&self.outer).rev() {
                 *position += 1;
                 first = first.wrapping_add(step);

@@ -27,22 +27,20 @@ impl Integers {
         Self { low: low as u64, range, threshold }
     }
 
-    /// Turns the words of the elements `first`, `first + step`, … into the numbers of those elements.
-    fn transform(&self, key: Key, first: u64, step: u64, words: &[u64], out: &mut [i64]) {
+    /// Turns the words of some elements into the numbers of those elements.
+    fn transform(&self, key: Key, elements: impl Iterator<Item = u64>, words: &[u64], out: &mut [i64]) {
         if self.range == 0 {
             for (out, word) in out.iter_mut().zip(words) {
                 *out = self.low.wrapping_add(*word) as i64;
             }
             return;
         }
-        let mut element = first;
-        for (out, word) in out.iter_mut().zip(words) {
+        for ((out, word), element) in out.iter_mut().zip(words).zip(elements) {
             let (mut top, rest) = widening_product(*word, self.range);
             if rest < self.threshold {
                 top = self.redraw(key, element);
             }
             *out = self.low.wrapping_add(top) as i64;
-            element = element.wrapping_add(step);
         }
     }
 
@@ -68,7 +66,7 @@ impl Distribution<i64> for Integers {
         for out in out.chunks_mut(BLOCK) {
             let words = &mut words[..out.len()];
             Words.fill_run(key, element, words);
-            self.transform(key, element, 1, words, out);
+            self.transform(key, from(element, 1), words, out);
             element = element.wrapping_add(out.len() as u64);
         }
     }
@@ -79,10 +77,24 @@ impl Distribution<i64> for Integers {
         for out in out.chunks_mut(BLOCK) {
             let words = &mut words[..out.len()];
             Words.fill_strided(key, element, step, words);
-            self.transform(key, element, step as u64, words, out);
+            self.transform(key, from(element, step as u64), words, out);
             element = element.wrapping_add((out.len() as u64).wrapping_mul(step as u64));
         }
     }
+
+    fn fill_listed(&self, key: Key, elements: &[u64], out: &mut [i64]) {
+        let mut words = [0; BLOCK];
+        for (elements, out) in elements.chunks(BLOCK).zip(out.chunks_mut(BLOCK)) {
+            let words = &mut words[..out.len()];
+            Words.fill_listed(key, elements, words);
+            self.transform(key, elements.iter().copied(), words, out);
+        }
+    }
+}
+
+/// The elements `first`, `first + step`, …
+fn from(first: u64, step: u64) -> impl Iterator<Item = u64> {
+    std::iter::successors(Some(first), move |element| Some(element.wrapping_add(step)))
 }
 
 /// The top and the bottom half of the 128-bit product.

@@ -17,6 +17,9 @@ pub type Key = [u32; 2];
 /// Counters handled per block: the words of a block (1 KiB) stay in L1, and the loops are long enough to vectorise.
 const BLOCK: usize = 64;
 
+/// Words of a vector: loops over a multiple of it have no rest that is gone through one by one.
+const LANES: usize = 8;
+
 const MULTIPLIERS: [u64; 2] = [0xD251_1F53, 0xCD9E_8D57];
 const KEY_STEPS: Key = [0x9E37_79B9, 0xBB67_AE85];
 const ROUNDS: usize = 10;
@@ -24,7 +27,7 @@ const LOW_HALF: u64 = 0xFFFF_FFFF;
 
 /// Something that fills slices with random values addressed by element index.
 ///
-/// Both methods give the same bits for the same element.
+/// All methods give the same bits for the same element.
 pub trait Distribution<T> {
     /// Fills `out` with the values of the elements `first`, `first + 1`, …; indexes wrap round at 2^64.
     fn fill_run(&self, key: Key, first: u64, out: &mut [T]);
@@ -33,6 +36,9 @@ pub trait Distribution<T> {
     ///
     /// Any step will do, also zero and negative ones.
     fn fill_strided(&self, key: Key, first: u64, step: i64, out: &mut [T]);
+
+    /// Fills `out` with the values of the elements that are listed.
+    fn fill_listed(&self, key: Key, elements: &[u64], out: &mut [T]);
 }
 
 /// A distribution that turns each counter's two words into two values, without rejection.
@@ -58,6 +64,14 @@ impl<T: Copy, D: Transform<T>> Distribution<T> for D {
         vectorized(
             #[inline(always)]
             || strided(transform, key, first, step as u64, out),
+        );
+    }
+
+    fn fill_listed(&self, key: Key, elements: &[u64], out: &mut [T]) {
+        let transform = *self;
+        vectorized(
+            #[inline(always)]
+            || listed(transform, key, elements, out),
         );
     }
 }
@@ -149,11 +163,14 @@ fn run<T: Copy, D: Transform<T>>(transform: D, key: Key, first: u64, out: &mut [
     let (pairs, tail) = out.as_chunks_mut::<2>();
     let (mut low, mut high) = ([0; BLOCK], [0; BLOCK]);
     for pairs in pairs.chunks_mut(BLOCK) {
-        let (low, high) = (&mut low[..pairs.len()], &mut high[..pairs.len()]);
+        let count = pairs.len().next_multiple_of(LANES);
+        let (low, high) = (&mut low[..count], &mut high[..count]);
         fill_words(key, element, 2, low, high);
-        for ((pair, low), high) in pairs.iter_mut().zip(low.iter()).zip(high.iter()) {
-            *pair = transform.pair(*low, *high);
-        }
+        in_vectors(pairs, transform.pair(low[0], high[0]), |pairs| {
+            for ((pair, low), high) in pairs.iter_mut().zip(low.iter()).zip(high.iter()) {
+                *pair = transform.pair(*low, *high);
+            }
+        });
         element = element.wrapping_add(2 * pairs.len() as u64);
     }
     if let [tail] = tail {
@@ -167,17 +184,52 @@ fn strided<T: Copy, D: Transform<T>>(transform: D, key: Key, first: u64, step: u
     let mut element = first;
     let (mut low, mut high) = ([0; BLOCK], [0; BLOCK]);
     for out in out.chunks_mut(BLOCK) {
-        let (low, high) = (&mut low[..out.len()], &mut high[..out.len()]);
+        let count = out.len().next_multiple_of(LANES);
+        let (low, high) = (&mut low[..count], &mut high[..count]);
         fill_words(key, element, step, low, high);
         // A loop of its own for each half of the pair: the other half is not computed.
-        match (step & 1, element & 1) {
+        in_vectors(out, transform.pair(low[0], high[0])[0], |out| match (step & 1, element & 1) {
             (0, 0) => pick::<T, D, 0>(transform, low, high, out),
             (0, _) => pick::<T, D, 1>(transform, low, high, out),
             (_, 0) => pick::<T, D, ALTERNATING>(transform, low, high, out),
             (_, _) => pick::<T, D, { ALTERNATING + 1 }>(transform, low, high, out),
-        }
+        });
         element = element.wrapping_add(step.wrapping_mul(out.len() as u64));
     }
+}
+
+/// Elements in any order: the words of every element's counter, then the one value wanted of each.
+#[inline(always)]
+fn listed<T: Copy, D: Transform<T>>(transform: D, key: Key, elements: &[u64], out: &mut [T]) {
+    let (mut low, mut high, mut padded) = ([0; BLOCK], [0; BLOCK], [0; BLOCK]);
+    for (elements, out) in elements.chunks(BLOCK).zip(out.chunks_mut(BLOCK)) {
+        let count = out.len().next_multiple_of(LANES);
+        padded[..elements.len()].copy_from_slice(elements);
+        let (low, high, elements) = (&mut low[..count], &mut high[..count], &padded[..count]);
+        for ((low, high), element) in low.iter_mut().zip(high.iter_mut()).zip(elements) {
+            [*low, *high] = counter_words(key, element >> 1, 0);
+        }
+        in_vectors(out, transform.pair(low[0], high[0])[0], |out| {
+            for (((value, low), high), element) in
+                out.iter_mut().zip(low.iter()).zip(high.iter()).zip(elements)
+            {
+                let [even, odd] = transform.pair(*low, *high);
+                *value = if element & 1 == 1 { odd } else { even };
+            }
+        });
+    }
+}
+
+/// Has a block filled in whole vectors: beside it, and copied, where it is no multiple of one.
+#[inline(always)]
+fn in_vectors<T: Copy>(out: &mut [T], any: T, fill: impl FnOnce(&mut [T])) {
+    let count = out.len().next_multiple_of(LANES);
+    if out.len() == count {
+        return fill(out);
+    }
+    let mut beside = [any; BLOCK];
+    fill(&mut beside[..count]);
+    out.copy_from_slice(&beside[..out.len()]);
 }
 
 /// Added to which half of the pair comes first where both come in turn.
@@ -228,6 +280,13 @@ pub mod test_support {
                     );
                 }
 
+                let elements: Vec<u64> = (0..out.len() as i64)
+                    .map(|i| base.wrapping_add((start as i64 + i * step) as u64))
+                    .collect();
+                let mut listed = vec![T::default(); out.len()];
+                distribution.fill_listed(key, &elements, &mut listed);
+                assert!(listed.iter().zip(&out).all(|(a, b)| bits(*a) == bits(*b)), "{base} {start} {step}");
+
                 let mut out = vec![T::default(); (COUNT - start).min((random >> 48) as usize % 400)];
                 distribution.fill_run(key, base.wrapping_add(start as u64), &mut out);
                 for (i, value) in out.iter().enumerate() {
@@ -250,6 +309,10 @@ pub mod test_support {
         assert!(chosen.iter().zip(&baseline).all(|(a, b)| bits(*a) == bits(*b)));
         transform.fill_strided(key, 3, -7, &mut chosen);
         strided(transform, key, 3, 7u64.wrapping_neg(), &mut baseline);
+        assert!(chosen.iter().zip(&baseline).all(|(a, b)| bits(*a) == bits(*b)));
+        let elements: Vec<u64> = (0..4097).map(|i| i * i).collect();
+        transform.fill_listed(key, &elements, &mut chosen);
+        listed(transform, key, &elements, &mut baseline);
         assert!(chosen.iter().zip(&baseline).all(|(a, b)| bits(*a) == bits(*b)));
     }
 
