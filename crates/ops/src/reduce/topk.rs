@@ -107,11 +107,11 @@ macro_rules! with_type {
 /// Rows in which this many elements are wanted are sorted rather than searched.
 const SORT_FROM: usize = 64;
 
-/// Elements that are compared with the worst of the best together, before any is looked at alone.
-const LOOK: usize = 256;
+/// Elements that are compared with the worst of the best together, then fewer, before any is looked at alone.
+const LOOK: [usize; 2] = [1024, 64];
 
 /// Elements of a leaf: every one begins with nothing found, and finds the best anew.
-const ROWS: usize = 32 << 10;
+const ROWS: usize = 256 << 10;
 
 impl Reduce for TopK {
     fn spec(&self) -> &FoldSpec {
@@ -179,14 +179,20 @@ impl TopK {
                     best.offer(row, elements[i], self.fold.position(leaf.at, i) as i64);
                 }
             } else {
-                for (part, elements) in elements.chunks(LOOK).enumerate() {
+                let [many, few] = LOOK;
+                for (part, elements) in elements.chunks(many).enumerate() {
                     if best.wants_none_of(row, elements) {
                         continue;
                     }
-                    for (i, element) in elements.iter().enumerate() {
-                        if best.wants(row, *element) {
-                            let position = self.fold.position(leaf.at, part * LOOK + i) as i64;
-                            best.offer(row, *element, position);
+                    for (piece, elements) in elements.chunks(few).enumerate() {
+                        if best.wants_none_of(row, elements) {
+                            continue;
+                        }
+                        for (i, element) in elements.iter().enumerate() {
+                            if best.wants(row, *element) {
+                                let at = part * many + piece * few + i;
+                                best.offer(row, *element, self.fold.position(leaf.at, at) as i64);
+                            }
                         }
                     }
                 }
