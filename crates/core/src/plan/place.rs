@@ -24,6 +24,10 @@ const CACHE_BYTES: usize = 640 << 10;
 const MOST_PATCH_BYTES: usize = 16 << 20;
 const LEAST_PATCH: usize = 32;
 
+/// Elements of the largest patch, and the patches that there are at least where one is larger than usual.
+const MOST_PATCH: usize = 1 << 20;
+const LEAST_PATCHES: usize = 64;
+
 /// Patches are prepared together where a task may use at least this many bytes.
 const LEAST_SHARE: usize = 16 << 20;
 
@@ -347,7 +351,8 @@ pub(super) fn cell_bytes(graph: &Graph, draft: &Draft, grid: &ChunkGrid, bands: 
 }
 
 /// Elements of a patch whose blocks stay in a second-level cache: fewer than usual where an element stands for many of
-/// its inputs, more where next to nothing is kept.
+/// its inputs, more where next to nothing is kept, and many more where nothing is (values in memory that are folded where
+/// they lie).
 fn cached_patch(graph: &Graph, draft: &Draft, walk: &Walk, walks: &Walks) -> Result<usize> {
     let shape = draft.domain.shape();
     let bytes = |elements: usize| -> Result<usize> {
@@ -361,6 +366,10 @@ fn cached_patch(graph: &Graph, draft: &Draft, walk: &Walk, walks: &Walks) -> Res
         elements /= 4;
     }
     if elements == PATCH_ELEMENTS && bytes(2 * PATCH_ELEMENTS)? <= CACHE_BYTES {
+        elements *= 2;
+    }
+    let most = MOST_PATCH.min(draft.domain.size() / LEAST_PATCHES);
+    while elements >= PATCH_ELEMENTS && 2 * elements <= most && bytes(2 * elements)? == 0 {
         elements *= 2;
     }
     Ok(elements)
