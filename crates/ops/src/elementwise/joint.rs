@@ -27,7 +27,13 @@ pub(super) fn joint(
         () if after.is::<Square>() && before.is::<Subtract>() => Box::new(SquaredDifference),
         () if after.is::<Multiply>() && before.is::<Square>() && one => Box::new(SquareTimes),
         () if after.is::<SquareTimes>() && before.is::<TrueDivide>() && !one => Box::new(QuotientCubed),
+        () if after.is::<QuotientCubed>() && before.is::<SquaredDifferencePlus>() && at == [1] => {
+            Box::new(OverDistanceCubed)
+        }
         () if after.is::<Multiply>() && before.is::<ProductLess>() && one => Box::new(ProductLessTimes),
+        () if after.is::<WhereEqual>() && before.is::<ProductLessTimes>() && at == [0, 1, 2] => {
+            Box::new(ProductLessTimesOr)
+        }
         () if after.is::<Add>() && before.is::<Multiply>() && one => Box::new(ProductPlus),
         () if after.is::<Add>() && before.is::<SquaredDifference>() && one => Box::new(SquaredDifferencePlus),
         () if after.is::<SquaredDifferencePlus>() && before.is::<SquaredDifference>() && at == [2] => {
@@ -78,7 +84,9 @@ kernels! {
     /// `(a - b)² + (c - d)²`.
     SquaredDistance, of_pairs: (a, b, c, d) = (a - b) * (a - b) + (c - d) * (c - d);
     /// `(a / b)³`.
-    QuotientCubed, of_two: (a, b) = (a / b) * (a / b) * (a / b);
+    QuotientCubed, of_two: (a, b) = cubed(a / b);
+    /// `(d / ((a - b)² + c))³`.
+    OverDistanceCubed, of_four: (a, b, c, d) = cubed(d / ((a - b) * (a - b) + c));
     /// `a b + c`.
     ProductPlus, of_three: (a, b, c) = a * b + c;
     /// `a b - c`.
@@ -87,14 +95,24 @@ kernels! {
     LessProduct, of_three: (a, b, c) = c - a * b;
     /// `(a b - c) d`.
     ProductLessTimes, of_four: (a, b, c, d) = (a * b - c) * d;
+    /// `(a b - c) d`, or `e` if that is NaN.
+    ProductLessTimesOr, of_five: (a, b, c, d, e) = {
+        let value = (a * b - c) * d;
+        if value.is_nan() { e } else { value }
+    };
     /// `c` where `a` equals `b`, `d` elsewhere.
     WhereEqual, of_four: (a, b, c, d) = if a == b { c } else { d };
+}
+
+#[inline(always)]
+fn cubed<T: Copy + std::ops::Mul<Output = T>>(value: T) -> T {
+    value * value * value
 }
 
 fn of_two<T: Copy>(a: Operand<'_, T>, b: Operand<'_, T>, out: &mut [T], f: impl Fn(T, T) -> T) {
     vectorized(
         #[inline(always)]
-        || binary_loop(a, b, out, f),
+        move || binary_loop(a, b, out, f),
     );
 }
 
@@ -104,14 +122,14 @@ fn of_three<T: Copy + Default>(
     b: Operand<'_, T>,
     c: Operand<'_, T>,
     out: &mut [T],
-    f: impl Fn(T, T, T) -> T,
+    f: impl Fn(T, T, T) -> T + Copy,
 ) {
     let Operand::Scalar(first) = a else {
         return spread([b, c], out, |[b, c], start, out| {
             let a = part(&a, start, out.len());
             vectorized(
                 #[inline(always)]
-                || {
+                move || {
                     for (((out, &a), &b), &c) in out.iter_mut().zip(a).zip(b).zip(c) {
                         *out = f(a, b, c);
                     }
@@ -122,7 +140,7 @@ fn of_three<T: Copy + Default>(
     spread([b, c], out, |[b, c], _, out| {
         vectorized(
             #[inline(always)]
-            || {
+            move || {
                 for ((out, &b), &c) in out.iter_mut().zip(b).zip(c) {
                     *out = f(first, b, c);
                 }
@@ -131,21 +149,21 @@ fn of_three<T: Copy + Default>(
     });
 }
 
-/// The last operand is often one number for all.
+/// The last operand is often one number for all, or the first and the last.
 fn of_four<T: Copy + Default>(
     a: Operand<'_, T>,
     b: Operand<'_, T>,
     c: Operand<'_, T>,
     d: Operand<'_, T>,
     out: &mut [T],
-    f: impl Fn(T, T, T, T) -> T,
+    f: impl Fn(T, T, T, T) -> T + Copy,
 ) {
     let Operand::Scalar(last) = d else {
         return spread([a, b, c], out, |[a, b, c], start, out| {
             let d = part(&d, start, out.len());
             vectorized(
                 #[inline(always)]
-                || {
+                move || {
                     for ((((out, &a), &b), &c), &d) in out.iter_mut().zip(a).zip(b).zip(c).zip(d) {
                         *out = f(a, b, c, d);
                     }
@@ -153,12 +171,58 @@ fn of_four<T: Copy + Default>(
             );
         });
     };
-    spread([a, b, c], out, |[a, b, c], _, out| {
+    let Operand::Scalar(first) = a else {
+        return spread([b, c], out, |[b, c], start, out| {
+            let a = part(&a, start, out.len());
+            vectorized(
+                #[inline(always)]
+                move || {
+                    for (((out, &a), &b), &c) in out.iter_mut().zip(a).zip(b).zip(c) {
+                        *out = f(a, b, c, last);
+                    }
+                },
+            );
+        });
+    };
+    spread([b, c], out, |[b, c], _, out| {
         vectorized(
             #[inline(always)]
-            || {
-                for (((out, &a), &b), &c) in out.iter_mut().zip(a).zip(b).zip(c) {
-                    *out = f(a, b, c, last);
+            move || {
+                for ((out, &b), &c) in out.iter_mut().zip(b).zip(c) {
+                    *out = f(first, b, c, last);
+                }
+            },
+        );
+    });
+}
+
+/// The last two operands are often one number for all.
+fn of_five<T: Copy + Default>(
+    a: Operand<'_, T>,
+    b: Operand<'_, T>,
+    c: Operand<'_, T>,
+    d: Operand<'_, T>,
+    e: Operand<'_, T>,
+    out: &mut [T],
+    f: impl Fn(T, T, T, T, T) -> T + Copy,
+) {
+    if let Operand::Scalar(e) = e {
+        return of_four(
+            a,
+            b,
+            c,
+            d,
+            out,
+            #[inline(always)]
+            move |a, b, c, d| f(a, b, c, d, e),
+        );
+    }
+    spread([a, b, c, d, e], out, |[a, b, c, d, e], _, out| {
+        vectorized(
+            #[inline(always)]
+            move || {
+                for (((((out, &a), &b), &c), &d), &e) in out.iter_mut().zip(a).zip(b).zip(c).zip(d).zip(e) {
+                    *out = f(a, b, c, d, e);
                 }
             },
         );
@@ -172,13 +236,13 @@ fn of_pairs<T: Copy + Default>(
     c: Operand<'_, T>,
     d: Operand<'_, T>,
     out: &mut [T],
-    f: impl Fn(T, T, T, T) -> T,
+    f: impl Fn(T, T, T, T) -> T + Copy,
 ) {
     let (Operand::Scalar(a), Operand::Scalar(c)) = (a, c) else { return of_four(a, b, c, d, out, f) };
     spread([b, d], out, |[b, d], _, out| {
         vectorized(
             #[inline(always)]
-            || {
+            move || {
                 for ((out, &b), &d) in out.iter_mut().zip(b).zip(d) {
                     *out = f(a, b, c, d);
                 }
@@ -255,7 +319,7 @@ mod tests {
     #[test]
     fn one_pass_gives_the_bits_of_several() {
         type Expression = fn(&Array, &Array, &Array, &Array) -> Array;
-        let expressions: [Expression; 13] = [
+        let expressions: [Expression; 15] = [
             |a, b, _, _| (a - b) * (a - b),
             |a, b, _, _| (a - b).square().unwrap(),
             |a, b, c, _| (a - b) * (a - b) + c,
@@ -267,7 +331,12 @@ mod tests {
             |a, b, c, d| (a - b).square().unwrap() + (c - d).square().unwrap(),
             |a, b, c, _| (a - b).square().unwrap() + ((a - c).square().unwrap() + (b - c).square().unwrap()),
             |a, b, _, _| (a / b).power(3).unwrap(),
+            |a, b, c, d| (d / ((a - b).square().unwrap() + c)).power(3).unwrap(),
             |a, b, c, d| where_(a.equal(b).unwrap(), c, d).unwrap(),
+            |a, b, c, d| {
+                let product = (a * b - c) * d;
+                where_(product.equal(&product).unwrap(), &product, c).unwrap()
+            },
             |a, _, c, d| ((a - c).square().unwrap() + (a - d).square().unwrap()) * a - d,
         ];
         for dtype in [DType::F32, DType::F64, DType::I32] {

@@ -30,6 +30,16 @@ pub(super) fn plane(value: &Value, index: isize) -> Result<Array> {
     }
 }
 
+/// Whether every element is something times itself.
+pub(super) fn is_square(value: &Value) -> bool {
+    let node = &value.node;
+    match (node.op().name().as_str(), node.inputs()) {
+        ("square", _) => true,
+        ("multiply", [one, other]) => one.output == other.output && one.node.hash() == other.node.hash(),
+        _ => false,
+    }
+}
+
 /// One element of the last axis; of an axis of length 1 the only one.
 fn element(input: &Value, index: isize) -> Result<Value> {
     let array = Array::new(input.clone());
@@ -63,16 +73,19 @@ mod tests {
                 let x = x.astype(dtype).unwrap();
                 // The rows of one operand and a number beside the other: both are broadcast.
                 let row = x.index_axis(0, 0).unwrap();
-                let y = crate::multiply(&x - row, Term::from(3)).unwrap();
-                let mean = y.mean(-1).unwrap();
-                assert_eq!(in_planes(&mean).is_none(), dtype.is_complex());
-                let mean = (!dtype.is_complex()).then_some(mean);
-                for fold in [Some(y.sum(-1).unwrap()), mean].into_iter().flatten() {
-                    let planes = in_planes(&fold).expect("the axis is short");
-                    assert_eq!(planes.meta().shape, [40]);
-                    let (planes, fold) = (evaluate(&planes).unwrap(), evaluate(fold.value()).unwrap());
-                    assert_eq!(planes.dtype(), fold.dtype());
-                    assert_eq!(planes.as_bytes(), fold.as_bytes(), "{len} elements of {dtype}");
+                let tripled = crate::multiply(&x - row, Term::from(3)).unwrap();
+                let squared = crate::multiply(&tripled, &tripled).unwrap();
+                for y in [tripled, squared] {
+                    let mean = y.mean(-1).unwrap();
+                    assert_eq!(in_planes(&mean).is_none(), dtype.is_complex());
+                    let mean = (!dtype.is_complex()).then_some(mean);
+                    for fold in [Some(y.sum(-1).unwrap()), mean].into_iter().flatten() {
+                        let planes = in_planes(&fold).expect("the axis is short");
+                        assert_eq!(planes.meta().shape, [40]);
+                        let (planes, fold) = (evaluate(&planes).unwrap(), evaluate(fold.value()).unwrap());
+                        assert_eq!(planes.dtype(), fold.dtype());
+                        assert_eq!(planes.as_bytes(), fold.as_bytes(), "{len} elements of {dtype}");
+                    }
                 }
             }
         }
@@ -87,5 +100,7 @@ mod tests {
         assert!(in_planes(&x.sum(()).unwrap()).is_none(), "both axes");
         let zeros = in_planes(&(&x * -0.0).sum(1).unwrap()).unwrap();
         assert!(evaluate(&zeros).unwrap().to_vec::<f64>().iter().all(|zero| zero.is_sign_positive()));
+        let square = |x: &Array| is_square((x * x).value()) && is_square(x.square().unwrap().value());
+        assert!(square(&x) && !is_square((&x * -0.0).value()) && !is_square(x.value()));
     }
 }

@@ -5,7 +5,7 @@ use super::build::{Fold, check_numeric, reduce};
 use super::lanes::{Combine, Lanes, count_true, fold_leaf, merge};
 use super::leaf_rows::{LeafRows, mask_rows};
 use super::options::Axes;
-use super::planes::plane;
+use super::planes::{is_square, plane};
 use crate::elementwise::{add, divide};
 use crate::prelude::*;
 
@@ -205,8 +205,8 @@ impl Reduce for Sum {
             }
         }
         let mut sum = lanes.swap_remove(0);
-        if !self.dtype.is_integer() {
-            // A sum of negative zeros is 0.0.
+        if !self.dtype.is_integer() && !(is_square(input) && !self.dtype.is_complex()) {
+            // A sum of negative zeros is 0.0. Squares are none.
             sum = add(&sum, 0.0)?;
         }
         if self.mean {
