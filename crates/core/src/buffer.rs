@@ -207,11 +207,17 @@ impl fmt::Debug for Buffer {
 
 /// Buffers by size, kept for the next who asks, and a count of the bytes that are out.
 pub struct BufferPool {
-    free: Mutex<Vec<Vec<RawBuffer>>>,
+    free: Mutex<Free>,
     in_use: AtomicUsize,
-    kept: AtomicUsize,
     peak: AtomicUsize,
     limit: usize,
+}
+
+/// Buffers that nobody uses, by class, and their bytes.
+#[derive(Default)]
+struct Free {
+    by_class: Vec<Vec<RawBuffer>>,
+    nbytes: usize,
 }
 
 /// Free buffers never take more than this, whatever the limit.
@@ -236,9 +242,8 @@ impl BufferPool {
     /// A pool that keeps free buffers while they and those that are out take at most `limit` bytes.
     pub fn new(limit: usize) -> Arc<Self> {
         Arc::new(BufferPool {
-            free: Mutex::new(Vec::new()),
+            free: Mutex::default(),
             in_use: AtomicUsize::new(0),
-            kept: AtomicUsize::new(0),
             peak: AtomicUsize::new(0),
             limit,
         })
@@ -250,45 +255,45 @@ impl BufferPool {
             return Buffer::zeroed(0);
         }
         let (size, class) = size_class(len);
-        let reused = self.free.lock().get_mut(class).and_then(Vec::pop);
-        let raw = match reused {
-            Some(raw) => {
-                self.kept.fetch_sub(size, Ordering::Relaxed);
-                raw
-            }
-            None => {
-                if self.in_use() + self.kept.load(Ordering::Relaxed) + size > self.limit {
-                    self.give_up();
-                }
-                RawBuffer::new(size)
-            }
-        };
+        let raw = self.reused(size, class).unwrap_or_else(|| RawBuffer::new(size));
         let in_use = self.in_use.fetch_add(size, Ordering::Relaxed) + size;
-        self.peak.fetch_max(in_use, Ordering::Relaxed);
+        // Threads share this line of memory: it is written only if there is something new.
+        if self.peak.load(Ordering::Relaxed) < in_use {
+            self.peak.fetch_max(in_use, Ordering::Relaxed);
+        }
         Buffer { raw: Some(raw), len, pool: Some(self.clone()) }
+    }
+
+    /// A free buffer. If there is none, and no room for one beside those of other sizes, these go back to the system.
+    fn reused(&self, size: usize, class: usize) -> Option<RawBuffer> {
+        let mut free = self.free.lock();
+        if let Some(raw) = free.by_class.get_mut(class).and_then(Vec::pop) {
+            free.nbytes -= size;
+            return Some(raw);
+        }
+        if self.in_use() + free.nbytes + size > self.limit {
+            let others = std::mem::take(&mut *free);
+            drop(free);
+            drop(others);
+        }
+        None
     }
 
     fn give_back(&self, raw: RawBuffer) {
         let size = raw.capacity();
-        self.in_use.fetch_sub(size, Ordering::Relaxed);
-        let kept = self.kept.load(Ordering::Relaxed) + size;
-        if kept > KEEP_AT_MOST || self.in_use() + kept > self.limit {
-            return;
-        }
-        self.kept.fetch_add(size, Ordering::Relaxed);
+        let in_use = self.in_use.fetch_sub(size, Ordering::Relaxed) - size;
         let (_, class) = size_class(size);
         let mut free = self.free.lock();
-        if free.len() <= class {
-            free.resize_with(class + 1, Vec::new);
+        let nbytes = free.nbytes + size;
+        if nbytes > KEEP_AT_MOST || in_use + nbytes > self.limit {
+            drop(free);
+            return;
         }
-        free[class].push(raw);
-    }
-
-    /// Gives all free buffers back to the system.
-    fn give_up(&self) {
-        let free = std::mem::take(&mut *self.free.lock());
-        let size: usize = free.iter().flatten().map(RawBuffer::capacity).sum();
-        self.kept.fetch_sub(size, Ordering::Relaxed);
+        free.nbytes = nbytes;
+        if free.by_class.len() <= class {
+            free.by_class.resize_with(class + 1, Vec::new);
+        }
+        free.by_class[class].push(raw);
     }
 
     /// Bytes of buffers that are out.

@@ -273,7 +273,12 @@ impl<'a> Run<'a> {
             return Ok(());
         }
         let delivery = Delivery { run: self, task: Some(task), counters: context.counters };
-        let output = attempt(self.plan, task, &self.values.held(), context, &delivery, &self.policy.retries)?;
+        // Stages that read nothing of others need not ask for it.
+        let held = match self.plan.stages[task.stage].reads.is_empty() {
+            true => Arc::default(),
+            false => self.values.held(),
+        };
+        let output = attempt(self.plan, task, &held, context, &delivery, &self.policy.retries)?;
         self.take_in_with(task, output, context)
     }
 

@@ -48,7 +48,7 @@ pub(crate) struct Values<'a> {
     room: RwLock<Arc<dyn Room>>,
     held: RwLock<Arc<HeldMap>>,
     /// By target: its memory, from the first time that something of it is there. Tasks fill it side by side.
-    results: Vec<RwLock<Option<Arc<SharedBlock>>>>,
+    results: Vec<RwLock<Option<SharedBlock>>>,
     /// By target: what is in a spill file, from the first time that something of it is there.
     spilled: Vec<Mutex<Option<Arc<brickwork_core::Spilled>>>>,
     finished: Mutex<Vec<(usize, Block)>>,
@@ -105,22 +105,25 @@ impl<'a> Values<'a> {
                 store(&place, block)
             }
             TargetKind::Held | TargetKind::Collect(_) => {
-                self.result(target)?.write(&place, block);
-                Ok(())
+                self.with_result(target, |result| result.write(&place, block))
             }
         }
     }
 
-    /// The memory of a value, which is made when it is first asked for.
-    fn result(&self, target: usize) -> Result<Arc<SharedBlock>> {
-        if let Some(result) = &*self.results[target].read() {
-            return Ok(result.clone());
+    /// Hands out the memory of a value, which is made when it is first asked for.
+    fn with_result(&self, target: usize, then: impl FnOnce(&SharedBlock)) -> Result<()> {
+        let results = &self.results[target];
+        if results.read().is_none() {
+            let mut result = results.write();
+            if result.is_none() {
+                *result = Some(SharedBlock::new(self.memory(target)?));
+            }
         }
-        let mut result = self.results[target].write();
-        if let Some(made) = &*result {
-            return Ok(made.clone());
+        match &*results.read() {
+            Some(result) => then(result),
+            None => return Err(Error::Bug { what: format!("target {target} is written after its stage") }),
         }
-        Ok(result.insert(Arc::new(SharedBlock::new(self.memory(target)?))).clone())
+        Ok(())
     }
 
     fn memory(&self, target: usize) -> Result<BlockMut> {
@@ -162,11 +165,7 @@ impl<'a> Values<'a> {
                 continue;
             }
             let block = match made {
-                Some(made) => Arc::into_inner(made)
-                    .ok_or_else(|| Error::Bug {
-                        what: format!("target {number} is written after its stage"),
-                    })?
-                    .into_inner(),
+                Some(made) => made.into_inner(),
                 None => self.memory(number)?,
             };
             let block = block.freeze();
