@@ -86,6 +86,8 @@ fn long_chunks_against_the_grain_are_read_once() {
         (&[600, 500], &[5, 500], &[600, 5]),
         (&[60, 70, 80], &[1, 70, 80], &[60, 3, 4]),
         (&[60, 70, 80], &[60, 3, 4], &[1, 70, 80]),
+        // Nearly the same: cells lie across two chunks along one axis, and more along the other.
+        (&[997, 997], &[101, 101], &[99, 99]),
         (&[300_000], &[7_001], &[4_999]),
     ];
     for (shape, chunk, chunks) in cases {
