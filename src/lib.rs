@@ -30,7 +30,7 @@ mod visualize;
 
 pub use brickwork_core::{
     Block, ChunkGrid, ChunkSpec, Complex, DType, Error, Lazy, Meta, Operation, Region, Result, Scalar, Sink,
-    SinkWriter, Source, TimeUnit, Weak, parse_bytes,
+    SinkWriter, Source, SpillCodec, TimeUnit, Weak, parse_bytes,
 };
 pub use brickwork_io::{GroupAttributes, SinkOptions};
 pub use brickwork_ops::*;

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use brickwork::{Array, Synchronous, Threads, s};
+use brickwork::{Array, SpillCodec, Synchronous, Threads, s};
 use brickwork_core::eval::Counts;
 use brickwork_core::plan::{Plan, Request, plan};
 use brickwork_core::{Block, Error, Lazy, Result, SpillFile, SpillPlace};
@@ -23,10 +23,21 @@ fn counted(values: &ArrayD<f64>, chunk: &[usize]) -> (Array, Arc<ReadLog>) {
 
 /// Stores an array in chunks, and checks the values, what the run counted against the plan, and that no file is left.
 fn stored(array: &Array, chunks: &[usize], expected: &ArrayD<f64>, memory: usize) -> Vec<(Plan, Counts)> {
+    stored_by(array, chunks, expected, memory, SpillCodec::Auto)
+}
+
+/// The same, with spill files that are compressed or not.
+fn stored_by(
+    array: &Array,
+    chunks: &[usize],
+    expected: &ArrayD<f64>,
+    memory: usize,
+    codec: SpillCodec,
+) -> Vec<(Plan, Counts)> {
     let directory = tempfile::tempdir().unwrap();
     let schedulers: [Box<dyn Scheduler>; 2] = [
-        Box::new(Synchronous::new().memory(memory).spill(directory.path())),
-        Box::new(Threads::new(2).memory(memory).spill(directory.path())),
+        Box::new(Synchronous::new().memory(memory).spill(directory.path()).spill_codec(codec)),
+        Box::new(Threads::new(2).memory(memory).spill(directory.path()).spill_codec(codec)),
     ];
     let mut all = Vec::new();
     for scheduler in schedulers {
@@ -75,6 +86,8 @@ fn long_chunks_against_the_grain_are_read_once() {
         (&[600, 500], &[5, 500], &[600, 5]),
         (&[60, 70, 80], &[1, 70, 80], &[60, 3, 4]),
         (&[60, 70, 80], &[60, 3, 4], &[1, 70, 80]),
+        // Nearly the same: cells lie across two chunks along one axis, and more along the other.
+        (&[997, 997], &[101, 101], &[99, 99]),
         (&[300_000], &[7_001], &[4_999]),
     ];
     for (shape, chunk, chunks) in cases {
@@ -98,6 +111,25 @@ fn what_fits_is_held_in_memory() {
     let (x, _) = counted(&values, &[600, 5]);
     for (drawn, counts) in stored(&x, &[5, 500], &values, 64 * 1024 * KB) {
         assert_eq!((drawn.spill_bytes, counts.bytes_spilled), (0, 0), "{drawn:?}");
+    }
+}
+
+#[test]
+fn spill_files_are_compressed_where_that_makes_them_smaller() {
+    let shape = [1000, 900];
+    let smooth = ArrayD::from_shape_fn(shape.as_slice(), |at| (at[0] / 7 + at[1] / 9) as f64);
+    for (values, is_smooth) in [(smooth, true), (noise(&shape, 1), false)] {
+        let (x, _) = counted(&values, &[1000, 60]);
+        for codec in [SpillCodec::Lz4, SpillCodec::None, SpillCodec::Auto] {
+            for (drawn, counts) in stored_by(&x, &[100, 900], &values, 5 << 20, codec) {
+                let (raw, stored) = (counts.bytes_spilled, counts.bytes_spilled_stored);
+                assert_eq!(raw as usize, values.len() * 8, "figures are those of the values\n{drawn:?}");
+                match is_smooth && codec == SpillCodec::Lz4 {
+                    true => assert!(stored < raw / 3, "{stored} of {raw}\n{drawn:?}"),
+                    false => assert_eq!(stored, raw, "{codec:?}"),
+                }
+            }
+        }
     }
 }
 

@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use brickwork::core::plan::nodes;
 use brickwork::prelude::*;
 use brickwork::{
-    Array, Event, Lazy, Observer, Output, Processes, Retries, Scheduler, SinkOptions, Synchronous, Threads,
-    compute_all, greater, random, store_all,
+    Array, Event, Lazy, Observer, Output, Processes, Retries, Scheduler, SinkOptions, SpillCodec,
+    Synchronous, Threads, compute_all, greater, random, store_all,
 };
 use brickwork_testkit::{
     Configuration, MemorySink, assert_array_eq_in, assert_block_eq, check_scheduler, in_processes, iota,
@@ -61,6 +61,7 @@ pub fn every_operation_gives_the_same_bits() {
             "processes, spilled",
             kept().forced(|options| {
                 (options.forced_spill, options.forced_cell) = (true, Some(500));
+                options.spill_codec = SpillCodec::Lz4;
             }),
         ),
     ];

@@ -164,6 +164,9 @@ pub struct RunArgs {
     /// for temporary files]
     #[arg(long, value_name = "DIR")]
     pub spill: Option<PathBuf>,
+    /// Whether those files are compressed
+    #[arg(long, value_enum, default_value_t)]
+    pub spill_codec: SpillCodecName,
 }
 
 /// The arguments of `eval`.
@@ -357,6 +360,18 @@ pub enum SchedulerName {
     Synchronous,
     /// Worker processes: one that crashes or takes too much memory is replaced
     Processes,
+}
+
+/// How values are written to spill files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum SpillCodecName {
+    /// With LZ4 where the disk is slower than that, and values get clearly smaller
+    #[default]
+    Auto,
+    /// As they are
+    None,
+    /// With LZ4 where values get clearly smaller
+    Lz4,
 }
 
 /// What a picture of a plan shows.

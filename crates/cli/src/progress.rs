@@ -140,6 +140,7 @@ fn tell(style: &Style, recording: &Recording) {
                 "stage_tasks_done": current(recording).map(|stage| stage.tasks_done),
                 "bytes_read": recording.totals.bytes_read, "bytes_written": recording.totals.bytes_written,
                 "bytes_spilled": recording.totals.bytes_spilled,
+                "bytes_spilled_stored": recording.totals.bytes_spilled_stored,
                 "elements_generated": recording.totals.elements_generated, "held_bytes": recording.held_bytes,
                 "budget": recording.budget, "resident_bytes": recording.resident_bytes,
             })
@@ -248,6 +249,7 @@ impl Observer for Milestones {
                 &json!({
                     "event": "plan_finished", "bytes_read": counts.bytes_read,
                     "bytes_written": counts.bytes_written, "bytes_spilled": counts.bytes_spilled,
+                    "bytes_spilled_stored": counts.bytes_spilled_stored,
                     "elements_generated": counts.elements_generated, "peak_bytes": peak_bytes,
                     "seconds": self.recorder.recording_with(0).seconds,
                 })

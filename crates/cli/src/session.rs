@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use brickwork::Output;
 use brickwork_core::plan::Request;
-use brickwork_core::{ChunkSpec, parse_bytes};
+use brickwork_core::{ChunkSpec, SpillCodec, parse_bytes};
 use brickwork_ops::{Array, Index};
 use brickwork_sched::{CancelToken, Observer, Processes, Scheduler, Synchronous, Threads};
 
-use crate::args::{ProgramArgs, RunArgs, SchedulerName};
+use crate::args::{ProgramArgs, RunArgs, SchedulerName, SpillCodecName};
 use crate::inputs::{bind, split_binding};
 use crate::interpreter::{Interpreter, Value, to_array, to_chunks};
 use crate::language::{NodeId, Program};
@@ -248,6 +248,11 @@ pub fn scheduler(
             if let Some(bytes) = memory {
                 scheduler = scheduler.memory(bytes);
             }
+            scheduler = scheduler.spill_codec(match args.spill_codec {
+                SpillCodecName::Auto => SpillCodec::Auto,
+                SpillCodecName::None => SpillCodec::None,
+                SpillCodecName::Lz4 => SpillCodec::Lz4,
+            });
             if let Some(directory) = &args.spill {
                 scheduler = scheduler.spill(directory);
             }

@@ -41,7 +41,7 @@ pub use origin::Origin;
 pub use region::{AxisRange, Region};
 pub use region_map::{AxisMap, broadcast_maps, demand};
 pub use source::{Generator, Granule, Pending, Sink, SinkWriter, Source};
-pub use spill::{SpillFile, SpillLayout, SpillPlace, Spilled};
+pub use spill::{SpillCodec, SpillFile, SpillLayout, SpillPlace, Spilled};
 
 // Lengths are `usize` everywhere.
 const _: () = assert!(usize::BITS == 64, "Brickwork is for 64-bit machines");

@@ -3,6 +3,13 @@
 //! Cells of one grid write, cells of another read. Where two of them meet is a block, and every block is one run of
 //! bytes of the file: the blocks of a reading cell lie together, in the order of the writing cells. So both sides write
 //! and read long runs, and where a block lies is worked out from the grids: nothing is listed.
+//!
+//! A block that is written compressed takes the first bytes of its place, and the file has a hole behind them. A table
+//! at the end of the file says how many they are: whoever has the file can read it.
+
+mod codec;
+mod frames;
+mod shuffle;
 
 use std::fmt::Debug;
 use std::path::Path;
@@ -18,6 +25,9 @@ use crate::error::Result;
 use crate::eval::{Activity, Context, Counters, doing, positions};
 use crate::plan::granule_elements;
 use crate::region::{AxisRange, Region};
+
+pub use codec::SpillCodec;
+use codec::Trials;
 
 /// Where spill files are made. Schedulers say which one.
 pub trait SpillPlace: Debug + Send + Sync {
@@ -60,6 +70,16 @@ pub trait SpillFile: Debug + Send + Sync {
     fn file(&self) -> Option<&std::fs::File> {
         None
     }
+
+    /// What people call the place that it lies in.
+    fn name(&self) -> String {
+        "spill files".into()
+    }
+
+    /// Bytes a second that it has taken lately from one thread; `None` if nobody has measured, or too little.
+    fn speed(&self) -> Option<f64> {
+        None
+    }
 }
 
 /// Which elements lie where in a spill file.
@@ -69,7 +89,11 @@ pub struct SpillLayout {
     dtype: DType,
     readers: ChunkGrid,
     blocks: ChunkGrid,
+    codec: SpillCodec,
 }
+
+/// Bytes of the table for each block: how many are written of it if it is compressed, else 0, as little-endian `u64`.
+const ENTRY: usize = 8;
 
 /// A block: the positions that it holds, and the element of the file that it begins at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,7 +107,15 @@ impl SpillLayout {
     pub fn new(region: Region, dtype: DType, writers: &ChunkGrid, readers: ChunkGrid) -> Self {
         let axes = writers.axes().iter().zip(readers.axes());
         let blocks = ChunkGrid::new(axes.map(|(a, b)| refined(a, b)).collect());
-        SpillLayout { region, dtype, readers, blocks }
+        SpillLayout { region, dtype, readers, blocks, codec: SpillCodec::None }
+    }
+
+    /// The layout with blocks that may be compressed, if they are large enough for that.
+    #[must_use]
+    pub fn compressed(mut self, codec: SpillCodec) -> Self {
+        let is_large = self.block_bytes() >= frames::LEAST_BLOCK;
+        self.codec = if is_large { codec } else { SpillCodec::None };
+        self
     }
 
     /// The elements of the value that are there.
@@ -101,9 +133,30 @@ impl SpillLayout {
         &self.readers
     }
 
-    /// Bytes of the file.
+    /// Bytes of all values that are there.
     pub fn nbytes(&self) -> usize {
         self.region.size() * self.dtype.itemsize()
+    }
+
+    /// The length of the file: more than its bytes on disk, if blocks are compressed.
+    pub fn file_len(&self) -> usize {
+        match self.codec {
+            SpillCodec::None => self.nbytes(),
+            _ => self.entry(self.blocks.num_chunks()),
+        }
+    }
+
+    /// Where the entry of a block is in the file.
+    fn entry(&self, block: usize) -> usize {
+        self.nbytes().next_multiple_of(ENTRY) + ENTRY * block
+    }
+
+    /// The number of a block among all, and the byte that it begins at.
+    fn place_of(&self, block: &BlockPlace) -> (usize, usize) {
+        let axes = self.blocks.axes().iter().zip(block.positions.axes());
+        let number = axes
+            .fold(0, |number, (chunks, range)| number * chunks.num_chunks() + chunks.chunk_of(range.start));
+        (number, block.start * self.dtype.itemsize())
     }
 
     /// Where elements of the value lie in the region.
@@ -249,6 +302,7 @@ pub struct Spilled {
     layout: Arc<SpillLayout>,
     file: Arc<dyn SpillFile>,
     id: u128,
+    trials: Trials,
 }
 
 impl Spilled {
@@ -257,32 +311,81 @@ impl Spilled {
     /// # Errors
     /// If the file cannot be made.
     pub fn create(layout: Arc<SpillLayout>, place: &dyn SpillPlace, id: u128) -> Result<Self> {
-        let file = place.create(layout.nbytes())?;
-        Ok(Spilled { layout, file, id })
+        let file = place.create(layout.file_len())?;
+        Ok(Spilled::over(layout, file, id))
     }
 
     /// A value in a file that is there already, or that others write.
     pub fn over(layout: Arc<SpillLayout>, file: Arc<dyn SpillFile>, id: u128) -> Self {
-        Spilled { layout, file, id }
+        Spilled { layout, file, id, trials: Trials::default() }
     }
 
-    /// Writes values at positions of the region, which step by 1.
+    /// Writes values at positions of the region, which step by 1; returns how many bytes it took. A block that is
+    /// written in parts is not compressed; one that is written again may be in another way.
     ///
     /// # Errors
     /// If the place is full, or fails.
-    pub fn write(&self, asked: &Region, block: &Block, pool: &Arc<BufferPool>) -> Result<()> {
+    pub fn write(&self, asked: &Region, block: &Block, pool: &Arc<BufferPool>) -> Result<usize> {
+        let mut stored = 0;
         if asked.is_empty() {
-            return Ok(());
+            return Ok(stored);
         }
         let item = block.dtype().itemsize();
         for (place, part) in self.layout.touched(asked) {
             let values = block.slice(&positions(asked, &part)).to_dense(Some(pool));
             let bytes = values.as_bytes().expect("dense blocks are runs of bytes");
+            if self.layout.codec != SpillCodec::None && place.positions == part {
+                stored += self.write_whole(&place, bytes, pool)?;
+                continue;
+            }
+            stored += bytes.len();
             for_each_run(&place.positions.shape(), &positions(&place.positions, &part), &mut |at, range| {
                 self.file.write((place.start + at) * item, &bytes[range.start * item..range.end * item])
             })?;
         }
-        Ok(())
+        Ok(stored)
+    }
+
+    /// Writes a whole block, compressed if that pays, and what it has become to the table: the block may have been
+    /// written before by a task that runs again.
+    fn write_whole(&self, block: &BlockPlace, bytes: &[u8], pool: &Arc<BufferPool>) -> Result<usize> {
+        let (number, start) = self.layout.place_of(block);
+        let is_large = bytes.len() >= frames::LEAST_BLOCK;
+        let stored = match is_large && self.trials.tries(self.layout.codec, self.file.speed()) {
+            false => None,
+            true => {
+                let _encoding = doing(Activity::Encode);
+                let mut scratch = pool.take(frames::SCRATCH);
+                let word = shuffle::word(self.layout.dtype.itemsize());
+                let stored = frames::write(&*self.file, start, bytes, word, scratch.bytes_mut())?;
+                self.trials.note(stored, bytes.len());
+                stored
+            }
+        };
+        if stored.is_none() {
+            self.file.write(start, bytes)?;
+        }
+        let entry = stored.unwrap_or(0) as u64;
+        self.file.write(self.layout.entry(number), &entry.to_le_bytes())?;
+        Ok(stored.unwrap_or(bytes.len()))
+    }
+
+    /// Reads a whole block.
+    fn read_whole(&self, block: &BlockPlace, into: &mut [u8], pool: &Arc<BufferPool>) -> Result<()> {
+        let (number, start) = self.layout.place_of(block);
+        let mut entry = [0; ENTRY];
+        if self.layout.codec != SpillCodec::None {
+            self.file.read(self.layout.entry(number), &mut entry)?;
+        }
+        match u64::from_le_bytes(entry) as usize {
+            0 => self.file.read(start, into),
+            stored => {
+                let _decoding = doing(Activity::Decode);
+                let mut scratch = pool.take(frames::SCRATCH);
+                let word = shuffle::word(self.layout.dtype.itemsize());
+                frames::read(&*self.file, start, stored, into, word, scratch.bytes_mut())
+            }
+        }
     }
 
     /// The values at rising positions of the region: of every block that these touch, all is read, and kept for others
@@ -300,7 +403,7 @@ impl Spilled {
                 let shape = place.positions.shape();
                 let mut block = BlockMut::take(dtype, &shape, Some(context.pool()));
                 let reading = doing(Activity::Read);
-                self.file.read(place.start * dtype.itemsize(), block.bytes_mut())?;
+                self.read_whole(&place, block.bytes_mut(), context.pool())?;
                 drop(reading);
                 Counters::add(&context.counters().bytes_unspilled, block.size() * dtype.itemsize());
                 Ok(block.freeze())
@@ -354,5 +457,4 @@ fn for_each_run(
 }
 
 #[cfg(test)]
-#[path = "spill_tests.rs"]
 mod tests;

@@ -65,6 +65,7 @@ fn work_rows(recording: &Recording) -> Vec<Vec<String>> {
         "gave",
         "to spill",
         "spilled",
+        "spilled as",
         "to unspill",
         "unspilled",
     ];
@@ -106,6 +107,7 @@ fn work_row(name: &str, stage: &StageRecord) -> Vec<String> {
         bytes(measured.bytes_delivered),
         bytes(planned.bytes_spilled),
         bytes(measured.bytes_spilled),
+        bytes(measured.bytes_spilled_stored),
         bytes(planned.bytes_unspilled),
         bytes(measured.bytes_unspilled),
     ]

@@ -34,6 +34,8 @@ mod progress;
 mod recorder;
 mod recording;
 mod report;
+#[cfg(feature = "dashboard")]
+mod runs;
 mod sampler;
 #[cfg(feature = "tracing")]
 mod spans;
@@ -55,6 +57,8 @@ pub use recording::{
     WorkerRecord,
 };
 pub use report::{report, write_report};
+#[cfg(feature = "dashboard")]
+pub use runs::Runs;
 #[cfg(feature = "tracing")]
 pub use spans::TracingObserver;
 pub use trace::{trace, write_trace};

@@ -22,8 +22,8 @@ const SAMPLES: usize = 2000;
 const MOST_FAILURES: usize = 50;
 
 /// Measures runs, one after the other: a new run replaces the one before, and runs that begin while one is recorded are
-/// passed over. Bounded memory, whatever the number of tasks;
-/// less than a microsecond a task.
+/// passed over: a `Client` has a recorder for each. Bounded memory, whatever the number of tasks; less than a
+/// microsecond a task.
 #[derive(Debug)]
 pub struct Recorder {
     samples: usize,
@@ -86,6 +86,13 @@ impl Recorder {
     /// Keeps so many tasks of each worker, and when they read, decoded and wrote: for traces.
     pub fn detailed(samples: usize) -> Arc<Recorder> {
         Arc::new(Recorder { samples, wants_spans: true, ..Recorder::default() })
+    }
+
+    /// The same for one run, which has this number.
+    #[cfg(feature = "dashboard")]
+    pub(crate) fn detailed_as(number: usize, samples: usize) -> Arc<Recorder> {
+        let run = Mutex::new(Run { number: number - 1, ..Run::default() });
+        Arc::new(Recorder { samples, wants_spans: true, run, ..Recorder::default() })
     }
 
     /// Keeps figures of stages and workers alone, and starts no thread: for progress.
@@ -158,6 +165,17 @@ impl Recorder {
         self.run.lock().plans.iter().map(|plan| plan.picture.clone()).collect()
     }
 
+    /// The number of the run that is recorded, how it stands, and how many seconds it has taken.
+    #[cfg(feature = "dashboard")]
+    pub(crate) fn summary(&self) -> (usize, Status, f64) {
+        let run = self.run.lock();
+        let time = match run.status {
+            Status::Waiting => run.start,
+            _ => run.end.unwrap_or_else(now),
+        };
+        (run.number, run.status, seconds_between(run.start, time))
+    }
+
     /// Whether the run that is recorded is over.
     pub fn is_over(&self) -> bool {
         self.run.lock().status.is_over()
@@ -166,20 +184,7 @@ impl Recorder {
     /// Whether an event belongs to the run that is recorded: the first that began when none was under way. Others that
     /// go on meanwhile are passed over.
     fn is_recorded(&self, event: &Event<'_>) -> bool {
-        let (Event::RunStarted { run, .. }
-        | Event::PlanStarted { run, .. }
-        | Event::TaskStarted { run, .. }
-        | Event::TaskFinished { run, .. }
-        | Event::TaskFailed { run, .. }
-        | Event::StageFinished { run, .. }
-        | Event::WorkerLost { run, .. }
-        | Event::PlanFinished { run, .. }
-        | Event::Publishing { run, .. }
-        | Event::RunFinished { run, .. }) = event
-        else {
-            return false;
-        };
-        let number = run.number();
+        let number = event.run().number();
         if let Event::RunStarted { at, .. } = event {
             if self.recorded.compare_exchange(0, number, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
                 self.run_started(*at);

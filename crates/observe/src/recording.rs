@@ -150,10 +150,12 @@ pub struct Tally {
     pub bytes_written: u64,
     /// Bytes of all outputs of stages.
     pub bytes_delivered: u64,
-    /// Bytes written to spill files.
+    /// Bytes of values written to spill files.
     pub bytes_spilled: u64,
-    /// Bytes read from spill files.
+    /// Bytes of values read from spill files.
     pub bytes_unspilled: u64,
+    /// Bytes that the values in spill files took there.
+    pub bytes_spilled_stored: u64,
 }
 
 impl Tally {
@@ -168,6 +170,7 @@ impl Tally {
         self.bytes_delivered += other.bytes_delivered;
         self.bytes_spilled += other.bytes_spilled;
         self.bytes_unspilled += other.bytes_unspilled;
+        self.bytes_spilled_stored += other.bytes_spilled_stored;
     }
 }
 
@@ -184,6 +187,7 @@ impl From<Counts> for Tally {
             bytes_delivered: counts.bytes_delivered,
             bytes_spilled: counts.bytes_spilled,
             bytes_unspilled: counts.bytes_unspilled,
+            bytes_spilled_stored: counts.bytes_spilled_stored,
         }
     }
 }

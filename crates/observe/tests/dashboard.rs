@@ -61,9 +61,12 @@ fn get(url: &str, path: &str) -> Answer {
 struct States(BufReader<TcpStream>);
 
 impl States {
+    /// Those of the page at an address, of the run that it names.
     fn of(url: &str) -> States {
+        let (url, query) =
+            url.split_once('?').map_or((url, String::new()), |(url, query)| (url, format!("?{query}")));
         let mut connection = connect(url);
-        let head = format!("GET /events HTTP/1.1\r\nHost: {}\r\n\r\n", address_of(url));
+        let head = format!("GET /events{query} HTTP/1.1\r\nHost: {}\r\n\r\n", address_of(url));
         connection.write_all(head.as_bytes()).expect("sent");
         States(BufReader::new(connection))
     }
@@ -222,6 +225,48 @@ fn states_come_as_the_run_goes_on_and_after_a_reload() {
     assert_eq!(client.recording().status, Status::Done);
     client.shutdown();
     assert!(TcpStream::connect(address_of(&url)).is_err(), "nobody listens any more");
+}
+
+#[test]
+fn all_runs_that_go_on_at_the_same_time_are_shown() {
+    let gate = Gate::new();
+    let scheduler = Threads::new(1).observer(gate.clone()).forced(|options| options.forced_cell = Some(1000));
+    let client = Client::start(scheduler, "127.0.0.1:0").unwrap();
+    let url = client.url();
+    let state = |path: &str| -> Value { serde_json::from_str(&get(&url, path).body).unwrap() };
+    let planned = |number: usize| state(&format!("/state?run={number}"))["tasks_planned"].as_u64().unwrap();
+    let wait_for = |number: usize| while planned(number) == 0 || state("/state")["run"] != number {};
+    std::thread::scope(|scope| {
+        let client = &client;
+        let first = scope.spawn(move || numbers(20_000, 1000).sum(()).unwrap().compute_with(client).unwrap());
+        wait_for(1);
+        let mut follows = States::of(&url);
+        assert_eq!(follows.next().unwrap()["run"], 1);
+        let second =
+            scope.spawn(move || numbers(60_000, 1000).sum(()).unwrap().compute_with(client).unwrap());
+        wait_for(2);
+        let mut chosen = States::of(&format!("{url}?run=1"));
+        assert!(planned(1) >= 15 && planned(2) > 2 * planned(1), "{} and {} tasks", planned(1), planned(2));
+        let listed = state("/state");
+        let listed = listed["runs"].as_array().unwrap().iter();
+        let listed: Vec<_> =
+            listed.map(|run| (run["run"].as_u64().unwrap(), run["status"].clone())).collect();
+        assert_eq!(listed, [(2, "running".into()), (1, "running".into())], "the newest first");
+        // Who looks at one run stays with it while it goes on.
+        assert_eq!(follows.next().unwrap()["run"], 1);
+        assert!(get(&url, "/plans/0.svg?run=1").body.starts_with("<svg"));
+        assert!(get(&url, "/report.html?run=1").body.contains("\"run\":1"));
+        gate.let_through(usize::MAX);
+        first.join().unwrap();
+        second.join().unwrap();
+        let last = chosen.until(|state| state["status"] == "done");
+        assert_eq!((&last["run"], &last["totals"]["elements_generated"]), (&1.into(), &20_000.into()));
+        follows.until(|state| state["runs"].as_array().unwrap().iter().all(|run| run["status"] == "done"));
+    });
+    assert_eq!(state("/state?run=2")["totals"]["elements_generated"], 60_000);
+    assert_eq!(client.runs().all().len(), 2);
+    // One that is not there is none that could be shown.
+    assert_eq!(state("/state?run=77")["status"], "done");
 }
 
 #[test]

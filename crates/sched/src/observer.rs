@@ -146,6 +146,25 @@ pub enum Event<'a> {
     },
 }
 
+impl Event<'_> {
+    /// Which run it belongs to.
+    pub fn run(&self) -> RunId {
+        match *self {
+            Event::RunStarted { run, .. }
+            | Event::PlanStarted { run, .. }
+            | Event::TaskStarted { run, .. }
+            | Event::TaskFinished { run, .. }
+            | Event::TaskFailed { run, .. }
+            | Event::StageFinished { run, .. }
+            | Event::WorkerLost { run, .. }
+            | Event::Stalled { run, .. }
+            | Event::PlanFinished { run, .. }
+            | Event::Publishing { run, .. }
+            | Event::RunFinished { run, .. } => run,
+        }
+    }
+}
+
 /// What a task took.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct TaskReport {

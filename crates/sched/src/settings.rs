@@ -17,6 +17,12 @@ macro_rules! scheduler_settings {
                 self
             }
 
+            /// Says whether those files are compressed; without it, where the disk is slow.
+            pub fn spill_codec(mut self, codec: brickwork_core::SpillCodec) -> Self {
+                self.options.spill_codec = codec;
+                self
+            }
+
             /// Lets somebody watch.
             pub fn observer(mut self, observer: Arc<dyn Observer>) -> Self {
                 self.observers.push(observer);

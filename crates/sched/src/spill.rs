@@ -5,9 +5,11 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use brickwork_core::{Error, Result, SpillFile, SpillPlace, format_bytes};
+
+use crate::clock::nanoseconds;
 
 /// A local directory for spill files. They have no name there, so that nothing is left, however a run ends.
 #[derive(Debug, Clone)]
@@ -30,7 +32,7 @@ impl SpillDirectory {
 
     /// A spill file that another process has made here.
     pub(crate) fn opened(&self, file: File, nbytes: usize) -> Arc<dyn SpillFile> {
-        Arc::new(LocalSpill { file, nbytes, directory: self.clone() })
+        Arc::new(LocalSpill { file, nbytes, directory: self.clone(), pace: Pace::default() })
     }
 
     fn failed(&self, what: &str, error: io::Error) -> Error {
@@ -54,7 +56,7 @@ impl SpillPlace for SpillDirectory {
         let failed = |error| self.failed("cannot make a spill file", error);
         let file = nameless(&self.path).map_err(failed)?;
         file.set_len(nbytes as u64).map_err(failed)?;
-        Ok(Arc::new(LocalSpill { file, nbytes, directory: self.clone() }))
+        Ok(self.opened(file, nbytes))
     }
 
     fn beside(&self, directory: &Path) -> Option<Arc<dyn SpillPlace>> {
@@ -93,11 +95,50 @@ struct LocalSpill {
     file: File,
     nbytes: usize,
     directory: SpillDirectory,
+    pace: Pace,
+}
+
+/// How fast a file takes bytes: those of lately, and the time that they took.
+#[derive(Debug, Default)]
+struct Pace {
+    bytes: AtomicU64,
+    nanoseconds: AtomicU64,
+}
+
+/// Fewer bytes at once say little of a disk.
+const LEAST_MEASURED: usize = 16 << 10;
+
+/// Bytes before anything is said, and those after which the ones before count half.
+const LEAST_PACE: u64 = 4 << 20;
+const LATELY: u64 = 64 << 20;
+
+impl Pace {
+    /// Takes note of a write. Threads may count past each other: it is a guess anyway.
+    fn note(&self, bytes: usize, nanoseconds: u64) {
+        let all = self.bytes.fetch_add(bytes as u64, Ordering::Relaxed) + bytes as u64;
+        let time = self.nanoseconds.fetch_add(nanoseconds, Ordering::Relaxed) + nanoseconds;
+        if all > LATELY {
+            self.bytes.fetch_sub(all / 2, Ordering::Relaxed);
+            self.nanoseconds.fetch_sub(time / 2, Ordering::Relaxed);
+        }
+    }
+
+    /// Bytes a second.
+    fn get(&self) -> Option<f64> {
+        let bytes = self.bytes.load(Ordering::Relaxed);
+        let time = self.nanoseconds.load(Ordering::Relaxed);
+        (bytes >= LEAST_PACE).then(|| bytes as f64 * 1e9 / time.max(1) as f64)
+    }
 }
 
 impl SpillFile for LocalSpill {
     fn write(&self, offset: usize, bytes: &[u8]) -> Result<()> {
-        self.file.write_all_at(bytes, offset as u64).map_err(|error| {
+        let start = nanoseconds();
+        let written = self.file.write_all_at(bytes, offset as u64);
+        if bytes.len() >= LEAST_MEASURED {
+            self.pace.note(bytes.len(), nanoseconds().saturating_sub(start));
+        }
+        written.map_err(|error| {
             let whole = format_bytes(self.nbytes);
             let help = match error.kind() {
                 io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
@@ -118,6 +159,14 @@ impl SpillFile for LocalSpill {
     fn file(&self) -> Option<&File> {
         Some(&self.file)
     }
+
+    fn name(&self) -> String {
+        self.directory.name()
+    }
+
+    fn speed(&self) -> Option<f64> {
+        self.pace.get()
+    }
 }
 
 #[cfg(test)]
@@ -135,6 +184,21 @@ mod tests {
         assert_eq!((found[9], found[10]), (0, 7));
         assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
         assert!(place.room().unwrap() > 0);
+    }
+
+    #[test]
+    fn what_a_file_took_lately_says_how_fast_it_is() {
+        let pace = Pace::default();
+        pace.note(1 << 20, 1_000_000);
+        assert_eq!(pace.get(), None, "too little to say");
+        pace.note(7 << 20, 7_000_000);
+        let speed = pace.get().unwrap();
+        assert!((speed - 1.05e9).abs() < 0.01e9, "{speed}");
+        for _ in 0..400 {
+            pace.note(1 << 20, 10_000_000);
+        }
+        let speed = pace.get().unwrap();
+        assert!((speed - 0.105e9).abs() < 0.01e9, "{speed}");
     }
 
     #[test]

@@ -35,7 +35,7 @@ impl Room for OwnRoom {
         let (Some(place), Some(layout)) = (&plan.options.spill, &plan.targets[target].spill) else {
             return Err(Error::Bug { what: "a spill file without a place for it".into() });
         };
-        place.create(layout.nbytes())
+        place.create(layout.file_len())
     }
 
     fn release(&self, _target: usize) {}
@@ -97,7 +97,9 @@ impl<'a> Values<'a> {
         if goal.spill.is_some() {
             Counters::add(&counters.bytes_spilled, block.nbytes());
             let _writing = doing(Activity::Write);
-            return self.spilled(target, context)?.write(&place, block, &context.pool);
+            let stored = self.spilled(target, context)?.write(&place, block, &context.pool)?;
+            Counters::add(&counters.bytes_spilled_stored, stored);
+            return Ok(());
         }
         match &goal.kind {
             TargetKind::Store(..) => {

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::{Arc, LazyLock};
 
+use brickwork_core::SpillCodec;
 use brickwork_core::plan::PlanOptions;
 use brickwork_sched::processes::can_start_workers;
 use brickwork_sched::{Processes, Scheduler, Synchronous, Threads};
@@ -67,6 +68,9 @@ pub fn configurations() -> Vec<Configuration> {
     }
     forced("no fusion".into(), &|options| options.fuse = false);
     forced("held values in spill files".into(), &|options| options.forced_spill = true);
+    forced("held values in compressed spill files".into(), &|options| {
+        (options.forced_spill, options.spill_codec) = (true, SpillCodec::Lz4);
+    });
     forced("held values in spill files, cells of 7, patches of 64".into(), &|options| {
         (options.forced_spill, options.forced_cell, options.forced_patch) = (true, Some(7), Some(64));
     });
@@ -93,8 +97,9 @@ pub fn in_processes() -> Vec<Configuration> {
     vec![
         forced("2 processes", &|_| {}),
         forced("2 processes, cells of 7", &|options| options.forced_cell = Some(7)),
-        forced("2 processes, held values in spill files, cells of 1000", &|options| {
+        forced("2 processes, held values in compressed spill files, cells of 1000", &|options| {
             (options.forced_spill, options.forced_cell) = (true, Some(1000));
+            options.spill_codec = SpillCodec::Lz4;
         }),
     ]
 }

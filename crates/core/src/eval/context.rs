@@ -95,10 +95,13 @@ counters! {
     bytes_written,
     /// Bytes of all outputs of stages: handed to sinks, to spill files, to results and held values.
     bytes_delivered,
-    /// Bytes written to spill files.
+    /// Bytes of values written to spill files.
     bytes_spilled,
-    /// Bytes read from spill files.
+    /// Bytes of values read from spill files, decompressed.
     bytes_unspilled,
+    /// Bytes that were written to spill files for [`bytes_spilled`](Self::bytes_spilled): fewer if they were
+    /// compressed.
+    bytes_spilled_stored,
 }
 
 impl Counters {

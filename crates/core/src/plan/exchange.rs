@@ -19,8 +19,8 @@ use crate::eval::Walks;
 use crate::operation::Kind;
 use crate::region::Region;
 
-/// Granules may be decoded this often without an exchange.
-const DECODES: f64 = 2.5;
+/// Granules may be decoded this often without an exchange: it writes and reads all of them once more.
+const DECODES: f64 = 2.0;
 
 /// Without room for an exchange, decoding this often is still better than nothing.
 const DECODES_WITHOUT_ROOM: f64 = 8.0;
@@ -133,17 +133,33 @@ fn decoded_often(
     Ok(often)
 }
 
-/// Elements of the granules of a source that all cells together decode, from a few of them.
+/// Cells along each axis that are looked at.
+const SAMPLES: usize = 32;
+
+/// Elements of the granules of a source that all cells together decode: of those in the middle along every axis, as if
+/// each axis went its own way.
 fn sampled(graph: &Graph, draft: &Draft, stage: &Stage, slot: Slot, grid: &crate::ChunkGrid) -> Result<f64> {
-    let tasks = stage.num_tasks();
-    let cells = [0, tasks / 3, tasks / 2, tasks.saturating_sub(1)];
-    let mut sum = 0.0;
-    for &cell in &cells {
+    let counts = stage.grid.numblocks();
+    let middle: Vec<usize> = counts.iter().map(|count| count.saturating_sub(1) / 2).collect();
+    let decoded = |at: &[usize]| -> Result<f64> {
+        let cell = at.iter().zip(&counts).fold(0, |number, (at, count)| number * count + at);
         let reached = touched(graph, &draft.wants(graph, &stage.cell(cell)), &draft.scope)?;
         let of_slot = reached.reads.iter().filter(|(other, _)| *other == slot);
-        sum += of_slot.map(|(_, region)| granule_elements(grid, region) as f64).sum::<f64>();
+        Ok(of_slot.map(|(_, region)| granule_elements(grid, region) as f64).sum())
+    };
+    let one = decoded(&middle)?;
+    let mut all = one;
+    for (axis, &count) in counts.iter().enumerate().filter(|(_, count)| **count > 1) {
+        let mut at = middle.clone();
+        let looks = count.min(SAMPLES);
+        let mut sum = 0.0;
+        for look in 0..looks {
+            at[axis] = look * (count - 1) / (looks - 1);
+            sum += decoded(&at)?;
+        }
+        all *= sum / looks as f64 * count as f64 / one.max(1.0);
     }
-    Ok(sum / cells.len() as f64 * tasks as f64)
+    Ok(all)
 }
 
 fn no_room(

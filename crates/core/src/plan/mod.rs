@@ -310,7 +310,7 @@ fn place_each(
         let Placed { mut stage, cache_bytes } = placed;
         for output in draft.outputs.iter().filter(|output| output.spill.is_some()) {
             let Some(readers) = &output.spill else { continue };
-            let layout = Arc::new(spills::layout(&plan.graph, output, readers, &stage));
+            let layout = Arc::new(spills::layout(&plan.graph, output, readers, &stage, &options));
             for &target in numbers[number].get(&output.slot).into_iter().flatten() {
                 if matches!(plan.targets[target].kind, TargetKind::Held) {
                     plan.targets[target].spill = Some(layout.clone());

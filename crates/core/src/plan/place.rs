@@ -6,7 +6,7 @@ use super::batch::batch;
 use super::figures::figures;
 use super::graph::{Graph, Slot};
 use super::grid::{Unit, grid, units};
-use super::probe::{Grain, fold_bytes, granule_cuts, touched, worst_patch};
+use super::probe::{Grain, PatchCost, fold_bytes, granule_cuts, touched, worst_patch};
 use super::scans::{bands, state_bytes};
 use super::stage::{Bands, PlanOptions, Stage, StageFigures, StageOutput, TargetKind};
 use super::stages::{Draft, alignment};
@@ -133,13 +133,18 @@ fn candidate(
 ) -> Result<(Placed, Fit)> {
     let threads = room.options.threads.max(1);
     let patch = walk.patch_shape(&draft.domain.shape(), patch_elements);
-    let fixed = largest_patch(graph, draft, walk, &patch, walks)?;
+    let coding = coding_bytes(draft, room.options);
+    let costs = |patch: &[usize]| -> Result<PatchCost> {
+        let cost = largest_patch(graph, draft, walk, patch, walks)?;
+        Ok(PatchCost { decoding: cost.decoding + coding, ..cost })
+    };
+    let fixed = costs(&patch)?;
     let bands = bands(graph, draft, walk, &patch)?;
     let kept = fixed.granules.min(room.bytes / CACHE_SHARE);
     let beside = fixed.total() + kept;
     let grid = grid(graph, draft, units, walk, &patch, bands, beside, allowed, room.options);
     let (patch, fixed) = match within_cells(draft, &patch, &grid) {
-        Some(patch) => (patch.clone(), largest_patch(graph, draft, walk, &patch, walks)?),
+        Some(patch) => (patch.clone(), costs(&patch)?),
         None => (patch, fixed),
     };
     let batch = match room.bytes / threads >= LEAST_SHARE {
@@ -350,6 +355,13 @@ pub(super) fn cell_bytes(graph: &Graph, draft: &Draft, grid: &ChunkGrid, bands: 
         .sum()
 }
 
+/// Bytes that a task needs to compress what it writes to spill files, or to decompress what it reads there.
+fn coding_bytes(draft: &Draft, options: &PlanOptions) -> usize {
+    let is_spilled =
+        draft.outputs.iter().any(|output| output.spill.is_some()) || !draft.scope.spilled.is_empty();
+    if is_spilled { options.spill_codec().scratch() } else { 0 }
+}
+
 /// Elements of a patch whose blocks stay in a second-level cache: fewer than usual where an element stands for many of
 /// its inputs, more where next to nothing is kept, and many more where nothing is (values in memory that are folded where
 /// they lie).
@@ -394,7 +406,7 @@ pub(super) fn largest_patch(
     walk: &Walk,
     patch: &[usize],
     walks: &Walks,
-) -> Result<super::probe::PatchCost> {
+) -> Result<PatchCost> {
     let shape = draft.domain.shape();
     if draft.domain.is_empty() {
         return Ok(Default::default());

@@ -137,7 +137,13 @@ fn moves(
 }
 
 /// The layout of what a stage that has its grid writes into a spill file.
-pub(super) fn layout(graph: &Graph, output: &DraftOutput, readers: &ChunkGrid, stage: &Stage) -> SpillLayout {
+pub(super) fn layout(
+    graph: &Graph,
+    output: &DraftOutput,
+    readers: &ChunkGrid,
+    stage: &Stage,
+    options: &PlanOptions,
+) -> SpillLayout {
     let shape = output.region.shape();
     let mut writers = ChunkGrid::single(&shape).axes().to_vec();
     let kept: Vec<usize> = match graph.nodes[output.slot.node].op.kind() {
@@ -152,6 +158,7 @@ pub(super) fn layout(graph: &Graph, output: &DraftOutput, readers: &ChunkGrid, s
     }
     let dtype = graph.meta(output.slot).dtype;
     SpillLayout::new(output.region.clone(), dtype, &ChunkGrid::new(writers), readers.clone())
+        .compressed(options.spill_codec())
 }
 
 /// Bytes in spill files while a stage runs.

@@ -14,7 +14,7 @@ use crate::expr::{Meta, Value};
 use crate::operation::Kind;
 use crate::region::{AxisRange, Region};
 use crate::source::Sink;
-use crate::spill::{SpillLayout, SpillPlace};
+use crate::spill::{SpillCodec, SpillLayout, SpillPlace};
 
 /// What is to happen with a value.
 #[derive(Debug, Clone)]
@@ -60,6 +60,8 @@ pub struct PlanOptions {
     pub fuse: bool,
     /// Where values go that the memory has no room for; without it they are refused.
     pub spill: Option<Arc<dyn SpillPlace>>,
+    /// Whether they are compressed there.
+    pub spill_codec: SpillCodec,
     /// For tests: whether all that can be held in a spill file is.
     pub forced_spill: bool,
 }
@@ -68,6 +70,11 @@ impl PlanOptions {
     /// Tasks that run at once in all processes.
     pub(crate) fn workers(&self) -> usize {
         self.threads.max(1) * self.processes.max(1)
+    }
+
+    /// Whether spill files are compressed, where that needs little of the memory.
+    pub(crate) fn spill_codec(&self) -> SpillCodec {
+        self.spill_codec.within(self.memory / self.threads.max(1))
     }
 }
 
@@ -82,6 +89,7 @@ impl Default for PlanOptions {
             forced_tile: None,
             fuse: true,
             spill: None,
+            spill_codec: SpillCodec::default(),
             forced_spill: false,
         }
     }
@@ -222,9 +230,10 @@ pub struct StageFigures {
     pub held_bytes: usize,
     /// Bytes for decoded granules that are kept between patches.
     pub cache_bytes: usize,
-    /// Bytes written to spill files.
+    /// Bytes of values written to spill files: how many are stored of them, if they are compressed, only the run can
+    /// tell.
     pub bytes_spilled: usize,
-    /// Bytes read from spill files.
+    /// Bytes of values read from spill files.
     pub bytes_unspilled: usize,
     /// Whether cells share blocks of spill files, so that more may be read from there.
     pub unspilled_at_least: bool,
@@ -277,7 +286,7 @@ pub struct Plan {
     pub cache_bytes: usize,
     /// The most bytes that are in use at once, by the plan's own reckoning.
     pub peak_bytes: usize,
-    /// The most bytes that are in spill files at once.
+    /// The most bytes of values that are in spill files at once.
     pub spill_bytes: usize,
     /// What is left to plan when this plan is done.
     pub late: Option<Late>,

@@ -1,7 +1,6 @@
 //! What is answered to which request.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use bytes::Bytes;
 use hyper::header::{
@@ -11,15 +10,13 @@ use hyper::{Method, Request, Response, StatusCode};
 
 use super::body::Content;
 use super::host::is_own;
+use super::shown::Shown;
 use crate::recorder::Recorder;
-use crate::report::{report, state};
+use crate::report::report;
 use crate::trace::trace;
 
 /// Tasks of each worker in a report.
 const MOST_TASKS: usize = 1500;
-
-/// Tasks of each worker in a state: it is sent several times a second.
-const LIVE_TASKS: usize = 400;
 
 /// Nothing but what comes from here, and nothing written into the page itself.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
@@ -35,6 +32,12 @@ const STYLE: &str = "text/css; charset=utf-8";
 /// What a request asks for, if it is a stream of states.
 pub(super) fn is_stream<B>(request: &Request<B>) -> bool {
     request.method() == Method::GET && request.uri().path() == "/events"
+}
+
+/// The run that a request is about, if it says so: `?run=3`.
+pub(super) fn run_of<B>(request: &Request<B>) -> Option<usize> {
+    let mut pairs = request.uri().query()?.split('&').filter_map(|pair| pair.split_once('='));
+    pairs.find(|(name, _)| *name == "run")?.1.parse().ok()
 }
 
 /// Why a request is refused, if it is.
@@ -61,14 +64,15 @@ pub(super) fn refusal<B>(request: &Request<B>, local: SocketAddr) -> Option<Resp
 }
 
 /// The answer to a request that is not refused and asks for no stream.
-pub(super) fn answer(path: &str, recorder: &Arc<Recorder>) -> Response<Content> {
+pub(super) fn answer(path: &str, shown: &Shown, run: Option<usize>) -> Response<Content> {
+    let recorder = &shown.run(run);
     match path {
         "/" | "/index.html" => found(HTML, include_str!("../page/index.html")),
         "/style.css" => found(STYLE, include_str!("../page/style.css")),
         "/view.js" => found(SCRIPT, include_str!("../page/view.js")),
         "/live.js" => found(SCRIPT, include_str!("../page/live.js")),
         "/icon.svg" => found(SVG, include_str!("../page/icon.svg")),
-        "/state" => found(JSON, state_now(recorder)),
+        "/state" => found(JSON, shown.state(recorder)),
         "/report.html" => download(found(HTML, report(&recorder.recording_with(MOST_TASKS)))),
         "/trace.json" => download(found(JSON, trace(&recorder.recording()).to_string())),
         other => match other.strip_prefix("/plans/").and_then(|name| name.strip_suffix(".svg")) {
@@ -78,17 +82,12 @@ pub(super) fn answer(path: &str, recorder: &Arc<Recorder>) -> Response<Content> 
     }
 }
 
-fn picture(number: &str, recorder: &Arc<Recorder>) -> Response<Content> {
+fn picture(number: &str, recorder: &Recorder) -> Response<Content> {
     let pictures = recorder.pictures();
     match number.parse::<usize>().ok().and_then(|number| pictures.into_iter().nth(number)) {
         Some(picture) if !picture.is_empty() => found(SVG, picture),
         _ => plain(StatusCode::NOT_FOUND, "there is no picture of that plan\n"),
     }
-}
-
-/// The state as JSON.
-pub(super) fn state_now(recorder: &Recorder) -> String {
-    state(&recorder.recording_with(LIVE_TASKS), None).to_string()
 }
 
 /// The answer that goes on: states, as they come.

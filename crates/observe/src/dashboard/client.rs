@@ -8,10 +8,11 @@ use brickwork_core::plan::{Plan, PlanOptions};
 use brickwork_sched::{CancelToken, Observer, Policy, Run, Scheduler, Threads};
 
 use super::{Dashboard, DashboardError};
-use crate::recorder::Recorder;
 use crate::recording::Recording;
+use crate::runs::Runs;
 
-/// A scheduler whose runs are recorded and shown live in a browser. It is a scheduler itself.
+/// A scheduler whose runs are recorded and shown live in a browser, also several at the same time. It is a scheduler
+/// itself.
 ///
 /// ```
 /// use brickwork_observe::Client;
@@ -33,6 +34,7 @@ use crate::recording::Recording;
 pub struct Client<S = Threads> {
     scheduler: S,
     observers: Vec<Arc<dyn Observer>>,
+    runs: Arc<Runs>,
     dashboard: Dashboard,
 }
 
@@ -52,11 +54,11 @@ impl<S: Scheduler> Client<S> {
     /// # Errors
     /// As [`Dashboard::start`].
     pub fn start(scheduler: S, address: &str) -> std::result::Result<Self, DashboardError> {
-        let recorder = Recorder::detailed(2000);
-        let dashboard = Dashboard::start(address, recorder.clone())?;
+        let runs = Runs::detailed(2000);
+        let dashboard = Dashboard::of_runs(address, runs.clone())?;
         let mut observers = scheduler.observers().to_vec();
-        observers.push(recorder);
-        Ok(Client { scheduler, observers, dashboard })
+        observers.push(runs.clone());
+        Ok(Client { scheduler, observers, runs, dashboard })
     }
 
     /// The scheduler that runs what is computed.
@@ -69,9 +71,14 @@ impl<S: Scheduler> Client<S> {
         self.dashboard.url()
     }
 
-    /// What is known of the run that goes on, or of the last one.
+    /// What is known of the newest run that goes on, or of the one that ended last.
     pub fn recording(&self) -> Recording {
-        self.dashboard.recorder().recording()
+        self.runs.newest().recording()
+    }
+
+    /// All runs that are kept: those that go on, and the last of those that are over.
+    pub fn runs(&self) -> &Arc<Runs> {
+        &self.runs
     }
 
     /// Tells the last state to whoever looks, and ends the page. Dropping does the same.

@@ -1,7 +1,7 @@
 //! A live page about runs, over HTTP.
 //!
-//! [`Dashboard`] serves what a [`Recorder`] knows; [`Client`] is a scheduler with a dashboard. The page comes from this
-//! process alone and asks no other host for anything. It is read-only; requests that name a foreign host are refused,
+//! [`Dashboard`] serves what a [`Recorder`] knows, or all runs that a [`Runs`] keeps; [`Client`] is a scheduler with a
+//! dashboard. The page comes from this process alone and asks no other host for anything. It is read-only; requests that name a foreign host are refused,
 //! so that no page from elsewhere can read it by a name of its own.
 
 mod answers;
@@ -9,6 +9,7 @@ mod body;
 mod client;
 mod host;
 mod server;
+mod shown;
 
 use std::io;
 use std::net::SocketAddr;
@@ -18,8 +19,10 @@ use std::thread::JoinHandle;
 use tokio::sync::oneshot;
 
 use crate::recorder::Recorder;
+use crate::runs::Runs;
 pub use client::Client;
 use host::parse_address;
+use shown::Shown;
 
 /// Why there is no dashboard.
 #[derive(Debug, thiserror::Error)]
@@ -49,7 +52,6 @@ pub enum DashboardError {
 #[derive(Debug)]
 pub struct Dashboard {
     address: SocketAddr,
-    recorder: Arc<Recorder>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -61,17 +63,28 @@ impl Dashboard {
     /// # Errors
     /// If the text is no address, or nobody can listen there.
     pub fn start(address: &str, recorder: Arc<Recorder>) -> Result<Dashboard, DashboardError> {
+        Dashboard::about(address, Shown::One(recorder))
+    }
+
+    /// Serves all runs that are kept, with a list to choose from; else as [`start`](Self::start).
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub fn of_runs(address: &str, runs: Arc<Runs>) -> Result<Dashboard, DashboardError> {
+        Dashboard::about(address, Shown::All(runs))
+    }
+
+    fn about(address: &str, shown: Shown) -> Result<Dashboard, DashboardError> {
         let wanted = parse_address(address)?;
         let failed = |source| DashboardError::Listen { address: wanted, source };
         let listener = std::net::TcpListener::bind(wanted).map_err(failed)?;
         listener.set_nonblocking(true).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let (stop, stopped) = oneshot::channel();
-        let theirs = recorder.clone();
-        let serve = move || server::serve(listener, theirs, stopped);
+        let serve = move || server::serve(listener, shown, stopped);
         let thread = std::thread::Builder::new().name("dashboard".into()).spawn(serve);
         let thread = thread.map_err(DashboardError::Thread)?;
-        Ok(Dashboard { address, recorder, stop: Some(stop), thread: Some(thread) })
+        Ok(Dashboard { address, stop: Some(stop), thread: Some(thread) })
     }
 
     /// Where the page is.
@@ -91,11 +104,6 @@ impl Dashboard {
     /// Whether other machines can reach it.
     pub fn is_public(&self) -> bool {
         !self.address.ip().is_loopback()
-    }
-
-    /// What is shown.
-    pub fn recorder(&self) -> &Arc<Recorder> {
-        &self.recorder
     }
 
     /// Tells the last state to whoever looks, and ends the server.

@@ -16,9 +16,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{sleep, timeout};
 
-use super::answers::{answer, is_stream, refusal, state_now, stream, too_many};
+use super::answers::{answer, is_stream, refusal, run_of, stream, too_many};
 use super::body::Content;
-use crate::recorder::Recorder;
+use super::shown::Shown;
 
 /// Between two states while a run goes on.
 const INTERVAL: Duration = Duration::from_millis(250);
@@ -40,27 +40,29 @@ const MOST_STREAMS: usize = 16;
 
 /// What connections share.
 struct Shared {
-    recorder: Arc<Recorder>,
-    /// The newest state as an event; empty before the first.
-    newest: watch::Sender<Bytes>,
+    shown: Shown,
+    /// Says when states are to be sent, or a sign of life alone.
+    news: watch::Sender<News>,
     connections: AtomicUsize,
     streams: AtomicUsize,
 }
 
+#[derive(Debug, Clone, Copy)]
+enum News {
+    State,
+    None,
+}
+
 /// Serves until it is told to stop.
-pub(super) fn serve(
-    listener: std::net::TcpListener,
-    recorder: Arc<Recorder>,
-    stopped: oneshot::Receiver<()>,
-) {
+pub(super) fn serve(listener: std::net::TcpListener, shown: Shown, stopped: oneshot::Receiver<()>) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build();
     // Without a runtime there is no page; the run itself goes on.
     let Ok(runtime) = runtime else { return };
     runtime.block_on(async move {
         let Ok(listener) = TcpListener::from_std(listener) else { return };
-        let newest = watch::Sender::new(Bytes::new());
+        let news = watch::Sender::new(News::None);
         let (connections, streams) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        let shared = Arc::new(Shared { recorder, newest, connections, streams });
+        let shared = Arc::new(Shared { shown, news, connections, streams });
         tokio::spawn(tell(shared.clone()));
         tokio::spawn(accept(listener, shared.clone()));
         // Stopped is also who has been forgotten.
@@ -79,28 +81,28 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     }
 }
 
-/// Makes a state again and again while somebody looks.
+/// Has states sent again and again while somebody looks.
 async fn tell(shared: Arc<Shared>) {
-    // Whether the state told last is that of a run that is over: it will not change any more.
-    let mut is_final = false;
+    // The run that had begun last when all that was told was over: that will not change any more.
+    let mut told = None;
     let mut quiet = Duration::ZERO;
     loop {
         sleep(INTERVAL).await;
-        if shared.newest.receiver_count() == 0 {
-            is_final = false;
+        if shared.news.receiver_count() == 0 {
+            told = None;
             continue;
         }
-        let is_over = shared.recorder.is_over();
-        if is_over && is_final {
+        let (is_over, last) = shared.shown.rest();
+        if is_over && told == Some(last) {
             quiet += INTERVAL;
             if quiet >= HEARTBEAT {
                 quiet = Duration::ZERO;
-                shared.newest.send_replace(Bytes::from_static(b": still here\n\n"));
+                shared.news.send_replace(News::None);
             }
             continue;
         }
-        (is_final, quiet) = (is_over, Duration::ZERO);
-        shared.newest.send_replace(event(&state_now(&shared.recorder)));
+        (told, quiet) = (is_over.then_some(last), Duration::ZERO);
+        shared.news.send_replace(News::State);
     }
 }
 
@@ -111,8 +113,8 @@ fn event(state: &str) -> Bytes {
 
 /// Sends the last state, and waits a little until it has arrived.
 async fn farewell(shared: &Shared) {
-    if shared.newest.receiver_count() > 0 {
-        shared.newest.send_replace(event(&state_now(&shared.recorder)));
+    if shared.news.receiver_count() > 0 {
+        shared.news.send_replace(News::State);
         sleep(FAREWELL).await;
     }
 }
@@ -138,37 +140,45 @@ async fn respond(
         return Ok(refusal);
     }
     if !is_stream(&request) {
-        return Ok(answer(request.uri().path(), &shared.recorder));
+        return Ok(answer(request.uri().path(), &shared.shown, run_of(&request)));
     }
     if shared.streams.load(Ordering::Relaxed) >= MOST_STREAMS {
         return Ok(too_many());
     }
     shared.streams.fetch_add(1, Ordering::Relaxed);
     let (pieces, received) = mpsc::channel(1);
+    let run = run_of(&request);
     tokio::spawn(async move {
-        follow(&shared, &pieces).await;
+        follow(&shared, &pieces, run).await;
         shared.streams.fetch_sub(1, Ordering::Relaxed);
     });
     Ok(stream(received))
 }
 
-/// Sends states to one who looks, the newest each time: who is slow misses some.
-async fn follow(shared: &Shared, pieces: &mpsc::Sender<Bytes>) {
-    let mut newest = shared.newest.subscribe();
-    newest.mark_unchanged();
-    let first = event(&state_now(&shared.recorder));
-    if pieces.send(first).await.is_err() {
-        return;
-    }
+/// Sends states to one who looks, the newest each time: who is slow misses some. They are those of the run that was
+/// asked for; if none was, of one run until it is over, and then of the newest.
+async fn follow(shared: &Shared, pieces: &mpsc::Sender<Bytes>, run: Option<usize>) {
+    let mut news = shared.news.subscribe();
+    news.mark_unchanged();
+    let mut followed = run;
+    let mut piece = News::State;
     loop {
+        let bytes = match piece {
+            News::None => Bytes::from_static(b": still here\n\n"),
+            News::State => {
+                let recorder = shared.shown.run(followed);
+                followed = run.or_else(|| (!recorder.is_over()).then(|| recorder.summary().0));
+                event(&shared.shown.state(&recorder))
+            }
+        };
+        if pieces.send(bytes).await.is_err() {
+            return;
+        }
         // A browser that has gone is noticed at the next piece at the latest.
-        if let Ok(Err(_)) = timeout(2 * HEARTBEAT, newest.changed()).await {
-            return;
-        }
-        let piece = newest.borrow_and_update().clone();
-        let piece = if piece.is_empty() { Bytes::from_static(b": still here\n\n") } else { piece };
-        if pieces.send(piece).await.is_err() {
-            return;
-        }
+        piece = match timeout(2 * HEARTBEAT, news.changed()).await {
+            Ok(Err(_)) => return,
+            Ok(Ok(())) => *news.borrow_and_update(),
+            Err(_) => News::None,
+        };
     }
 }

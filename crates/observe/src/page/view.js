@@ -10,6 +10,7 @@ const brickwork = (() => {
   let last = null;
   let parts = null;
   let pictures = [];
+  let choose = () => {};
 
   // Numbers for people.
 
@@ -102,6 +103,8 @@ const brickwork = (() => {
       p.links.append(element("a", { href: `/${link}`, download: `brickwork-${link}`, text: link.split(".")[0] }), " ");
     }
     page.append(element("header", {}, element("h1", { text: "Brickwork" }), p.status, p.connection, element("span", { class: "grow" }), p.links));
+    p.runs = element("nav", { id: "runs", hidden: "" });
+    page.append(p.runs);
     p.bar = element("div", { class: "bar whole", id: "progress" }, element("div"));
     p.figures = element("div", { class: "figures", id: "figures" });
     p.error = element("section", { class: "card error", id: "error", hidden: "" });
@@ -138,6 +141,28 @@ const brickwork = (() => {
     const scheme = window.matchMedia("(prefers-color-scheme: dark)");
     scheme.addEventListener("change", () => { if (last) draw(last); });
     parts = p;
+  }
+
+  // The runs to choose from, where there are several. Buttons stay, so that no click gets lost between two states.
+
+  function drawRuns(state) {
+    const runs = state.runs || [];
+    parts.runs.hidden = runs.length < 2;
+    const known = new Map([...parts.runs.children].map((button) => [Number(button.dataset.run), button]));
+    const buttons = runs.map((run) => {
+      let button = known.get(run.run);
+      if (!button) {
+        button = element("button", { type: "button", "data-run": run.run });
+        button.addEventListener("click", () => choose(run.run));
+      }
+      button.textContent = `run ${run.run} · ${run.status} · ${time(run.seconds)}`;
+      button.dataset.status = run.status;
+      button.setAttribute("aria-pressed", String(run.run === state.run));
+      return button;
+    });
+    const isSame = buttons.length === parts.runs.children.length && buttons.every((button, k) => parts.runs.children[k] === button);
+    if (!isSame) parts.runs.replaceChildren(...buttons);
+    for (const link of parts.links.querySelectorAll("a")) link.search = runs.length > 0 ? `?run=${state.run}` : "";
   }
 
   // Figures.
@@ -470,6 +495,7 @@ const brickwork = (() => {
     parts.analysis.textContent = state.analysis || "";
     const share = state.status === "running" ? `${(100 * state.fraction).toFixed(0)} % · ` : "";
     document.title = `${share}${state.status} · Brickwork`;
+    drawRuns(state);
     drawFigures(state);
     drawPlan(state);
     drawStream(state);
@@ -490,6 +516,10 @@ const brickwork = (() => {
     showPictures(given) {
       pictures = given || [];
       if (last) draw(last);
+    },
+    // Says who is told which run is to be shown.
+    onChoose(listener) {
+      choose = listener;
     },
     // Says whether what is shown is live.
     connected(isLive, state) {

@@ -55,7 +55,7 @@ fn windows(plan: &Plan) -> (Vec<Window>, usize, usize) {
     };
     let windows = plan.targets.iter().map(|target| match (&target.spill, &target.kind) {
         (Some(layout), _) => {
-            let nbytes = layout.nbytes();
+            let nbytes = layout.file_len();
             Window::File { offset: place(&mut file, nbytes), nbytes }
         }
         (None, TargetKind::Store(..)) => Window::None,
@@ -248,5 +248,13 @@ impl SpillFile for Part {
 
     fn read(&self, offset: usize, into: &mut [u8]) -> Result<()> {
         self.whole.read(self.offset + offset, into)
+    }
+
+    fn name(&self) -> String {
+        self.whole.name()
+    }
+
+    fn speed(&self) -> Option<f64> {
+        self.whole.speed()
     }
 }
