@@ -66,7 +66,10 @@ pub(crate) fn open(location: &Location) -> Result<Arc<dyn Operation>> {
         Err(IoError {
             problem: Problem::Hdf5 { problem: FormatProblem::NeedsLibrary { what, .. }, .. },
             ..
-        }) if location.url.is_none() => Ok(Arc::new(super::library::open(location, &what)?)),
+        }) if location.url.is_none() => {
+            check_for_library(location)?;
+            Ok(Arc::new(super::library::open(location, &what)?))
+        }
         Err(error) => Err(error),
     }
 }
@@ -79,6 +82,18 @@ pub(crate) fn open(location: &Location) -> Result<Arc<dyn Operation>> {
 /// As [`crate::open`], and if only the library reads the dataset.
 pub fn open_without_library(uri: &str) -> brickwork_core::Result<Arc<dyn Operation>> {
     Ok(Arc::new(open_own(&Location::parse(uri)?)?))
+}
+
+/// Checks what can be checked of a dataset that the library is to read.
+#[cfg(feature = "hdf5-write")]
+fn check_for_library(location: &Location) -> Result<()> {
+    let (uri, path) = (&location.uri, location.absolute_path());
+    let open = open_file(uri, &path, stamp_of(uri, &path)?)?;
+    match open.file.check_dataset(&inner_path(&location.inner)) {
+        // Behind a link into another file is what only the library knows.
+        Err(error) if matches!(error.problem, FormatProblem::NeedsLibrary { .. }) => Ok(()),
+        checked => checked.map_err(|error| failed(uri, error)),
+    }
 }
 
 fn open_own(location: &Location) -> Result<Hdf5Source> {

@@ -22,6 +22,8 @@ mod blosc;
 mod blosclz;
 mod btree_v1;
 mod btree_v2;
+#[cfg(feature = "hdf5-write")]
+mod checked;
 mod checksum;
 mod chunk_index;
 mod codec;
