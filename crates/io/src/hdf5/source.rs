@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::format::{
     ChunkLocation, Dataset, ElementKind, ElementType, File, Hdf5Error, Layout, Problem as FormatProblem,
 };
+use super::graft;
 use crate::bytes::{empty_granule, fill_dense};
 use crate::chunk_walk::{TouchedChunk, chunk_at, touched_chunks};
 use crate::error::{IoError, Problem, Result};
@@ -138,6 +139,9 @@ pub(super) fn open_file(uri: &str, path: &str, stamp: FileStamp) -> Result<Arc<O
         let opened = placed_file::open_file(path, EXPECTED);
         let checked = opened.and_then(|(file, found)| stamp.check_same(found).map(|()| file));
         let reader = checked.map_err(|problem| problem.at(uri))?;
+        if !is_url(path) {
+            graft::check(path).map_err(|problem| problem.at(uri))?;
+        }
         let file = File::from_reader(reader, path).map_err(|error| failed(uri, error))?;
         Ok(OpenFile { file, datasets: Mutex::new(HashMap::new()) })
     })

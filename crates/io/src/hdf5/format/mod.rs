@@ -33,6 +33,7 @@ mod dataspace;
 mod datatype;
 mod error;
 mod extensible_array;
+mod extents;
 mod file;
 mod fill_value;
 mod filter;
