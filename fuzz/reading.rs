@@ -1,5 +1,10 @@
 //! What every target does with the bytes that it is given: puts them into a file, and reads that as a user would.
 
+/// What the command line parses expressions with, which belongs to no library.
+#[allow(dead_code, unused_imports)]
+#[path = "../crates/cli/src/language/mod.rs"]
+pub mod language;
+
 use std::path::Path;
 
 use brickwork_core::{AxisRange, BlockMut, Kind, Region};

@@ -1,4 +1,4 @@
-//! Chunks of Zarr arrays: the first byte chooses the codecs, the rest is the chunk as stored.
+//! Chunks of Zarr arrays, and indexes of shards: the first byte chooses the codecs, the rest is the chunk as stored.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -7,7 +7,7 @@ const BYTES: &str = r#"{"name":"bytes","configuration":{"endian":"little"}}"#;
 
 fn codecs(number: u8) -> String {
     let after = |codec: &str| format!("{BYTES},{codec}");
-    match number % 7 {
+    match number % 8 {
         0 => BYTES.to_owned(),
         1 => after(r#"{"name":"zstd","configuration":{"level":1,"checksum":false}}"#),
         2 => after(r#"{"name":"gzip","configuration":{"level":1}}"#),
@@ -17,9 +17,10 @@ fn codecs(number: u8) -> String {
         4 => after(r#"{"name":"crc32c"}"#),
         other => {
             let inner = if other == 5 { BYTES.to_owned() } else { codecs(1) };
-            let index = if other == 5 { BYTES.to_owned() } else { after(r#"{"name":"crc32c"}"#) };
+            let index = if other == 6 { after(r#"{"name":"crc32c"}"#) } else { BYTES.to_owned() };
+            let location = if other == 7 { "start" } else { "end" };
             format!(
-                r#"{{"name":"sharding_indexed","configuration":{{"chunk_shape":[64,64],"codecs":[{inner}],"index_codecs":[{index}],"index_location":"end"}}}}"#
+                r#"{{"name":"sharding_indexed","configuration":{{"chunk_shape":[64,64],"codecs":[{inner}],"index_codecs":[{index}],"index_location":"{location}"}}}}"#
             )
         }
     }

@@ -3,6 +3,7 @@
 import os
 
 import h5py
+import hdf5plugin
 import numcodecs
 import numpy as np
 from values import DTYPES, values
@@ -84,7 +85,18 @@ def fill(file, name, found):
         "shuffle-lzf": {"shuffle": True, "compression": "lzf"},
         "shuffle-lzf-fletcher32": {"shuffle": True, "compression": "lzf", "fletcher32": True},
         "all": {"shuffle": True, "compression": "gzip", "fletcher32": True},
+        "plugin-zstd": hdf5plugin.Zstd(),
+        "lz4": hdf5plugin.LZ4(),
+        "lz4-blocks": hdf5plugin.LZ4(nbytes=700),
+        "blosc-fletcher32": {"fletcher32": True, **hdf5plugin.Blosc()},
+        "shuffle-blosc": {"shuffle": True, **hdf5plugin.Blosc("lz4", 5, hdf5plugin.Blosc.NOSHUFFLE)},
     }
+    for compressor in ["blosclz", "lz4", "lz4hc", "snappy", "zlib", "zstd"]:
+        for shuffle, label in enumerate(["plain", "bytes", "bits"]):
+            filters[f"blosc-{compressor}-{label}"] = hdf5plugin.Blosc(compressor, 3 + 3 * shuffle, shuffle)
+    for compressor in ["none", "lz4", "zstd"]:
+        for nelems in [0, 8, 1024]:
+            filters[f"bitshuffle-{compressor}-{nelems}"] = hdf5plugin.Bitshuffle(nelems, compressor)
     smooth = np.cumsum(np.ones((60, 50), "i4"), axis=0)
     for label, options in filters.items():
         put(f"filters/{label}", values(SHAPE, "f4"), chunks=CHUNKS, **options)

@@ -58,8 +58,8 @@ def hdf5(directory, found, text):
         checked = file.create_dataset("checked", data=values((40,), "i4"), chunks=(10,), fletcher32=True)
         packed = file.create_dataset("packed", data=values((40,), "i4"), chunks=(10,), compression="gzip")
         spots = [(d.id.get_chunk_info(2).byte_offset, d.id.get_chunk_info(2).size) for d in (checked, packed)]
-        # A filter that nobody has, and lz4, which the library has only by a plugin.
-        for name, number in [("mine", 311), ("lz4", 32004)]:
+        # A filter that nobody has, and zfp, which the library has only by a plugin.
+        for name, number in [("mine", 311), ("zfp", 32013)]:
             create = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
             create.set_chunk((4,))
             create.set_filter(number, h5py.h5z.FLAG_OPTIONAL, (3,))
@@ -85,7 +85,7 @@ def hdf5(directory, found, text):
         f"{name}#/beside": [name, "nothing-here.h5"],
         f"{name}#/type": [name, "named datatype"],
         f"{name}#/mine": [name, "filter 311"],
-        f"{name}#/lz4": [name, "filter 32004 (lz4)"],
+        f"{name}#/zfp": [name, "filter 32013 (zfp)"],
         f"{name}#/checked": [name, "chunk [2]", "fletcher32"],
         f"{name}#/packed": [name, "chunk [2]"],
         name: [name, "is a group", "forecast"],

@@ -101,6 +101,8 @@ pub enum Command {
     /// Write where the chunks of an HDF5 file lie, so that it is read as Zarr from where it is (kerchunk's references)
     #[command(after_help = INDEX_EXAMPLES)]
     Index(IndexArgs),
+    /// Finish what a killed run with --in-place has begun to do to an HDF5 file
+    Recover(RecoverArgs),
     /// Write the data of the tutorials
     #[command(subcommand)]
     Demo(DemoCommand),
@@ -121,6 +123,10 @@ pub struct ProgramArgs {
     /// Allow replacing what is at the output
     #[arg(long)]
     pub overwrite: bool,
+    /// Put a new dataset into an existing HDF5 file itself instead of into a copy of it; no other program may have the file
+    /// open at the end. What a killed run has left half written is finished by `brickwork recover`
+    #[arg(long)]
+    pub in_place: bool,
     /// Go on with what a killed run for the same outputs has left; if this one fails, keep what it has done
     #[arg(long)]
     pub resume: bool,
@@ -273,6 +279,10 @@ pub struct CopyArgs {
     /// Allow replacing what is at the target
     #[arg(long)]
     pub overwrite: bool,
+    /// Put a new dataset into an existing HDF5 file itself instead of into a copy of it; no other program may have the file
+    /// open at the end. What a killed run has left half written is finished by `brickwork recover`
+    #[arg(long)]
+    pub in_place: bool,
     /// Go on with what a killed run for the same target has left; if this one fails, keep what it has done
     #[arg(long)]
     pub resume: bool,
@@ -307,6 +317,14 @@ pub struct IndexArgs {
     /// Replace it if it exists
     #[arg(long)]
     pub overwrite: bool,
+}
+
+/// The arguments of `recover`.
+#[derive(Debug, Args)]
+pub struct RecoverArgs {
+    /// The HDF5 file
+    #[arg(value_name = "FILE")]
+    pub uri: String,
 }
 
 /// The data sets of `demo`.

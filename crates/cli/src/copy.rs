@@ -30,6 +30,7 @@ pub fn copy(args: &CopyArgs) -> CommandResult {
     let start = Instant::now();
     let given = SinkOptions {
         overwrite: args.overwrite,
+        in_place: args.in_place,
         resume: args.resume,
         chunks: args.chunks.as_deref().map(|text| chunk_spec(text, "--chunks")).transpose()?,
         shards: args.shards.as_deref().map(|text| chunk_spec(text, "--shards")).transpose()?,
@@ -64,6 +65,7 @@ fn single(
     let array = brickwork::open(source)?;
     let mut options = SinkOptions {
         overwrite: given.overwrite,
+        in_place: given.in_place,
         resume: given.resume,
         chunks: given.chunks.clone(),
         shards: given.shards.clone(),

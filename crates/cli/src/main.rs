@@ -16,6 +16,7 @@ mod numpy_format;
 mod plan;
 mod plot;
 mod progress;
+mod recover;
 mod region;
 mod report;
 mod session;
@@ -42,6 +43,7 @@ fn main() -> ExitCode {
         Command::Copy(args) => copy::copy(args),
         Command::Consolidate(args) => consolidate::consolidate(args),
         Command::Index(args) => index::index(args),
+        Command::Recover(args) => recover::recover(args),
         Command::Demo(command) => demo::demo(command),
     };
     match result {

@@ -113,6 +113,7 @@ impl Session {
                 let mut output = Output::new(array, uri);
                 output.part = parts.get(place).map(Vec::as_slice);
                 output.options.overwrite = args.overwrite;
+                output.options.in_place = args.in_place;
                 output.options.resume = args.resume;
                 output.options.chunks = self.output_chunks.clone();
                 output.options.shards = shards.clone();

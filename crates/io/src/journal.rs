@@ -244,7 +244,8 @@ enum Line {
 fn parse(line: &[u8]) -> Option<Line> {
     let line = std::str::from_utf8(line).ok()?.strip_suffix('\n')?;
     let (text, check) = line.rsplit_once(' ')?;
-    if u64::from_str_radix(check, 16).ok()? != xxh3_64(text.as_bytes()) {
+    // A fuzzer would hardly guess a hash, and so never see what is behind it.
+    if u64::from_str_radix(check, 16).ok()? != xxh3_64(text.as_bytes()) && !cfg!(fuzzing) {
         return None;
     }
     if let Some(inode) = text.strip_prefix(SEAL) {

@@ -10,6 +10,7 @@
 //! | `zarr` | read Zarr 2 and 3, in zip files too, write Zarr 3 |
 //! | `hdf5` | read HDF5 and netCDF-4, without a C library |
 //! | `hdf5-zstd` | what the zstd filter of HDF5 has compressed |
+//! | `hdf5-blosc` | what its filters blosc, lz4 and bitshuffle have compressed |
 //! | `hdf5-write` | write HDF5 through the HDF5 library, and read what only it reads |
 //! | `cloud` | read all of them from object stores and web servers, write Zarr to object stores |
 //!

@@ -134,6 +134,7 @@ pub fn create_all_in(
     let mut sinks: Vec<Box<dyn Sink>> = Vec::with_capacity(outputs.len());
     for (location, options) in locations {
         check_written(&location).map_err(|problem| problem.at(&location.uri))?;
+        check_in_place(&location, options).map_err(|problem| problem.at(&location.uri))?;
         let sink: Result<Box<dyn Sink>> = match (location.format, &options.region) {
             #[cfg(all(feature = "zarr", feature = "cloud"))]
             (Format::Zarr, None) if location.url.is_some() => {
@@ -157,7 +158,9 @@ pub fn create_all_in(
             (Format::Hdf5, region) => {
                 let same = files.iter().find(|file| file.is_at(&location.path)).cloned();
                 let file = same.unwrap_or_else(|| {
-                    files.push(Arc::new(crate::hdf5::SharedFile::new(&location).in_groups(groups)));
+                    files.push(Arc::new(
+                        crate::hdf5::SharedFile::new(&location).in_groups(groups).in_place(options.in_place),
+                    ));
                     files[files.len() - 1].clone()
                 });
                 match region {
@@ -204,6 +207,22 @@ fn check_written(location: &Location) -> Result<(), Problem> {
     let scheme = url.split("://").next().unwrap_or_default().to_owned();
     let help = "write it to a local path and upload it, or write Zarr";
     Err(Problem::NotWritten { what, scheme, help })
+}
+
+/// Fails if something is to be written in place that is not a new dataset in an HDF5 file.
+fn check_in_place(location: &Location, options: &SinkOptions) -> Result<(), Problem> {
+    let reason = match (location.format, &options.region) {
+        _ if !options.in_place => return Ok(()),
+        (Format::Hdf5, None) => return Ok(()),
+        (Format::Hdf5, Some(_)) => {
+            "is written in a copy of its file where a region of it is replaced: in place (in_place), datasets are only \
+             added; leave that out"
+        }
+        _ => {
+            "is no HDF5 file: only those are copied unless they are written in place (in_place); leave that out"
+        }
+    };
+    Err(Problem::Misuse { reason: reason.into() })
 }
 
 /// Fails if an output is in the way of one before it: the same array twice, overlapping parts of it, or one inside

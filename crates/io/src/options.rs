@@ -15,6 +15,11 @@ use crate::uri::Format;
 pub struct SinkOptions {
     /// Whether what is there may be replaced. It is, when the new array is whole.
     pub overwrite: bool,
+    /// Whether a new dataset goes into an existing HDF5 file itself, instead of into a copy that takes the file's place: the
+    /// file is not copied, and nothing in it is replaced. A run that fails or is killed leaves it as it was, but for the
+    /// moment in which the last pages are changed: a file that was left then is no HDF5 file for any program until
+    /// `recover` or the next run that writes to it has finished the work. No other program may have it open then.
+    pub in_place: bool,
     /// Whether to go on with what a killed run for the same place has left, if there is anything: what is whole there is
     /// not computed again. Refused if the unfinished run was to write something else, or an input has changed since. A
     /// run with this option that fails leaves what it has done, so that the next one goes on from there.

@@ -20,11 +20,17 @@ pub(crate) fn open_file(
         return open_url(place);
     }
     let failed = |error| Problem::os("open the file", error);
-    let file = fs::File::open(Path::new(place)).map_err(failed)?;
-    let metadata = file.metadata().map_err(failed)?;
-    if metadata.is_dir() {
+    // Looked at first: opening a pipe waits for whoever writes to it.
+    let found = fs::metadata(Path::new(place)).map_err(failed)?;
+    if found.is_dir() {
         return Err(Problem::IsDirectory { expected });
     }
+    if !found.is_file() {
+        let reason = format!("is a pipe or a device, not {expected}; write what it gives to a file first");
+        return Err(Problem::Misuse { reason });
+    }
+    let file = fs::File::open(Path::new(place)).map_err(failed)?;
+    let metadata = file.metadata().map_err(failed)?;
     Ok((Arc::new(LocalFile::from(file, metadata.len())), FileStamp::of(&metadata)))
 }
 

@@ -159,7 +159,8 @@ impl ZipArchive {
             }
             bytes
         };
-        if libdeflater::crc32(&bytes) != entry.crc {
+        // A fuzzer would hardly guess a checksum, and so never see what is behind it.
+        if libdeflater::crc32(&bytes) != entry.crc && !cfg!(fuzzing) {
             return Err(corrupt("an entry has another checksum than the list says"));
         }
         Ok(bytes)

@@ -1,10 +1,14 @@
 //! Elements in the HDF5 library's types: as h5py would write them.
 
-use brickwork_core::{Block, Bool8, Complex, DType, Region, Weak};
+use brickwork_core::{AxisRange, Block, Bool8, Complex, DType, Region, Weak};
 use hdf5::types::{CompoundField, CompoundType, FloatSize, IntSize, OwnedDynValue, TypeDescriptor};
 use hdf5::{Dataset, H5Type, Hyperslab, Selection, SliceOrIndex};
 
+use super::shared_file::{LIBRARY, library_failed};
 use crate::error::Problem;
+
+/// The most bytes the library is handed at once from a block that is not dense.
+const WRITE_AT_ONCE: usize = 16 << 20;
 
 /// A complex number; in the file a compound of `r` and `i`.
 #[derive(Debug, Clone, Copy)]
@@ -101,8 +105,41 @@ pub(super) fn selection(region: &Region) -> Selection {
     Selection::from(Hyperslab::from(slices))
 }
 
+/// Writes a block to a region through the library, in slabs of whole rows: so little is copied where the block is not
+/// dense or its elements are converted. `place` is the region in words of the user.
+pub(super) fn write_slabs(
+    dataset: &hdf5::Dataset,
+    region: &Region,
+    place: &Region,
+    block: &Block,
+) -> Result<(), Problem> {
+    if region.is_empty() {
+        return Ok(());
+    }
+    let is_converted = block.dtype() == DType::Bool || block.dtype().is_complex();
+    let rows = match region.axes().first() {
+        Some(first) if !block.is_dense() || is_converted => {
+            (WRITE_AT_ONCE / (block.nbytes() / first.len).max(1)).clamp(1, first.len)
+        }
+        Some(first) => first.len,
+        None => 1,
+    };
+    for start in (0..region.axes().first().map_or(1, |first| first.len)).step_by(rows) {
+        let mut positions = Region::full(block.shape());
+        if region.ndim() > 0 {
+            let first = positions.axis_mut(0);
+            *first = AxisRange::new(start, rows.min(first.len - start));
+        }
+        let slab = block.slice(&positions).to_dense(None);
+        let _library = LIBRARY.lock();
+        write_block(dataset, &region.compose(&positions), &slab)
+            .map_err(|error| library_failed(&format!("write region {place}"), &error))?;
+    }
+    Ok(())
+}
+
 /// Writes a dense block to a region of rising steps of a dataset of the same dtype.
-pub(super) fn write_block(dataset: &Dataset, region: &Region, block: &Block) -> hdf5::Result<()> {
+fn write_block(dataset: &Dataset, region: &Region, block: &Block) -> hdf5::Result<()> {
     macro_rules! write {
         ($view:expr) => {
             if region.ndim() == 0 {

@@ -3,6 +3,11 @@
 //! A file of the library is of no use before it is closed. So what tasks write is appended to a file of its own, chunks
 //! as they will lie in the dataset, several threads at once; when the last one is there, the library puts them together.
 //! Until then a journal says what is whole, and a later run can go on from there.
+//!
+//! So every byte is written twice. It would be once if chunks were appended to the file itself and only their index were
+//! written at the end. But the library gives chunks their places itself, keeps their index to itself until it closes the
+//! file, and has no way to take over chunks that are there: the index, the end of the file and the dataset's header would
+//! have to be written by code of ours, for every version of the format that an existing file may have.
 
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};

@@ -9,6 +9,8 @@ mod dimension;
 #[cfg(feature = "hdf5-write")]
 mod elements;
 pub mod format;
+#[cfg_attr(not(feature = "hdf5-write"), allow(dead_code, reason = "nothing is grafted that is not written"))]
+mod graft;
 #[cfg(feature = "hdf5-write")]
 mod library;
 #[cfg(feature = "hdf5-write")]
@@ -25,10 +27,13 @@ mod scales;
 mod shared_file;
 #[cfg(feature = "hdf5-write")]
 mod shuffle;
+#[cfg(feature = "hdf5-write")]
+mod skeleton;
 mod source;
 #[cfg(feature = "hdf5-write")]
 mod write;
 
+pub use graft::recover;
 #[cfg(feature = "hdf5-write")]
 pub use library::Hdf5LibrarySource;
 #[cfg(feature = "hdf5-write")]

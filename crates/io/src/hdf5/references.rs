@@ -224,6 +224,9 @@ fn descr(dtype: DType, endian: Endian) -> String {
     format!("{order}{kind}{}", dtype.itemsize())
 }
 
+/// Blosc's names of its compressors, by the number that the filter knows them by.
+const BLOSC: [&str; 6] = ["blosclz", "lz4", "lz4hc", "snappy", "zlib", "zstd"];
+
 /// Zarr's names of the filters: of the last one if it compresses, and of those before it.
 fn numcodecs(filters: &[StoredFilter], dtype: DType) -> Result<(Value, Value), String> {
     let value = |filter: &StoredFilter, at: usize| filter.values.get(at).copied();
@@ -237,10 +240,22 @@ fn numcodecs(filters: &[StoredFilter], dtype: DType) -> Result<(Value, Value), S
             }
             3 => json!({"id": "fletcher32"}),
             32_015 => json!({"id": "zstd", "level": value(filter, 0).unwrap_or(3)}),
+            // Containers tell how they are to be read; the settings are there for who would write.
+            32_001 => json!({
+                "id": "blosc",
+                "cname": value(filter, 6).and_then(|at| BLOSC.get(at as usize)).unwrap_or(&BLOSC[0]),
+                "clevel": value(filter, 4).unwrap_or(5).min(9),
+                "shuffle": value(filter, 5).unwrap_or(1).min(2),
+                "blocksize": 0,
+            }),
             _ => return Err(format!("Zarr has no filter {}", filter.numbered())),
         });
     }
-    let last = codecs.pop_if(|codec| codec["id"] == "zlib" || codec["id"] == "zstd");
+    let compresses = |codec: &mut Value| ["zlib", "zstd", "blosc"].iter().any(|id| codec["id"] == *id);
+    let last = codecs.pop_if(compresses);
+    if codecs.iter().any(|codec| codec["id"] == "blosc") {
+        return Err("what blosc has compressed goes through another filter, which Zarr does not have".into());
+    }
     let before = if codecs.is_empty() { Value::Null } else { codecs.into() };
     Ok((last.unwrap_or_default(), before))
 }

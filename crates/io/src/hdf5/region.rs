@@ -6,9 +6,8 @@ use brickwork_core::{Block, ChunkGrid, Kind, Meta, Region, Sink};
 use hdf5::Dataset;
 use parking_lot::Mutex;
 
-use super::elements::file_type;
+use super::elements::{file_type, write_slabs};
 use super::shared_file::{Joined, LIBRARY, SharedFile};
-use super::write::write_slabs;
 use crate::error::{Problem, Result};
 use crate::options::SinkOptions;
 use crate::uri::Location;

@@ -1,6 +1,7 @@
 //! A file that the sinks of one run write together.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -8,8 +9,10 @@ use hdf5::File;
 use parking_lot::Mutex;
 
 use super::attributes::write_attributes;
+use super::graft;
 use super::log::Log;
 use super::scales;
+use super::skeleton::Skeleton;
 use crate::error::{Problem, Result};
 use crate::handles::FileStamp;
 use crate::options::GroupAttributes;
@@ -23,13 +26,15 @@ pub(super) static LIBRARY: Mutex<()> = Mutex::new(());
 /// An HDF5 file that one or several sinks write datasets of.
 ///
 /// It is written beside its target and renamed when the last sink that has joined is committed; an existing file is
-/// copied first, so that it stays as it was until then.
+/// copied first, so that it stays as it was until then. In place, a [`Skeleton`] of it is made instead of a copy, and what
+/// was added to that goes into the file at the end.
 #[derive(Debug)]
 pub(crate) struct SharedFile {
     uri: String,
     target: PathBuf,
     place: String,
     groups: Vec<GroupAttributes>,
+    in_place: bool,
     state: Mutex<State>,
 }
 
@@ -48,6 +53,8 @@ struct OpenFile {
     file: File,
     part: Part,
     copied: Option<Copied>,
+    /// If what is added goes into the file itself.
+    skeleton: Option<Skeleton>,
     named: Vec<Named>,
     /// Of the datasets that are in it.
     logs: Vec<Arc<Log>>,
@@ -58,7 +65,7 @@ struct OpenFile {
 struct Copied {
     stamp: FileStamp,
     /// Keeps programs away that would write it.
-    _lock: fs::File,
+    lock: fs::File,
 }
 
 /// A dataset whose axes have names.
@@ -95,6 +102,7 @@ impl SharedFile {
             target: fs::canonicalize(&location.path).unwrap_or_else(|_| location.path.clone()),
             place: location.absolute_path(),
             groups: Vec::new(),
+            in_place: false,
             state: Mutex::default(),
         }
     }
@@ -106,6 +114,25 @@ impl SharedFile {
         };
         self.groups = groups.iter().filter(is_here).cloned().collect();
         self
+    }
+
+    /// Adding to the file itself, if it is there, instead of to a copy.
+    pub fn in_place(mut self, in_place: bool) -> Self {
+        self.in_place = in_place;
+        self
+    }
+
+    /// Whether datasets are added to the file itself.
+    pub(super) fn is_in_place(&self) -> bool {
+        self.in_place
+    }
+
+    /// Finishes what a killed run has begun to do to the file.
+    pub(super) fn recover(&self) -> Result<(), Problem> {
+        if !self.target.is_file() {
+            return Ok(());
+        }
+        graft::finish(&self.target).map(|_| ())
     }
 
     /// Whether this is the file at a path.
@@ -192,6 +219,7 @@ impl SharedFile {
         if target.is_dir() {
             return Err(Problem::IsDirectory { expected: "an HDF5 file" });
         }
+        self.recover()?;
         let copied = match fs::File::open(target) {
             Ok(file) => Some(locked(file)?),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound && !must_exist => None,
@@ -200,7 +228,15 @@ impl SharedFile {
         // An existing file is not replaced but extended: its other datasets stay.
         let part =
             Part::beside_others(&self.uri, target, copied.is_some(), keep).map_err(|error| error.problem)?;
-        if copied.is_some() {
+        let mut skeleton = None;
+        if let Some(Copied { lock, .. }) = copied.as_ref().filter(|_| self.in_place) {
+            // Told before anything is computed.
+            fs::OpenOptions::new()
+                .write(true)
+                .open(target)
+                .map_err(|error| Problem::os("write to the file in place", error))?;
+            skeleton = Some(Skeleton::of(lock, part.path())?);
+        } else if copied.is_some() {
             fs::copy(target, part.path()).map_err(|error| {
                 let help = "; its datasets are added to a copy of it, which takes its place";
                 Problem::Os {
@@ -222,12 +258,12 @@ impl SharedFile {
             None => File::create_excl(part.path()),
         };
         let file = file.map_err(|error| library_failed("open the file to write", &error))?;
-        Ok(OpenFile { file, part, copied, named: Vec::new(), logs: Vec::new() })
+        Ok(OpenFile { file, part, copied, skeleton, named: Vec::new(), logs: Vec::new() })
     }
 
     fn finish(&self, open: OpenFile) -> Result<()> {
         let fail = |problem: Problem| problem.at(&self.uri);
-        let OpenFile { file, part, copied, named, logs } = open;
+        let OpenFile { file, part, copied, skeleton, named, logs } = open;
         {
             let _library = LIBRARY.lock();
             let scales = named.iter().try_for_each(|named| match self.is_netcdf() && named.is_complete() {
@@ -242,6 +278,14 @@ impl SharedFile {
         if FileStamp::at(&self.target).ok() != copied.as_ref().map(|copied| copied.stamp) {
             let change = "another program wrote it while datasets were added".into();
             return Err(fail(Problem::Changed { change }));
+        }
+        if let (Some(skeleton), Some(copied)) = (skeleton, copied) {
+            skeleton.graft(part.path(), &self.target, &copied.lock).map_err(fail)?;
+            // Only now: a run that is killed before would not be done. That the file is whole does not hang on it.
+            if let Ok(metadata) = copied.lock.metadata() {
+                logs.iter().for_each(|log| drop(log.seal(metadata.ino())));
+            }
+            return Ok(());
         }
         let synced = fs::File::open(part.path()).and_then(|file| file.sync_data());
         synced.map_err(|error| fail(Problem::os("write", error)))?;
@@ -281,7 +325,7 @@ fn locked(file: fs::File) -> Result<Copied, Problem> {
         Ok(()) | Err(fs::TryLockError::Error(_)) => {}
     }
     let metadata = file.metadata().map_err(|error| Problem::os("look at the file", error))?;
-    Ok(Copied { stamp: FileStamp::of(&metadata), _lock: file })
+    Ok(Copied { stamp: FileStamp::of(&metadata), lock: file })
 }
 
 /// A copy of a read-only file is read-only too.

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::format::{
     ChunkLocation, Dataset, ElementKind, ElementType, File, Hdf5Error, Layout, Problem as FormatProblem,
 };
+use super::graft;
 use crate::bytes::{empty_granule, fill_dense};
 use crate::chunk_walk::{TouchedChunk, chunk_at, touched_chunks};
 use crate::error::{IoError, Problem, Result};
@@ -66,7 +67,10 @@ pub(crate) fn open(location: &Location) -> Result<Arc<dyn Operation>> {
         Err(IoError {
             problem: Problem::Hdf5 { problem: FormatProblem::NeedsLibrary { what, .. }, .. },
             ..
-        }) if location.url.is_none() => Ok(Arc::new(super::library::open(location, &what)?)),
+        }) if location.url.is_none() => {
+            check_for_library(location)?;
+            Ok(Arc::new(super::library::open(location, &what)?))
+        }
         Err(error) => Err(error),
     }
 }
@@ -79,6 +83,18 @@ pub(crate) fn open(location: &Location) -> Result<Arc<dyn Operation>> {
 /// As [`crate::open`], and if only the library reads the dataset.
 pub fn open_without_library(uri: &str) -> brickwork_core::Result<Arc<dyn Operation>> {
     Ok(Arc::new(open_own(&Location::parse(uri)?)?))
+}
+
+/// Checks what can be checked of a dataset that the library is to read.
+#[cfg(feature = "hdf5-write")]
+fn check_for_library(location: &Location) -> Result<()> {
+    let (uri, path) = (&location.uri, location.absolute_path());
+    let open = open_file(uri, &path, stamp_of(uri, &path)?)?;
+    match open.file.check_dataset(&inner_path(&location.inner)) {
+        // Behind a link into another file is what only the library knows.
+        Err(error) if matches!(error.problem, FormatProblem::NeedsLibrary { .. }) => Ok(()),
+        checked => checked.map_err(|error| failed(uri, error)),
+    }
 }
 
 fn open_own(location: &Location) -> Result<Hdf5Source> {
@@ -123,6 +139,9 @@ pub(super) fn open_file(uri: &str, path: &str, stamp: FileStamp) -> Result<Arc<O
         let opened = placed_file::open_file(path, EXPECTED);
         let checked = opened.and_then(|(file, found)| stamp.check_same(found).map(|()| file));
         let reader = checked.map_err(|problem| problem.at(uri))?;
+        if !is_url(path) {
+            graft::check(path).map_err(|problem| problem.at(uri))?;
+        }
         let file = File::from_reader(reader, path).map_err(|error| failed(uri, error))?;
         Ok(OpenFile { file, datasets: Mutex::new(HashMap::new()) })
     })

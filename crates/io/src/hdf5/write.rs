@@ -5,14 +5,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use brickwork_core::eval::{Activity, doing};
-use brickwork_core::{AxisRange, Block, ChunkGrid, Complex, DType, Meta, Origin, Region, Sink};
+use brickwork_core::{AxisRange, Block, ChunkGrid, Complex, Meta, Origin, Region, Sink};
 use libdeflater::{CompressionLvl, Compressor};
 use parking_lot::Mutex;
 use serde_json::{Map, Value, json};
 
 use super::attributes::write_attributes;
 use super::calls::write_chunk;
-use super::elements::{file_type, fill_value, write_block};
+use super::elements::{file_type, fill_value, write_slabs};
 use super::log::Log;
 use super::new_dataset::{Codec, Hdf5Layout, NewDataset, check_layout};
 use super::shared_file::{Joined, LIBRARY, Named, SharedFile, library_failed};
@@ -29,13 +29,11 @@ use crate::uri::{Format, Location};
 use crate::write_checks::{check_write, not_created, refuse_options};
 use crate::written::{WrittenChunks, WrittenRegions, region_at};
 
-/// The most bytes the library is handed at once from a block that is not dense.
-const WRITE_AT_ONCE: usize = 16 << 20;
 /// Writes an array to a dataset of an HDF5 file, new or existing.
 ///
 /// What is written is collected in a file of its own and put together by the library when all of it is there, so the
 /// disk must have room for both. The file is written beside its target and renamed when it is whole; an existing one is
-/// copied first, and its other datasets stay. Chunks are compressed by whoever writes them, all at once, and go past the
+/// copied first (or, in place, added to at the end), and its other datasets stay. Chunks are compressed by whoever writes them, all at once, and go past the
 /// library's filters and cache. Truth values and complex numbers are written as h5py writes them.
 #[derive(Debug)]
 pub struct Hdf5Sink {
@@ -88,7 +86,7 @@ impl Hdf5Sink {
     /// If the URI cannot be read or names no dataset, or an option is not one of HDF5.
     pub fn new(uri: &str, options: &SinkOptions) -> brickwork_core::Result<Self> {
         let location = Location::parse(uri)?;
-        Hdf5Sink::within(Arc::new(SharedFile::new(&location)), location, options)
+        Hdf5Sink::within(Arc::new(SharedFile::new(&location).in_place(options.in_place)), location, options)
     }
 
     /// A sink of a file that others write too.
@@ -107,6 +105,11 @@ impl Hdf5Sink {
         }
         let asked = [("shards", options.shards.is_some())];
         refuse_options("HDF5", &asked, "leave --shards out, or write .zarr").map_err(fail)?;
+        if file.is_in_place() != options.in_place {
+            return Err(
+                misuse("is written by several results; write all of them in place, or none".into()).into()
+            );
+        }
         let codec = Codec::parse(options.codec.as_deref()).map_err(fail)?;
         Ok(Hdf5Sink {
             file,
@@ -142,6 +145,7 @@ impl Hdf5Sink {
         let grid = ChunkGrid::regular(&meta.shape, &chunk);
         let purpose = origin.map(|origin| self.purpose(meta, layout, &trimmings, origin));
         let (uri, target, resume) = (&self.location.uri, self.file.target(), self.options.resume);
+        self.file.recover().map_err(fail)?;
         let left = match purpose.as_ref().filter(|_| resume) {
             Some(purpose) => Part::left(uri, target, true, purpose)?,
             None => None,
@@ -262,6 +266,14 @@ impl Hdf5Sink {
                 };
                 if !self.options.overwrite {
                     return Err(Problem::exists(self.options.resume));
+                }
+                // Its place would be given to the new one while others still read it.
+                if self.options.in_place {
+                    return misuse(
+                        "is in the file already, and nothing is replaced in place; leave --in-place (in_place) out, or \
+                         choose another name"
+                            .into(),
+                    );
                 }
                 if dataset.attr("REFERENCE_LIST").is_ok() {
                     return misuse(
@@ -397,39 +409,6 @@ fn encode(
     let nbytes = compressor.zlib_compress(bytes, &mut encoded).map_err(|error| failed(error.to_string()))?;
     encoded.truncate(nbytes);
     Ok(Some(encoded))
-}
-
-/// Writes a block to a region through the library, in slabs of whole rows: so little is copied where the block is not
-/// dense or its elements are converted. `place` is the region in words of the user.
-pub(super) fn write_slabs(
-    dataset: &hdf5::Dataset,
-    region: &Region,
-    place: &Region,
-    block: &Block,
-) -> Result<(), Problem> {
-    if region.is_empty() {
-        return Ok(());
-    }
-    let is_converted = block.dtype() == DType::Bool || block.dtype().is_complex();
-    let rows = match region.axes().first() {
-        Some(first) if !block.is_dense() || is_converted => {
-            (WRITE_AT_ONCE / (block.nbytes() / first.len).max(1)).clamp(1, first.len)
-        }
-        Some(first) => first.len,
-        None => 1,
-    };
-    for start in (0..region.axes().first().map_or(1, |first| first.len)).step_by(rows) {
-        let mut positions = Region::full(block.shape());
-        if region.ndim() > 0 {
-            let first = positions.axis_mut(0);
-            *first = AxisRange::new(start, rows.min(first.len - start));
-        }
-        let slab = block.slice(&positions).to_dense(None);
-        let _library = LIBRARY.lock();
-        write_block(dataset, &region.compose(&positions), &slab)
-            .map_err(|error| library_failed(&format!("write region {place}"), &error))?;
-    }
-    Ok(())
 }
 
 impl Sink for Hdf5Sink {

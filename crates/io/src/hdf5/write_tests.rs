@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use brickwork_core::DType;
+
 use super::*;
 use crate::test_support::{read, read_all, sample, store, store_meta};
 

@@ -130,7 +130,16 @@ fn for_each_dense(
     cursor.version(0)?;
     let flags = cursor.u8()?;
     cursor.skip(if flags & 1 != 0 { 2 } else { 0 })?;
-    let (Some(heap), Some(names)) = (cursor.address()?, cursor.address()?) else { return Ok(()) };
+    let (heap, names) = match (cursor.address()?, cursor.address()?) {
+        (Some(heap), Some(names)) => (heap, names),
+        (None, None) => return Ok(()),
+        _ => {
+            return Err(corrupt(
+                "attribute info message",
+                "it has a heap without names, or names without a heap",
+            ));
+        }
+    };
     let mut heap = FractalHeap::open(source, heap)?;
     for_each_record(source, names, record::ATTRIBUTE_NAME, |bytes| {
         // The heap identifier, the message's flags, its creation order, the hash of the name.

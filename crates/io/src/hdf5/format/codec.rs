@@ -9,6 +9,8 @@ use super::error::{Outcome, Problem, corrupt, unsupported};
 use super::filter::Filter;
 use super::lzf;
 use super::shuffle::unshuffle;
+#[cfg(feature = "hdf5-blosc")]
+use super::{bitshuffle, blosc, lz4};
 use crate::fletcher32::without_checksum;
 
 thread_local! {
@@ -18,7 +20,8 @@ thread_local! {
 
 /// Bytes of scratch memory [`decode`] takes for chunks of `chunk_nbytes` bytes.
 pub(super) fn scratch_nbytes(filters: &[Filter], chunk_nbytes: usize) -> usize {
-    num_halves(filters) * half_nbytes(filters, chunk_nbytes)
+    let rooms = usize::from(filters.iter().any(|filter| filter.needs_room()));
+    (num_halves(filters) + rooms) * half_nbytes(filters, chunk_nbytes)
 }
 
 /// How many buffers the intermediate results take turns in: the last result goes straight to its place.
@@ -84,7 +87,8 @@ fn undo(filters: &[Filter], encoded: &[u8], out: &mut [u8], scratch: &mut Vec<u8
     if scratch.len() < needed {
         scratch.resize(needed, 0);
     }
-    let (first, second) = scratch[..needed].split_at_mut(half.min(needed));
+    let (halves, room) = scratch[..needed].split_at_mut(num_halves(filters) * half);
+    let (first, second) = halves.split_at_mut(half.min(halves.len()));
 
     let mut place = Place::Encoded;
     let mut range: Range<usize> = 0..encoded.len();
@@ -121,7 +125,7 @@ fn undo(filters: &[Filter], encoded: &[u8], out: &mut [u8], scratch: &mut Vec<u8
             _ if second.len() < nbytes => return Err(wrong_length(nbytes, chunk_nbytes)),
             _ => (first, &mut *second, Place::SecondHalf),
         };
-        transform(filter, &from[range], &mut to[..nbytes])?;
+        transform(filter, &from[range], &mut to[..nbytes], room)?;
         place = next;
         range = 0..nbytes;
     }
@@ -141,19 +145,26 @@ fn wrong_length(found: usize, chunk_nbytes: usize) -> Problem {
     corrupt("chunk", format!("its filters leave {found} bytes, a chunk has {chunk_nbytes}"))
 }
 
-/// Undoes one filter; `to` has the length the result has to have.
-fn transform(filter: Filter, from: &[u8], to: &mut [u8]) -> Outcome<()> {
+/// Undoes one filter; `to` has the length the result has to have, and `room` as many bytes if the filter needs them.
+#[cfg_attr(not(feature = "hdf5-blosc"), allow(unused_variables, reason = "no other filter needs room"))]
+fn transform(filter: Filter, from: &[u8], to: &mut [u8], room: &mut [u8]) -> Outcome<()> {
     match filter {
         Filter::Deflate => inflate(from, to),
         Filter::Lzf => lzf::decompress(from, to),
         #[cfg(feature = "hdf5-zstd")]
-        Filter::Zstd => match zstd::bulk::decompress_to_buffer(from, to) {
-            Ok(nbytes) if nbytes == to.len() => Ok(()),
-            Ok(nbytes) => Err(wrong_length(nbytes, to.len())),
-            Err(error) => {
-                Err(corrupt("chunk", format!("{} bytes are not its zstd data: {error}", from.len())))
-            }
-        },
+        Filter::Zstd => unzstd(from, to),
+        #[cfg(feature = "hdf5-blosc")]
+        Filter::Blosc => blosc::decompress(from, to, room),
+        #[cfg(feature = "hdf5-blosc")]
+        Filter::Lz4 => lz4::decompress(from, to),
+        #[cfg(feature = "hdf5-blosc")]
+        Filter::Bitshuffle { element_nbytes, block, codec: None } => {
+            bitshuffle::unshuffle_blocks(element_nbytes, block, from, to)
+        }
+        #[cfg(feature = "hdf5-blosc")]
+        Filter::Bitshuffle { element_nbytes, codec: Some(codec), .. } => {
+            bitshuffle::decompress(codec, element_nbytes, from, to, room)
+        }
         Filter::Shuffle { element_nbytes } => {
             unshuffle(element_nbytes, from, to);
             Ok(())
@@ -162,7 +173,8 @@ fn transform(filter: Filter, from: &[u8], to: &mut [u8]) -> Outcome<()> {
     }
 }
 
-fn inflate(from: &[u8], to: &mut [u8]) -> Outcome<()> {
+/// Fills `to` with what zlib data give.
+pub(super) fn inflate(from: &[u8], to: &mut [u8]) -> Outcome<()> {
     let result = INFLATE.with_borrow_mut(|inflate| inflate.zlib_decompress(from, to));
     match result {
         Ok(nbytes) if nbytes == to.len() => Ok(()),
@@ -173,6 +185,26 @@ fn inflate(from: &[u8], to: &mut [u8]) -> Outcome<()> {
         Err(DecompressionError::InsufficientSpace) => {
             Err(corrupt("chunk", format!("its zlib data give more than {} bytes", to.len())))
         }
+    }
+}
+
+/// Fills `to` with what a zstd frame gives.
+#[cfg(feature = "hdf5-zstd")]
+pub(super) fn unzstd(from: &[u8], to: &mut [u8]) -> Outcome<()> {
+    match zstd::bulk::decompress_to_buffer(from, to) {
+        Ok(nbytes) if nbytes == to.len() => Ok(()),
+        Ok(nbytes) => Err(wrong_length(nbytes, to.len())),
+        Err(error) => Err(corrupt("chunk", format!("{} bytes are not its zstd data: {error}", from.len()))),
+    }
+}
+
+/// Fills `to` with what an LZ4 block gives.
+#[cfg(feature = "hdf5-blosc")]
+pub(super) fn unlz4(from: &[u8], to: &mut [u8]) -> Outcome<()> {
+    match lz4_flex::block::decompress_into(from, to) {
+        Ok(nbytes) if nbytes == to.len() => Ok(()),
+        Ok(nbytes) => Err(wrong_length(nbytes, to.len())),
+        Err(error) => Err(corrupt("chunk", format!("{} bytes are not its lz4 data: {error}", from.len()))),
     }
 }
 
@@ -209,6 +241,8 @@ mod tests {
             // A single literal run a time.
             #[cfg(feature = "hdf5-zstd")]
             Filter::Zstd => zstd::bulk::compress(bytes, 3).unwrap(),
+            #[cfg(feature = "hdf5-blosc")]
+            Filter::Blosc | Filter::Lz4 | Filter::Bitshuffle { .. } => unreachable!("tested with real files"),
             Filter::Lzf => bytes.chunks(32).flat_map(|run| [&[run.len() as u8 - 1], run].concat()).collect(),
         }
     }

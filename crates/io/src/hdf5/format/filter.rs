@@ -1,6 +1,8 @@
 //! Filter pipeline messages: what was done to a chunk before it was written.
 use std::fmt;
 
+#[cfg(feature = "hdf5-blosc")]
+use super::bitshuffle::BlockCodec;
 use super::cursor::Cursor;
 use super::error::{Outcome, corrupt, needs_library};
 
@@ -26,6 +28,22 @@ pub enum Filter {
     /// Zstandard (32015): one frame.
     #[cfg(feature = "hdf5-zstd")]
     Zstd,
+    /// Blosc (32001), with any of its compressors: a container that tells what is in it.
+    #[cfg(feature = "hdf5-blosc")]
+    Blosc,
+    /// LZ4 (32004).
+    #[cfg(feature = "hdf5-blosc")]
+    Lz4,
+    /// Bits sorted by their place in the element (32008), block by block, which may be compressed.
+    #[cfg(feature = "hdf5-blosc")]
+    Bitshuffle {
+        /// Bytes of an element.
+        element_nbytes: usize,
+        /// Elements of a block; 0 for the usual number.
+        block: usize,
+        /// What compresses the blocks.
+        codec: Option<BlockCodec>,
+    },
 }
 
 impl Filter {
@@ -35,7 +53,22 @@ impl Filter {
             Self::Deflate | Self::Lzf => true,
             #[cfg(feature = "hdf5-zstd")]
             Self::Zstd => true,
+            #[cfg(feature = "hdf5-blosc")]
+            Self::Blosc | Self::Lz4 => true,
+            #[cfg(feature = "hdf5-blosc")]
+            Self::Bitshuffle { codec, .. } => codec.is_some(),
             Self::Shuffle { .. } | Self::Fletcher32 => false,
+        }
+    }
+
+    /// Whether undoing it needs room for another copy of what it gives.
+    pub(super) fn needs_room(self) -> bool {
+        match self {
+            #[cfg(feature = "hdf5-blosc")]
+            Self::Blosc => true,
+            #[cfg(feature = "hdf5-blosc")]
+            Self::Bitshuffle { codec, .. } => codec.is_some(),
+            _ => false,
         }
     }
 }
@@ -123,6 +156,12 @@ pub(super) fn understand(stored: &[StoredFilter], element_nbytes: usize) -> Outc
             32_000 => Filter::Lzf,
             #[cfg(feature = "hdf5-zstd")]
             32_015 => Filter::Zstd,
+            #[cfg(feature = "hdf5-blosc")]
+            32_001 => Filter::Blosc,
+            #[cfg(feature = "hdf5-blosc")]
+            32_004 => Filter::Lz4,
+            #[cfg(feature = "hdf5-blosc")]
+            32_008 => bitshuffle(filter, element_nbytes)?,
             _ => return Err(needs_library(format!("filter {}", filter.numbered()), REWRITE)),
         });
     }
@@ -130,6 +169,25 @@ pub(super) fn understand(stored: &[StoredFilter], element_nbytes: usize) -> Outc
         return Err(needs_library("a pipeline of two compressions", REWRITE));
     }
     Ok(filters)
+}
+
+/// The settings are the version, twice, then the bytes of an element, elements of a block, and the compression.
+#[cfg(feature = "hdf5-blosc")]
+fn bitshuffle(stored: &StoredFilter, element_nbytes: usize) -> Outcome<Filter> {
+    let value = |at: usize| stored.values.get(at).map_or(0, |&value| value as usize);
+    let codec = match value(4) {
+        0 => None,
+        2 => Some(BlockCodec::Lz4),
+        3 => Some(BlockCodec::Zstd),
+        other => {
+            return Err(needs_library(
+                format!("filter 32008 (bitshuffle) with compression {other}"),
+                REWRITE,
+            ));
+        }
+    };
+    let given = if value(2) == 0 { element_nbytes } else { value(2) };
+    Ok(Filter::Bitshuffle { element_nbytes: given.max(1), block: value(3), codec })
 }
 
 const REWRITE: &str = "rewrite the dataset with gzip or lzf, for instance with h5repack";

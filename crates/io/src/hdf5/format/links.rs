@@ -53,7 +53,13 @@ fn list_dense(source: &Source, info: &[u8], links: &mut Vec<Link>) -> Outcome<()
     cursor.version(0)?;
     let flags = cursor.u8()?;
     cursor.skip(if flags & 1 != 0 { 8 } else { 0 })?;
-    let (Some(heap), Some(names)) = (cursor.address()?, cursor.address()?) else { return Ok(()) };
+    let (heap, names) = match (cursor.address()?, cursor.address()?) {
+        (Some(heap), Some(names)) => (heap, names),
+        (None, None) => return Ok(()),
+        _ => {
+            return Err(corrupt("link info message", "it has a heap without names, or names without a heap"));
+        }
+    };
     let mut heap = FractalHeap::open(source, heap)?;
     for_each_record(source, names, record::LINK_NAME, |bytes| {
         // The hash of the name, then the heap identifier.

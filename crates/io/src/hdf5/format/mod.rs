@@ -11,11 +11,19 @@
 //! | groups old and new, hard and soft links | external and user-defined links |
 //! | integers, IEEE floats, h5py's bool and complex | texts, compounds, references, … (in datasets) |
 //! | compact, contiguous, chunked with every index | virtual datasets, external files |
-//! | deflate, shuffle, fletcher32, lzf | other filters |
+//! | deflate, shuffle, fletcher32, lzf; zstd, blosc, lz4 and bitshuffle by features | other filters |
 
 mod attribute;
+#[cfg(feature = "hdf5-blosc")]
+mod bitshuffle;
+#[cfg(feature = "hdf5-blosc")]
+mod blosc;
+#[cfg(feature = "hdf5-blosc")]
+mod blosclz;
 mod btree_v1;
 mod btree_v2;
+#[cfg(feature = "hdf5-write")]
+mod checked;
 mod checksum;
 mod chunk_index;
 mod codec;
@@ -25,6 +33,7 @@ mod dataspace;
 mod datatype;
 mod error;
 mod extensible_array;
+mod extents;
 mod file;
 mod fill_value;
 mod filter;
@@ -33,6 +42,8 @@ mod fractal_heap;
 mod global_heap;
 mod layout;
 mod links;
+#[cfg(feature = "hdf5-blosc")]
+mod lz4;
 mod lzf;
 mod object_header;
 mod shuffle;
@@ -45,6 +56,8 @@ mod symbol_table;
 mod tests;
 
 pub use attribute::{AttributeData, AttributeValue};
+#[cfg(feature = "hdf5-blosc")]
+pub use bitshuffle::BlockCodec;
 pub use chunk_index::{ChunkIndex, ChunkLocation};
 pub use dataset::{Dataset, Layout};
 pub use datatype::{ElementKind, ElementType, Endian};

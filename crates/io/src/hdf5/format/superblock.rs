@@ -17,8 +17,17 @@ pub(super) struct Checks {
     pub end_of_file: bool,
 }
 
-/// Finds and reads the superblock (versions 0 to 3); gives the source and the address of the root group's header.
-pub(super) fn open(reader: Arc<dyn ReadAt>, name: &str, checks: Checks) -> Outcome<(Source, u64)> {
+/// What a superblock tells beside how to read the rest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Places {
+    /// The address of the root group's header.
+    pub root: u64,
+    /// Where in the file everything ends, if it says so.
+    pub end: Option<u64>,
+}
+
+/// Finds and reads the superblock (versions 0 to 3).
+pub(super) fn open(reader: Arc<dyn ReadAt>, name: &str, checks: Checks) -> Outcome<(Source, Places)> {
     const WHAT: &str = "superblock";
     let start = find_signature(&*reader)?;
     // Versions 0 and 1 take 100 bytes with 8-byte addresses, 2 and 3 take 48.
@@ -62,14 +71,14 @@ pub(super) fn open(reader: Arc<dyn ReadAt>, name: &str, checks: Checks) -> Outco
         source.checked(WHAT, bytes.get(..until).ok_or_else(|| corrupt(WHAT, "ends early"))?)?;
     }
     // The stored end counts from the file's start, user block included.
+    let end = end.map(|end| end.saturating_sub(stored_base).saturating_add(start));
     if let Some(end) = end.filter(|_| checks.end_of_file) {
-        let end = end.saturating_sub(stored_base).saturating_add(start);
         let len = source.len();
         if end > len {
             return Err(Problem::Truncated { what: "the file as its superblock has it", start: 0, end, len });
         }
     }
-    Ok((source, root))
+    Ok((source, Places { root, end }))
 }
 
 /// The signature stands at byte 0, 512, 1024, 2048, and so on.
@@ -93,7 +102,7 @@ mod tests {
 
     const STRICT: Checks = Checks { checksums: true, end_of_file: true };
 
-    fn open_bytes(bytes: Vec<u8>) -> Outcome<(Source, u64)> {
+    fn open_bytes(bytes: Vec<u8>) -> Outcome<(Source, Places)> {
         open(Arc::new(bytes), "memory", STRICT)
     }
 
@@ -123,8 +132,8 @@ mod tests {
         block.extend(sum.to_le_bytes());
         let mut bytes = vec![0; 512];
         bytes.extend(&block);
-        let (source, root) = open_bytes(bytes.clone()).unwrap();
-        assert_eq!((source.base, root), (512, 48));
+        let (source, places) = open_bytes(bytes.clone()).unwrap();
+        assert_eq!((source.base, places), (512, Places { root: 48, end: Some(560) }));
         bytes[512 + 40] ^= 1;
         assert!(open_bytes(bytes).unwrap_err().to_string().contains("checksum"));
     }

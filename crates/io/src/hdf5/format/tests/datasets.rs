@@ -205,3 +205,44 @@ fn what_is_not_read_is_refused_by_name() {
         assert!(message.contains(reason), "{path}: {message}");
     }
 }
+
+#[cfg(feature = "hdf5-blosc")]
+#[test]
+fn what_plugins_have_compressed_is_read() {
+    let file = open("plugins");
+    let of = |len: i64, each: &dyn Fn(i64) -> [u8; 4]| -> Vec<u8> {
+        (0..len).flat_map(|i| each(3 * i - 20)).collect()
+    };
+    let smooth = of(3000, &|value| (value.div_euclid(50) as i32).to_ne_bytes());
+    let rough = of(600, &|value| (value as u32).wrapping_mul(2_654_435_761).to_ne_bytes());
+    let mut num_read = 0;
+    for (group, expected) in [("smooth", &smooth), ("rough", &rough), ("sum", &smooth)] {
+        for (name, _) in file.children(group).unwrap() {
+            let read = read_all(&file.dataset(&format!("{group}/{name}")).unwrap());
+            assert!(read.unwrap_or_else(|error| panic!("{error}")) == *expected, "{group}/{name}");
+            num_read += 1;
+        }
+    }
+    assert_eq!(num_read, 26 + 5 + 1);
+    check("plugins", "bytes/blosc", "i1", &[900]);
+}
+
+#[cfg(feature = "hdf5-blosc")]
+#[test]
+fn damaged_containers_end_in_an_answer() {
+    let whole = bytes("plugins");
+    let file = open("plugins");
+    for (name, _) in file.children("smooth").unwrap() {
+        let path = format!("smooth/{name}");
+        let location = file.dataset(&path).unwrap().chunk_index().unwrap().get(&[0, 0]).unwrap();
+        for at in (0..location.nbytes).step_by(1 + location.nbytes / 12) {
+            for flip in [1, 0x80, 0xff] {
+                let mut damaged = whole.clone();
+                damaged[location.address as usize + at] ^= flip;
+                let dataset =
+                    File::from_reader(Arc::new(damaged), "damaged").unwrap().dataset(&path).unwrap();
+                let _ = read_all(&dataset);
+            }
+        }
+    }
+}

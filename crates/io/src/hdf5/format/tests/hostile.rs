@@ -61,7 +61,7 @@ fn any_truncation_ends_in_an_answer() {
     for &(name, bytes) in FIXTURES {
         let whole = read_everything(bytes.to_vec(), STRICT);
         assert!(whole > 0, "{name}");
-        for len in (0..bytes.len()).step_by(211) {
+        for len in (0..bytes.len()).step_by(211.max(bytes.len() / 100)) {
             assert!(read_everything(bytes[..len].to_vec(), LENIENT) <= whole, "{name} cut to {len}");
         }
     }
@@ -70,7 +70,8 @@ fn any_truncation_ends_in_an_answer() {
 #[test]
 fn any_changed_byte_ends_in_an_answer() {
     let mut state = 1;
-    for &(_, bytes) in FIXTURES {
+    // What plugins write is damaged in a test of its own: most of it are chunks.
+    for &(_, bytes) in FIXTURES.iter().filter(|(name, _)| *name != "plugins") {
         for round in 0..150 {
             let mut damaged = bytes.to_vec();
             let at = pseudo_random(&mut state) as usize % damaged.len();

@@ -35,6 +35,7 @@ fixtures![
     "groups_old",
     "implicit",
     "lzf",
+    "plugins",
     "refused",
     "single_chunk",
     "small",

@@ -1,0 +1,54 @@
+//! What is checked of a dataset before the HDF5 library gets it: that ends the process where a damaged file leads it
+//! astray, and much of what leads it is found by a reader that believes nothing.
+use super::chunk_index::{ChunkGrid, ChunkIndex};
+use super::dataspace::Dataspace;
+use super::error::{Outcome, Result, corrupt};
+use super::file::File;
+use super::layout::{self, StoredLayout};
+use super::object_header::{ObjectHeader, kind};
+use super::survey::Survey;
+
+impl File {
+    /// Checks the metadata of a dataset that this reader does not read: shape, type, filters, layout, and where its chunks
+    /// are. Nothing is said about what is in the chunks.
+    ///
+    /// # Errors
+    /// If something is damaged.
+    pub fn check_dataset(&self, path: &str) -> Result<()> {
+        let mut survey = Survey::new(self);
+        let object = survey.object(path)?;
+        survey.summary(&object)?;
+        survey.attributes(&object)?;
+        let check = || match Survey::identity(&object) {
+            Some(address) => self.check_layout(&ObjectHeader::read(&self.source, address)?),
+            None => Ok(()),
+        };
+        check().map_err(|problem| problem.at(&self.source.name, path))
+    }
+
+    fn check_layout(&self, header: &ObjectHeader) -> Outcome<()> {
+        let source = &*self.source;
+        let body = |kind, name: &'static str| {
+            header.body(source, kind)?.ok_or_else(|| corrupt("dataset", format!("it has no {name} message")))
+        };
+        let layout = body(kind::LAYOUT, "layout")?;
+        let StoredLayout::Chunked(stored) = layout::parse(source.cursor("layout message", &layout))? else {
+            return Ok(());
+        };
+        let space =
+            Dataspace::parse(source.cursor("dataspace message", &body(kind::DATASPACE, "dataspace")?))?;
+        let lengths: Vec<usize> = stored.lengths.iter().map(|&len| len as usize).collect();
+        let nbytes = lengths.iter().try_fold(1_usize, |product, &len| product.checked_mul(len));
+        let (Some(nbytes), Some((_, chunk))) = (nbytes, lengths.split_last()) else {
+            return Err(corrupt(
+                "layout message",
+                format!("chunks of {lengths:?} elements and, last, bytes"),
+            ));
+        };
+        let grid = ChunkGrid::new(&space.shape, &space.max_shape, chunk)?;
+        for (_, chunk) in ChunkIndex::read(source, &stored, &grid, nbytes)?.stored() {
+            source.check_range("chunk", chunk.address, chunk.nbytes as u64)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,227 @@
+//! What is to be changed in a file that is written in place, kept beside it until all of it is changed.
+//!
+//! The few pages of an HDF5 file that say where everything is are replaced one after the other, and in between the file
+//! is neither what it was nor what it will be. So what they will be is written to a file of its own first, with a hash
+//! at its end: one that is whole can be followed again and again until the file is whole too, and where it is torn the
+//! file has not been touched.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+#[cfg(feature = "hdf5-write")]
+use std::io::Write;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::error::Problem;
+use crate::uri::Location;
+
+const MAGIC: &[u8; 16] = b"brickwork graft\n";
+/// What an HDF5 file begins with. Without it no program takes the file for one.
+const SIGNATURE: &[u8; 8] = b"\x89HDF\r\n\x1a\n";
+
+/// Bytes that change places in a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Graft {
+    /// Where in the file its signature is.
+    pub signature: u64,
+    /// Offsets, and what will be there.
+    pub changes: Vec<(u64, Vec<u8>)>,
+}
+
+impl Graft {
+    /// Puts them into a file, or nothing: once this has written the graft beside it, whoever is told of it can finish.
+    /// Nobody else may write the file meanwhile.
+    #[cfg(feature = "hdf5-write")]
+    pub fn put(&self, file: &File, path: &Path) -> io::Result<()> {
+        let beside = beside(path);
+        let written = File::create(&beside).and_then(|mut kept| {
+            kept.write_all(&self.encoded())?;
+            kept.sync_all()?;
+            // The name is to be there too when the power fails.
+            File::open(beside.parent().unwrap_or(Path::new(".")))?.sync_all()
+        });
+        if let Err(error) = written {
+            let _ = fs::remove_file(&beside);
+            return Err(error);
+        }
+        self.apply(file)?;
+        fs::remove_file(&beside)
+    }
+
+    /// Replaces the bytes. While that lasts, the file has no signature.
+    fn apply(&self, file: &File) -> io::Result<()> {
+        file.write_all_at(&[0; SIGNATURE.len()], self.signature)?;
+        file.sync_data()?;
+        for (offset, bytes) in &self.changes {
+            let mut bytes = bytes.clone();
+            for place in self.signature..self.signature + SIGNATURE.len() as u64 {
+                let at = place.checked_sub(*offset).and_then(|at| bytes.get_mut(at as usize));
+                at.into_iter().for_each(|byte| *byte = 0);
+            }
+            file.write_all_at(&bytes, *offset)?;
+        }
+        file.sync_data()?;
+        file.write_all_at(SIGNATURE, self.signature)?;
+        file.sync_data()
+    }
+
+    /// Leaves it beside a file as a run does that is killed.
+    #[cfg(all(test, feature = "hdf5-write"))]
+    pub fn keep_beside(&self, path: &Path) {
+        fs::write(beside(path), self.encoded()).unwrap();
+    }
+
+    fn encoded(&self) -> Vec<u8> {
+        let mut bytes = MAGIC.to_vec();
+        bytes.extend(self.signature.to_le_bytes());
+        bytes.extend((self.changes.len() as u64).to_le_bytes());
+        for (offset, change) in &self.changes {
+            bytes.extend(offset.to_le_bytes());
+            bytes.extend((change.len() as u64).to_le_bytes());
+            bytes.extend(change);
+        }
+        bytes.extend(xxh3_64(&bytes).to_le_bytes());
+        bytes
+    }
+
+    /// From the bytes of a file; `None` if they are torn.
+    fn decoded(bytes: &[u8]) -> Option<Self> {
+        let (content, hash) = bytes.split_last_chunk::<8>()?;
+        if xxh3_64(content) != u64::from_le_bytes(*hash) {
+            return None;
+        }
+        let mut rest = content.strip_prefix(MAGIC)?;
+        let number = |rest: &mut &[u8]| {
+            let (number, behind) = rest.split_first_chunk::<8>()?;
+            *rest = behind;
+            Some(u64::from_le_bytes(*number))
+        };
+        let (signature, count) = (number(&mut rest)?, number(&mut rest)?);
+        let mut changes = Vec::new();
+        for _ in 0..count {
+            let (offset, len) = (number(&mut rest)?, number(&mut rest)?);
+            let (change, behind) = rest.split_at_checked(usize::try_from(len).ok()?)?;
+            offset.checked_add(len)?;
+            changes.push((offset, change.to_vec()));
+            rest = behind;
+        }
+        rest.is_empty().then_some(Graft { signature, changes })
+    }
+}
+
+/// Fails if a file is between what it was and what it will be.
+pub(super) fn check(path: &str) -> Result<(), Problem> {
+    let path = fs::canonicalize(path).unwrap_or_else(|_| path.into());
+    match fs::read(beside(&path)) {
+        Ok(bytes) if Graft::decoded(&bytes).is_some() => {
+            let reason = format!(
+                "is half written: a run that changed it in place is at work, or has been killed; if it was killed, \
+                 `brickwork recover {}` finishes its work",
+                path.display()
+            );
+            Err(Problem::Misuse { reason })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Finishes what a run that wrote a file in place and was killed has begun; says whether there was anything.
+///
+/// # Errors
+/// If another program has the file open, or it cannot be written.
+pub fn recover(uri: &str) -> brickwork_core::Result<bool> {
+    let location = Location::parse(uri)?;
+    Ok(finish(&location.path).map_err(|problem| problem.at(&location.uri))?)
+}
+
+/// [`recover`], by the path of the file.
+pub(super) fn finish(path: &Path) -> Result<bool, Problem> {
+    let path = fs::canonicalize(path).map_err(|error| Problem::os("look at the file", error))?;
+    let beside = beside(&path);
+    if !beside.exists() {
+        return Ok(false);
+    }
+    let failed = |error| Problem::os("finish what a killed run has begun", error);
+    let file = OpenOptions::new().read(true).write(true).open(&path).map_err(failed)?;
+    locked(&file)?;
+    let bytes = match fs::read(&beside) {
+        Ok(bytes) => bytes,
+        // Its run has ended meanwhile.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(failed(error)),
+    };
+    let graft = Graft::decoded(&bytes);
+    if let Some(graft) = &graft {
+        graft.apply(&file).map_err(failed)?;
+    }
+    fs::remove_file(&beside).map_err(failed)?;
+    Ok(graft.is_some())
+}
+
+/// Keeps every other program away from a file, as far as these and the file system know locks.
+pub(super) fn locked(file: &File) -> Result<(), Problem> {
+    match file.try_lock() {
+        Err(fs::TryLockError::WouldBlock) => {
+            let reason = "is open in another program, or in this one; close it there first".into();
+            Err(Problem::Misuse { reason })
+        }
+        Ok(()) | Err(fs::TryLockError::Error(_)) => Ok(()),
+    }
+}
+
+/// Where a graft is kept until its file is whole.
+fn beside(path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    path.with_file_name(format!(".{name}.graft"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn graft() -> Graft {
+        Graft { signature: 0, changes: vec![(0, b"\x89HDF\r\n\x1a\nnew".to_vec()), (20, b"more".to_vec())] }
+    }
+
+    #[test]
+    fn what_is_torn_at_any_byte_is_told_from_what_is_whole() {
+        let whole = graft().encoded();
+        assert_eq!(Graft::decoded(&whole), Some(graft()));
+        for len in 0..whole.len() {
+            assert_eq!(Graft::decoded(&whole[..len]), None, "{len}");
+        }
+        for at in 0..whole.len() {
+            let mut damaged = whole.clone();
+            damaged[at] ^= 1;
+            assert_eq!(Graft::decoded(&damaged), None, "{at}");
+        }
+    }
+
+    #[test]
+    fn a_file_is_refused_until_its_graft_is_finished() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("x.h5");
+        let link = directory.path().join("link.h5");
+        fs::write(&path, [b"\0\0\0\0\0\0\0\0old".as_slice(), &[b'.'; 20]].concat()).unwrap();
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        assert!(check(path.to_str().unwrap()).is_ok() && !finish(&path).unwrap());
+        fs::write(beside(&path), &graft().encoded()[..30]).unwrap();
+        assert!(check(path.to_str().unwrap()).is_ok(), "torn, so the file is as it was");
+        fs::write(beside(&path), graft().encoded()).unwrap();
+        for place in [&path, &link] {
+            let message = check(place.to_str().unwrap()).unwrap_err().to_string();
+            assert!(message.contains("`brickwork recover "), "{message}");
+        }
+        let reader = File::open(&path).unwrap();
+        reader.lock_shared().unwrap();
+        assert!(finish(&path).unwrap_err().to_string().contains("close it there"));
+        drop(reader);
+        assert!(finish(&link).unwrap());
+        assert_eq!(fs::read(&path).unwrap(), b"\x89HDF\r\n\x1a\nnew.........more.......");
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 2);
+        fs::write(beside(&path), b"torn").unwrap();
+        assert!(!finish(&path).unwrap() && !beside(&path).exists());
+    }
+}
