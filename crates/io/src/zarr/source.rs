@@ -394,7 +394,7 @@ impl Source for ZarrSource {
     }
 
     fn reads_ahead(&self) -> bool {
-        is_remote(&self.root)
+        is_remote(&self.root) || self.array().is_ok_and(|array| array.store.is_distant(&array.prefix))
     }
 
     #[cfg(feature = "cloud")]
