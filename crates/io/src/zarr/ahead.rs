@@ -53,9 +53,9 @@ impl ZarrSource {
         let key = array.key(&at);
         let failed = |problem: Problem| problem.at(&self.uri);
         let Some(distant) = references.distant(&key).map_err(failed)? else { return Ok(None) };
-        let (shape, item) = (self.stored_shape(&at), self.dtype().itemsize());
+        let (shape, item) = (self.grid.stored_shape(&at), self.dtype.itemsize());
         let mut part = 0..distant.len;
-        if array.layout.raw_fix(self.dtype()).is_some() {
+        if array.layout.raw_fix(self.dtype).is_some() {
             self.check_raw(&at, distant.len)?;
             let run = run_of(&shape, item, &in_chunk);
             if run.end - run.start <= MOST_UNWANTED * in_chunk.size() * item {
@@ -165,11 +165,11 @@ impl Pending for FetchedPart {
         let FetchedChunk { source, array, at, in_chunk, fetch } = chunk;
         let found = fetch.finish().and_then(|stored| references.arrived(&distant, stored));
         let stored = found.map_err(|problem| source.broken(&at, problem.to_string()))?;
-        let Some(fix) = array.layout.raw_fix(source.dtype()) else {
+        let Some(fix) = array.layout.raw_fix(source.dtype) else {
             let read = |out: &mut [u8]| source.decode(&array, &at, stored, &in_chunk, out);
             return fill_dense(into, read).map_err(Into::into);
         };
-        let (shape, item) = (source.stored_shape(&at), source.dtype().itemsize());
+        let (shape, item) = (source.grid.stored_shape(&at), source.dtype.itemsize());
         let mut read = |offset: usize, buffer: &mut [u8]| {
             let part = offset.checked_sub(first).and_then(|start| stored.get(start..start + buffer.len()));
             buffer.copy_from_slice(part.ok_or_else(|| source.broken(&at, "the answer is too short".into()))?);

@@ -46,8 +46,8 @@ pub struct ZarrSource {
     /// The file whose stamp tells whether the array has changed.
     stamped: String,
     stamp: FileStamp,
-    dtype: DType,
-    grid: StoredGrid,
+    pub(super) dtype: DType,
+    pub(super) grid: StoredGrid,
 }
 
 /// What it takes to read chunks.
@@ -200,15 +200,6 @@ impl ZarrSource {
             }
         }
         format!(", chunks {:x}", hash.digest())
-    }
-
-    pub(super) fn dtype(&self) -> DType {
-        self.dtype
-    }
-
-    /// Elements of a chunk as it is stored, along every axis.
-    pub(super) fn stored_shape(&self, at: &[usize]) -> Vec<usize> {
-        self.grid.stored_shape(at)
     }
 
     /// Bytes of the longest chunk.

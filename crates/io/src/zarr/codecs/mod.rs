@@ -82,7 +82,7 @@ impl Known {
         if self.make.is_some() {
             return Ok(());
         }
-        let what = format!("what codec {:?} has encoded", self.name);
+        let what = format!("chunks in codec {:?}", self.name);
         let help = format!("this build does not have that codec; build it with feature {:?}", self.feature);
         Err(Problem::Unsupported { what, done, help })
     }
