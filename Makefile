@@ -47,7 +47,7 @@ alone:
 		$(CARGO) check -p $$crate && $(CARGO) check -p $$crate --no-default-features || exit 1; \
 	done
 	$(CARGO) check -p brickwork-observe --no-default-features --features dashboard,tracing
-	for features in hdf5 zarr npy hdf5-write npy,zarr cloud cloud,npy; do \
+	for features in hdf5 zarr npy hdf5-write npy,zarr pcodec zfp cloud cloud,npy; do \
 		$(CARGO) clippy -p brickwork-io --no-default-features --features $$features -- -D warnings || exit 1; \
 	done
 

@@ -130,6 +130,11 @@ def zarrs(directory, found):
             name = f"{label}-{part}.zarr"
             found[rewrite(name, file, change, version)] = [name, *words]
     found[rewrite("codec.zarr", "zarr.json", lambda text: text.replace(b'"zstd"', b'"wavelet"'))] = ["codec.zarr", "wavelet"]
+    # Codecs of features that the command does without.
+    for codec in ["pcodec", "zfpy"]:
+        name = f"{codec}.zarr"
+        change = lambda text, codec=codec: text.replace(b'"zstd"', f'"numcodecs.{codec}"'.encode())
+        found[rewrite(name, "zarr.json", change)] = [name, f"numcodecs.{codec}", f'feature "{codec[:3] if codec == "zfpy" else codec}"']
     found[rewrite("grid.zarr", "zarr.json", lambda text: text.replace(b'"regular"', b'"hexagons"'))] = ["hexagons"]
     found[rewrite("fill.zarr", "zarr.json", lambda text: text.replace(b'"fill_value": 0', b'"fill_value": "much"'))] = ["fill.zarr"]
     found[rewrite("chunk.zarr", "c/2", lambda content: b"\xff" * len(content))] = ["chunk.zarr", "chunk [2]"]

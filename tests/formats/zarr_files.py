@@ -103,6 +103,10 @@ def fill_2(root, name, found):
             for dtype in ["<f4", ">i2", "<c16", ">u8", "?", "u1"]:
                 path = f"codecs/{label}-{order}-{dtype.replace('<', 'little-').replace('>', 'big-').replace('?', 'bool')}"
                 put(root, name, found, path, values(SHAPE, dtype), compressors=compressor, order=order)
+    for order in "CF":
+        for dtype in ["<i4", "|u1", "<f8"]:
+            options = {"filters": [numcodecs.Delta(dtype)], "compressors": numcodecs.Zlib(1), "order": order}
+            put(root, name, found, f"filters/delta-{order}-{dtype[1:]}", values(SHAPE, dtype), **options)
     put(root, name, found, "fill/null", values(SHAPE, "i4"), None, part=np.s_[0:3, 0:3])
 
 

@@ -133,7 +133,8 @@ pub struct ProgramArgs {
     /// The chunks of the stored results, '(1000, 1000)', or of an input, NAME='(1000, 1000)'
     #[arg(long, value_name = "[NAME=]CHUNKS")]
     pub chunks: Vec<String>,
-    /// The codec of the stored results: none, gzip:4, zstd:3, blosc (Zarr), shuffle+gzip:4 (HDF5)
+    /// The codec of the stored results: none, gzip:4, zstd:3, blosc (Zarr), shuffle+gzip:4 (HDF5); builds with these
+    /// features have pcodec:8, zfp (without loss) and zfp:accuracy:0.01 (with loss) for numbers in Zarr
     #[arg(long, value_name = "CODEC")]
     pub codec: Option<String>,
     /// The shards of stored Zarr arrays, '(4000, 4000)': files that hold several chunks each
@@ -270,7 +271,8 @@ pub struct CopyArgs {
     /// The chunks of the copy, '(1000, 1000)' [default: those of the source]
     #[arg(long, value_name = "CHUNKS")]
     pub chunks: Option<String>,
-    /// The codec of the copy: none, gzip:4, zstd:3, blosc (Zarr), shuffle+gzip:4 (HDF5)
+    /// The codec of the copy: none, gzip:4, zstd:3, blosc (Zarr), shuffle+gzip:4 (HDF5); builds with these features have
+    /// pcodec:8, zfp (without loss) and zfp:accuracy:0.01 (with loss) for numbers in Zarr
     #[arg(long, value_name = "CODEC")]
     pub codec: Option<String>,
     /// The shards of a Zarr copy, '(4000, 4000)': files that hold several chunks each

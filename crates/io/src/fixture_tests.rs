@@ -136,6 +136,10 @@ mod zarr {
             ("v2", "float64"),
             ("v2_raw_big", "int16"),
             ("v2_fortran", "int32"),
+            ("v2_delta", "int32"),
+            ("delta", "uint8"),
+            ("numcodecs", "float32"),
+            ("rectilinear", "float64"),
         ] {
             assert_eq!(
                 values(&format!("zarr/{name}.zarr")),
@@ -147,6 +151,38 @@ mod zarr {
         assert_eq!(values("zarr/bool.zarr"), ("bool".into(), vec![7, 10], odd));
         assert_eq!(values("zarr/scalar.zarr"), ("float64".into(), vec![], vec![7.5]));
         assert_eq!(values("zarr/group.zarr#/deep/u").2, counting(4));
+    }
+
+    #[test]
+    fn numbers_that_pcodec_and_zfp_have_encoded_are_read_with_their_features() {
+        let with_pcodec = cfg!(feature = "pcodec");
+        for (name, dtype) in [("pcodec", "float64"), ("v2_pcodec", "int32")] {
+            let name = format!("zarr/{name}.zarr");
+            match with_pcodec {
+                true => assert_eq!(values(&name), (dtype.into(), vec![7, 10], counting(70)), "{name}"),
+                false => assert!(refusal(&name).contains("build it with feature \"pcodec\""), "{name}"),
+            }
+        }
+        for name in ["zfp", "v2_zfp"] {
+            let lossy = format!("zarr/{name}.zarr");
+            match cfg!(feature = "zfp") {
+                // Bit by bit what zarr-python makes of them.
+                true => assert_eq!(values(&lossy), values(&format!("zarr/{name}_read.zarr"))),
+                false => assert!(refusal(&lossy).contains("build it with feature \"zfp\""), "{name}"),
+            }
+        }
+    }
+
+    #[test]
+    fn chunks_of_lengths_of_their_own_are_granules() {
+        let source = crate::open(&fixture("zarr/rectilinear.zarr")).unwrap();
+        let lens: Vec<Vec<usize>> =
+            meta(&*source).chunks.axes().iter().map(brickwork_core::AxisChunks::chunk_lengths).collect();
+        assert_eq!(lens, [vec![2, 2, 3], vec![6, 4]]);
+        let brickwork_core::Kind::Source(source) = source.kind() else { panic!() };
+        let granules = source.plan_read(&Region::full(&[7, 10])).unwrap();
+        let nbytes: Vec<usize> = granules.iter().map(|granule| granule.decoded_bytes).collect();
+        assert_eq!(nbytes, [96, 64, 96, 64, 144, 96]);
     }
 
     #[test]

@@ -8,6 +8,8 @@
 //! | --- | --- |
 //! | `npy` | read and write `.npy`, read `.npz` and raw binary files |
 //! | `zarr` | read Zarr 2 and 3, in zip files too, write Zarr 3 |
+//! | `pcodec` | Zarr chunks that pcodec has encoded: numbers, without loss |
+//! | `zfp` | Zarr chunks that zfp has encoded: numbers, with loss if so asked |
 //! | `hdf5` | read HDF5 and netCDF-4, without a C library |
 //! | `hdf5-zstd` | what the zstd filter of HDF5 has compressed |
 //! | `hdf5-blosc` | what its filters blosc, lz4 and bitshuffle have compressed |

@@ -24,13 +24,17 @@ pub struct SinkOptions {
     /// not computed again. Refused if the unfinished run was to write something else, or an input has changed since. A
     /// run with this option that fails leaves what it has done, so that the next one goes on from there.
     pub resume: bool,
-    /// The chunks in the store; by default those of the array, if they are of a sensible size. Zarr and HDF5.
+    /// The chunks in the store; by default those of the array, if they are of a sensible size. Zarr and HDF5. If an axis
+    /// is given a list of lengths that are not equal, a Zarr array gets these chunks, as a `rectilinear` chunk grid,
+    /// which `zarrs` reads and zarr-python 3.1 does not; HDF5 has equal chunks alone, and gets the longest.
     pub chunks: Option<ChunkSpec>,
     /// The shards in the store, each a multiple of a chunk along every axis: a shard is one file that holds its chunks
     /// one by one. Zarr only; by default none.
     pub shards: Option<ChunkSpec>,
     /// The codec: for Zarr `none`, `zstd:5`, `gzip:4`, `blosc`, `blosc:zstd:5` and so on, by default zarr-python's
-    /// (`zstd:0`); for HDF5 `none`, `gzip:4`, `shuffle`, `shuffle+gzip:4`, by default none.
+    /// (`zstd:0`); for numbers alone, and with the features of these names, `pcodec:8` (without loss) and `zfp` (without
+    /// loss), `zfp:accuracy:0.01`, `zfp:precision:16` and `zfp:rate:8` (**with loss**: the largest error, the bit planes,
+    /// the bits an element); for HDF5 `none`, `gzip:4`, `shuffle`, `shuffle+gzip:4`, by default none.
     pub codec: Option<String>,
     /// Attributes of the array. Without, a new array has none, and one that replaces another keeps those of the other.
     pub attributes: Option<Map<String, Value>>,

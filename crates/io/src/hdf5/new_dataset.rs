@@ -36,7 +36,10 @@ impl Codec {
             match step {
                 codec::Codec::Shuffle => found.shuffle = true,
                 codec::Codec::Gzip(level) => found.gzip = Some(level.unwrap_or(4)),
-                codec::Codec::Zstd(_) | codec::Codec::Blosc(..) => {
+                codec::Codec::Zstd(_)
+                | codec::Codec::Blosc(..)
+                | codec::Codec::Pcodec(_)
+                | codec::Codec::Zfp(_) => {
                     let reason = format!(
                         "codec {:?} is one of Zarr; HDF5 files are written with none, gzip:0 … gzip:9, shuffle or \
                          shuffle+gzip:4, which every reader knows",

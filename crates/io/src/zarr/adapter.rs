@@ -1,4 +1,4 @@
-//! The one file that knows `zarrs`: it makes a codec pipeline of an array's metadata, and runs it.
+//! What knows `zarrs`, beside `plugins.rs`: it makes a codec pipeline of an array's metadata, and runs it.
 
 use std::any::Any;
 use std::borrow::Cow;
@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use brickwork_core::eval::{Activity, doing};
 use brickwork_core::{DType, TimeUnit};
-use serde_json::Value;
+use serde_json::{Value, json};
 use zarrs::array::data_type::{
     BoolDataType, Complex64DataType, Complex128DataType, Float32DataType, Float64DataType, Int8DataType,
     Int16DataType, Int32DataType, Int64DataType, NumpyDateTime64DataType, NumpyTimeDelta64DataType,
@@ -17,8 +17,12 @@ use zarrs::array::data_type::{
 use zarrs::array::{
     Array, ArrayBytes, ArrayMetadata, ArrayToBytesCodecTraits, CodecOptions, DataType as ZarrType,
 };
+use zarrs::convert::array_metadata_v2_to_v3;
 
 use super::claims::Claims;
+use super::codecs::{self, Known};
+use super::plugins::register;
+use super::renamed::rename;
 use crate::bytes::{ByteFix, time_unit};
 use crate::error::Problem;
 use crate::fletcher32::{fletcher32, without_checksum};
@@ -34,6 +38,8 @@ pub(super) struct Codecs {
     chunk: Vec<NonZeroU64>,
     dtype: DType,
     claims: Claims,
+    /// Codecs of our own, which copy a chunk once more.
+    num_own: usize,
     /// Whether chunks end in a fletcher32 checksum. It is ours: that of `zarrs` fails for an odd number of bytes.
     has_checksum: bool,
 }
@@ -50,18 +56,33 @@ impl Codecs {
             _ => metadata["data_type"].to_string(),
         };
         let mut metadata = metadata;
+        if version != 2 {
+            // Which chunks there are is not its affair: it would write out every one of them.
+            metadata["chunk_grid"] = json!({"name": "regular", "configuration": {"chunk_shape": chunk}});
+            rename(&mut metadata)?;
+        } else {
+            refuse_big_endian_filters(&metadata)?;
+        }
         let has_checksum = without_last_fletcher32(&mut metadata, version);
         let claims = Claims::new(&metadata, version, chunk, MOST_ITEM);
         let (metadata, dates) = if version == 2 { as_integers(metadata) } else { (metadata, None) };
         if !is_known_type(&metadata, version) {
             return Err(Problem::unreadable(format!("data type {type_name}"), READABLE));
         }
-        let metadata = match version {
-            2 => ArrayMetadata::V2(serde_json::from_value(metadata).map_err(invalid)?),
+        let ours = codecs_of_ours(&metadata, version);
+        for known in &ours {
+            known.check_built("read")?;
+        }
+        register();
+        let metadata = match (version, ours.first().copied()) {
+            (2, known) if known.is_some() || is_delta(&metadata["filters"][0]) => {
+                as_version_3(metadata, known)?
+            }
+            (2, _) => ArrayMetadata::V2(serde_json::from_value(metadata).map_err(invalid)?),
             _ => ArrayMetadata::V3(serde_json::from_value(metadata).map_err(invalid)?),
         };
-        let chunk: Option<Vec<NonZeroU64>> = chunk.iter().map(|&len| NonZeroU64::new(len as u64)).collect();
-        let chunk = chunk.ok_or_else(|| Problem::corrupt("Zarr metadata", "a chunk has no elements"))?;
+        let chunk =
+            non_zero(chunk).ok_or_else(|| Problem::corrupt("Zarr metadata", "a chunk has no elements"))?;
         let array = guarded(|| {
             Array::new_with_metadata(Arc::new(()), "/", metadata).map_err(|error| error.to_string())
         });
@@ -71,10 +92,13 @@ impl Codecs {
         let dtype = dates
             .or_else(|| dtype_of(array.data_type()))
             .ok_or_else(|| Problem::unreadable(format!("data type {type_name}"), READABLE))?;
+        for known in &ours {
+            known.check_dtype(dtype, "read")?;
+        }
         if array.fill_value().size() != dtype.itemsize() {
             return Err(Problem::corrupt("Zarr metadata", "the fill value is not one of the data type"));
         }
-        Ok(Codecs { array, chunk, dtype, claims, has_checksum })
+        Ok(Codecs { array, chunk, dtype, claims, num_own: ours.len(), has_checksum })
     }
 
     /// The dtype of the elements.
@@ -97,11 +121,20 @@ impl Codecs {
     pub fn scratch_bytes(&self, nbytes: usize) -> usize {
         let codecs = self.array.codecs();
         let stages = codecs.array_to_array_codecs().len() + codecs.bytes_to_bytes_codecs().len();
-        nbytes.saturating_mul(1 + stages)
+        nbytes.saturating_mul(1 + stages + self.num_own)
     }
 
     /// The elements of a whole chunk, in this machine's byte order.
-    pub fn decode(&self, mut encoded: Vec<u8>) -> Result<Vec<u8>, String> {
+    pub fn decode(&self, encoded: Vec<u8>) -> Result<Vec<u8>, String> {
+        self.decode_with(encoded, &self.chunk)
+    }
+
+    /// [`Codecs::decode`] of a chunk that is not as long as the longest one.
+    pub fn decode_as(&self, encoded: Vec<u8>, shape: &[usize]) -> Result<Vec<u8>, String> {
+        self.decode_with(encoded, &non_zero(shape).ok_or("it has no elements")?)
+    }
+
+    fn decode_with(&self, mut encoded: Vec<u8>, shape: &[NonZeroU64]) -> Result<Vec<u8>, String> {
         if self.has_checksum {
             encoded.truncate(without_checksum(&encoded)?.len());
         }
@@ -110,13 +143,12 @@ impl Codecs {
         let decoded = guarded(|| {
             let codecs = self.array.codecs();
             let (data_type, fill_value) = (self.array.data_type(), self.array.fill_value());
-            let bytes = codecs.decode(Cow::Owned(encoded), &self.chunk, data_type, fill_value, &options());
+            let bytes = codecs.decode(Cow::Owned(encoded), shape, data_type, fill_value, &options());
             let bytes = bytes.map_err(|error| error.to_string())?;
             bytes.into_fixed().map(Cow::into_owned).map_err(|error| error.to_string())
         });
         let mut decoded = decoded?;
-        let needed =
-            self.chunk.iter().map(|len| len.get() as usize).product::<usize>() * self.dtype.itemsize();
+        let needed = shape.iter().map(|len| len.get() as usize).product::<usize>() * self.dtype.itemsize();
         if decoded.len() != needed {
             return Err(format!("it decodes to {} bytes, and the chunk has {needed}", decoded.len()));
         }
@@ -127,13 +159,14 @@ impl Codecs {
     }
 
     /// A whole chunk's elements as they are to be stored.
-    pub fn encode(&self, elements: &[u8]) -> Result<Vec<u8>, String> {
+    pub fn encode(&self, elements: &[u8], shape: &[usize]) -> Result<Vec<u8>, String> {
+        let shape = non_zero(shape).ok_or("it has no elements")?;
         let _encoding = doing(Activity::Encode);
         guarded(|| {
             let codecs = self.array.codecs();
             let (data_type, fill_value) = (self.array.data_type(), self.array.fill_value());
             let bytes = ArrayBytes::new_flen(elements);
-            let encoded = codecs.encode(bytes, &self.chunk, data_type, fill_value, &options());
+            let encoded = codecs.encode(bytes, &shape, data_type, fill_value, &options());
             let mut encoded = encoded.map(Cow::into_owned).map_err(|error| error.to_string())?;
             if self.has_checksum {
                 encoded.extend(fletcher32(&encoded).to_le_bytes());
@@ -141,6 +174,10 @@ impl Codecs {
             Ok(encoded)
         })
     }
+}
+
+fn non_zero(shape: &[usize]) -> Option<Vec<NonZeroU64>> {
+    shape.iter().map(|&len| NonZeroU64::new(len as u64)).collect()
 }
 
 /// Takes a checksum that is computed last out of the codecs, and says whether there was one.
@@ -162,6 +199,21 @@ fn without_last_fletcher32(metadata: &mut Value, version: u8) -> bool {
     was_last
 }
 
+/// Filters of version 2 say by themselves in which order the bytes of what they make are, and `zarrs` takes those of the
+/// array: what is big-endian would be read wrong.
+fn refuse_big_endian_filters(metadata: &Value) -> Result<(), Problem> {
+    let is_big = metadata["dtype"].as_str().is_some_and(|descr| descr.starts_with('>'));
+    for filter in metadata["filters"].as_array().into_iter().flatten() {
+        let own = ["dtype", "astype"].into_iter().filter_map(|key| filter[key].as_str());
+        let has_big = own.clone().any(|descr| descr.starts_with('>'));
+        if (is_big && own.count() > 0) || has_big {
+            let what = format!("filter {} of big-endian elements", filter["id"]);
+            return Err(Problem::unreadable(what, "little-endian ones can"));
+        }
+    }
+    Ok(())
+}
+
 /// Whether elements are of a type that may be read. Others are not even looked at: a few bytes of metadata can declare
 /// elements of any length, and ask for a fill value of that length.
 fn is_known_type(metadata: &Value, version: u8) -> bool {
@@ -175,6 +227,73 @@ fn is_known_type(metadata: &Value, version: u8) -> bool {
     let name = name.unwrap_or_default();
     matches!(name, "numpy.datetime64" | "numpy.timedelta64")
         || DType::parse(name).is_some_and(|dtype| dtype.name() == name)
+}
+
+/// The codecs among those of an array that are ours, those in shards too.
+fn codecs_of_ours(metadata: &Value, version: u8) -> Vec<&'static Known> {
+    if version == 2 {
+        return metadata["compressor"]["id"].as_str().and_then(codecs::known).into_iter().collect();
+    }
+    let mut found = Vec::new();
+    let mut lists = vec![&metadata["codecs"]];
+    while let Some(list) = lists.pop() {
+        for codec in list.as_array().into_iter().flatten() {
+            let name = codec["name"].as_str().or_else(|| codec.as_str());
+            found.extend(name.and_then(codecs::known));
+            lists.push(&codec["configuration"]["codecs"]);
+        }
+    }
+    found
+}
+
+fn is_delta(filter: &Value) -> bool {
+    filter["id"] == "delta"
+}
+
+/// Metadata of version 2 as those of version 3, where the compressor is a codec of ours, or the first filters are: `zarrs`
+/// knows by their names what may stand there in version 2.
+fn as_version_3(mut metadata: Value, known: Option<&Known>) -> Result<ArrayMetadata, Problem> {
+    let mut compressor = Value::Null;
+    if let Some(known) = known {
+        if metadata["dtype"].as_str().is_some_and(|descr| descr.starts_with('>')) {
+            let what = format!("big-endian elements in codec {:?}", known.name);
+            return Err(Problem::unreadable(what, "little-endian ones can"));
+        }
+        compressor = settings(metadata["compressor"].take());
+    }
+    let mut deltas = Vec::new();
+    if let Some(filters) = metadata["filters"].as_array_mut() {
+        let others = filters.iter().position(|filter| !is_delta(filter)).unwrap_or(filters.len());
+        deltas.extend(filters.drain(..others));
+        if filters.is_empty() {
+            metadata["filters"] = Value::Null;
+        }
+    }
+    let invalid = |error: serde_json::Error| Problem::corrupt("Zarr metadata", error.to_string());
+    let metadata = serde_json::from_value(metadata).map_err(invalid)?;
+    let metadata = array_metadata_v2_to_v3(&metadata)
+        .map_err(|error| Problem::unreadable("an array of these filters", format!("zarrs says: {error}")))?;
+    let mut metadata = serde_json::to_value(metadata).map_err(invalid)?;
+    if let Some(list) = metadata["codecs"].as_array_mut() {
+        if let Some((known, bytes)) = known.zip(list.iter_mut().find(|codec| codec["name"] == "bytes")) {
+            *bytes = json!({"name": known.name, "configuration": compressor});
+        }
+        // The order of the axes stands before all filters.
+        let first = list.iter().take_while(|codec| codec["name"] == "transpose").count();
+        let deltas = deltas
+            .into_iter()
+            .map(|delta| json!({"name": "numcodecs.delta", "configuration": settings(delta)}));
+        list.splice(first..first, deltas);
+    }
+    serde_json::from_value(metadata).map(ArrayMetadata::V3).map_err(invalid)
+}
+
+/// A codec of version 2 without its name.
+fn settings(mut codec: Value) -> Value {
+    if let Some(settings) = codec.as_object_mut() {
+        settings.remove("id");
+    }
+    codec
 }
 
 /// Codecs run in the calling thread alone: threads are the scheduler's affair.
@@ -209,7 +328,7 @@ fn as_integers(mut metadata: Value) -> (Value, Option<DType>) {
     (metadata, dates)
 }
 
-fn dtype_of(data_type: &ZarrType) -> Option<DType> {
+pub(super) fn dtype_of(data_type: &ZarrType) -> Option<DType> {
     macro_rules! first_of {
         ($($zarr:ty => $dtype:ident),* $(,)?) => {
             $(if data_type.is::<$zarr>() { return Some(DType::$dtype); })*
@@ -238,4 +357,55 @@ fn unit_of(unit: NumpyTimeUnit) -> Option<TimeUnit> {
         NumpyTimeUnit::Nanosecond => TimeUnit::Nanosecond,
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn codecs(dtype: &str, filters: Value, compressor: Value) -> Result<Codecs, Problem> {
+        let metadata = json!({
+            "zarr_format": 2, "shape": [5], "chunks": [5], "dtype": dtype, "order": "C", "fill_value": 0,
+            "filters": filters, "compressor": compressor,
+        });
+        Codecs::new(metadata, 2, &[5])
+    }
+
+    fn refusal(dtype: &str, filters: Value, compressor: Value) -> String {
+        codecs(dtype, filters, compressor).map(|_| ()).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn filters_that_would_be_read_wrong_are_refused_by_name() {
+        let scaled =
+            json!([{"id": "fixedscaleoffset", "offset": -3, "scale": 4, "dtype": ">f8", "astype": "<i2"}]);
+        assert!(
+            refusal(">f8", scaled, Value::Null)
+                .contains("filter \"fixedscaleoffset\" of big-endian elements")
+        );
+        let delta = |dtype: &str| json!([{"id": "delta", "dtype": dtype}]);
+        assert!(
+            refusal(">i4", delta(">i4"), Value::Null).contains("filter \"delta\" of big-endian elements")
+        );
+        // Metadata that contradict themselves are told when a chunk is read.
+        let codecs = codecs("<f4", delta("<i4"), Value::Null).unwrap();
+        let error = codecs.decode(vec![0; 20]).unwrap_err();
+        assert!(error.contains("delta of dtype int32 in an array of dtype float32"), "{error}");
+        assert!(refusal("<i4", json!([{"id": "packbits"}]), Value::Null).contains("packbits"));
+    }
+
+    #[test]
+    fn codecs_of_features_are_refused_by_name_without_them_or_for_other_dtypes() {
+        for (id, dtype, built, named) in [
+            ("pcodec", "|u1", cfg!(feature = "pcodec"), "dtype uint8 with codec \"numcodecs.pcodec\""),
+            ("zfpy", "<i2", cfg!(feature = "zfp"), "dtype int16 with codec \"numcodecs.zfpy\""),
+        ] {
+            let error = refusal(dtype, Value::Null, json!({"id": id, "mode": 5}));
+            assert!(error.contains(if built { named } else { "build it with feature" }), "{error}");
+        }
+        if cfg!(feature = "pcodec") {
+            let error = refusal(">f8", Value::Null, json!({"id": "pcodec"}));
+            assert!(error.contains("big-endian elements in codec \"numcodecs.pcodec\""), "{error}");
+        }
+    }
 }

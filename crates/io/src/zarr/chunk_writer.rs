@@ -5,11 +5,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use brickwork_core::{AxisRange, Block, ChunkGrid, Meta, Region, SinkWriter};
+use brickwork_core::{AxisRange, Block, Meta, Region, SinkWriter};
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::adapter::Codecs;
+use super::grid::StoredGrid;
 use super::metadata::parse_json;
 use crate::bytes::padded;
 use crate::chunk_walk::touched_chunks;
@@ -23,7 +24,7 @@ pub(super) struct ChunkWriter {
     uri: String,
     directory: PathBuf,
     meta: Meta,
-    chunk: Vec<usize>,
+    grid: StoredGrid,
     /// The array's metadata, as they will be in its `zarr.json`.
     metadata: String,
     /// Where it is noted that a chunk is whole.
@@ -43,13 +44,12 @@ impl Clone for Known {
 }
 
 impl ChunkWriter {
-    /// A writer of chunks of this shape into a directory that exists.
-    pub fn new(uri: &str, directory: &Path, meta: &Meta, chunk: &[usize], metadata: String) -> Self {
+    /// A writer of the chunks of a grid into a directory that exists.
+    pub fn new(uri: &str, directory: &Path, meta: &Meta, grid: StoredGrid, metadata: String) -> Self {
         // Other processes may be elsewhere.
         let directory = std::path::absolute(directory).unwrap_or_else(|_| directory.to_owned());
-        let (meta, chunk) = (meta.clone(), chunk.to_vec());
-        let uri = uri.to_owned();
-        ChunkWriter { uri, directory, meta, chunk, metadata, journal: None, codecs: Known::default() }
+        let (meta, uri) = (meta.clone(), uri.to_owned());
+        ChunkWriter { uri, directory, meta, grid, metadata, journal: None, codecs: Known::default() }
     }
 
     /// With a journal of the chunks that are whole.
@@ -72,7 +72,7 @@ impl ChunkWriter {
             return Ok(codecs);
         }
         let metadata = parse_json(self.metadata.as_bytes(), "zarr.json")?;
-        let codecs = Codecs::new(metadata, 3, &self.chunk)?;
+        let codecs = Codecs::new(metadata, 3, &self.grid.longest())?;
         Ok(self.codecs.0.get_or_init(|| codecs))
     }
 
@@ -82,8 +82,7 @@ impl ChunkWriter {
 
     fn write_chunks(&self, region: &Region, block: &Block) -> Result<(), Problem> {
         check_write(&self.meta, region, block)?;
-        let grid = ChunkGrid::regular(&self.meta.shape, &self.chunk);
-        for touched in touched_chunks(&grid, region) {
+        for touched in touched_chunks(&self.grid.chunks, region) {
             if touched.wanted != touched.region {
                 let reason =
                     format!("region {region} cuts chunk {:?}, which holds {}", touched.at, touched.region);
@@ -96,17 +95,18 @@ impl ChunkWriter {
                 .zip(region.axes())
                 .map(|(chunk, region)| AxisRange::new(chunk.start - region.start, chunk.len));
             let part = block.slice(&Region::from_iter(positions));
-            let whole = padded(&part, &self.chunk);
-            self.store(&touched.at, whole.as_bytes().unwrap_or_default())?;
+            let shape = self.grid.stored_shape(&touched.at);
+            let whole = padded(&part, &shape);
+            self.store(&touched.at, &shape, whole.as_bytes().unwrap_or_default())?;
         }
         Ok(())
     }
 
-    fn store(&self, at: &[usize], elements: &[u8]) -> Result<(), Problem> {
+    fn store(&self, at: &[usize], shape: &[usize], elements: &[u8]) -> Result<(), Problem> {
         let broken = |reason: String| Problem::Chunk { chunk: at.to_vec(), reason };
         let codecs = self.codecs()?;
         let encoded =
-            codecs.encode(elements).map_err(|error| broken(format!("cannot be encoded: {error}")))?;
+            codecs.encode(elements, shape).map_err(|error| broken(format!("cannot be encoded: {error}")))?;
         let path = self.directory.join(codecs.chunk_key(at));
         let mut result = fs::write(&path, &encoded);
         if result.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::NotFound)

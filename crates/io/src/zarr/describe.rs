@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::path::PathBuf;
 
-use brickwork_core::{ChunkGrid, DType, Region};
+use brickwork_core::{DType, Region};
 use serde_json::{Map, Value};
 
 use super::adapter::Codecs;
@@ -149,11 +149,11 @@ fn object(value: Value) -> Map<String, Value> {
 }
 
 fn stored_bytes(codecs: &Codecs, layout: &Layout, store: &Store, prefix: &str) -> Option<u64> {
-    let grid = ChunkGrid::regular(&layout.shape, &layout.chunk);
+    let grid = &layout.grid.chunks;
     if grid.num_chunks() > MOST_CHUNKS_SUMMED {
         return None;
     }
-    let all = touched_chunks(&grid, &Region::full(&layout.shape));
+    let all = touched_chunks(grid, &Region::full(&layout.shape));
     let keys = all.iter().map(|chunk| join(prefix, &codecs.chunk_key(&chunk.at)));
     store.stored_lens(prefix, &mut keys.into_iter())
 }

@@ -3,17 +3,20 @@
 use brickwork_core::DType;
 use serde_json::Value;
 
+use super::grid::StoredGrid;
 use crate::bytes::{ByteFix, checked_nbytes};
 use crate::error::Problem;
 
 /// Longer metadata files are not read.
 pub(super) const MAX_METADATA: u64 = 64 << 20;
-const WHAT: &str = "Zarr metadata";
+pub(super) const WHAT: &str = "Zarr metadata";
 
 /// Shape and chunks of an array, and how its chunks become elements where no codec is needed.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Layout {
     pub shape: Vec<usize>,
+    pub grid: StoredGrid,
+    /// Elements of a stored chunk along every axis; of the longest, where they differ.
     pub chunk: Vec<usize>,
     /// Elements of the chunks inside a chunk along every axis, where these are shards.
     pub inner_chunk: Option<Vec<usize>>,
@@ -31,15 +34,8 @@ impl Layout {
     }
 
     fn parse_v3(metadata: &Value) -> Result<Self, Problem> {
-        let grid = &metadata["chunk_grid"];
-        match name_of(grid) {
-            Some("regular") => {}
-            Some(other) => {
-                let help = "regular chunk grids can; rechunk the array with another program";
-                return Err(Problem::unreadable(format!("chunk grid {other:?}"), help));
-            }
-            None => return Err(Problem::corrupt(WHAT, "there is no chunk grid")),
-        }
+        let shape = lengths(&metadata["shape"], "shape")?;
+        let grid = StoredGrid::parse(&metadata["chunk_grid"], &shape)?;
         if metadata["storage_transformers"].as_array().is_some_and(|list| !list.is_empty()) {
             return Err(Problem::unreadable("a storage transformer", "arrays without one can"));
         }
@@ -53,19 +49,16 @@ impl Layout {
         let sharding = list.iter().find(|codec| name_of(codec) == Some("sharding_indexed"));
         let Some(configuration) = sharding.map(|codec| &codec["configuration"]) else {
             let codecs = list.iter().map(codec_text).collect();
-            return Layout::new(
-                &metadata["shape"],
-                &grid["configuration"]["chunk_shape"],
-                raw_big_endian,
-                codecs,
-            );
+            return Ok(Layout::new(shape, grid, raw_big_endian, codecs));
         };
+        if !grid.is_regular() {
+            return Err(Problem::unreadable("shards of different lengths", "shards of one length can"));
+        }
         let inner = configuration["codecs"].as_array().map(Vec::as_slice).unwrap_or_default();
         let outer = list.iter().filter(|codec| name_of(codec) != Some("sharding_indexed"));
         let codecs =
             inner.iter().map(codec_text).chain(outer.map(|codec| format!("shard: {}", codec_text(codec))));
-        let layout =
-            Layout::new(&metadata["shape"], &grid["configuration"]["chunk_shape"], None, codecs.collect())?;
+        let layout = Layout::new(shape, grid, None, codecs.collect());
         Ok(Layout {
             inner_chunk: lengths(&configuration["chunk_shape"], "chunk shape in a shard").map(Some)?,
             ..layout
@@ -82,23 +75,13 @@ impl Layout {
         codecs.extend(descr.starts_with('>').then(|| "big-endian".to_owned()));
         codecs.extend((!is_c).then(|| "Fortran order".to_owned()));
         codecs.extend(filters.iter().chain((!compressor.is_null()).then_some(compressor)).map(numcodec_text));
-        Layout::new(&metadata["shape"], &metadata["chunks"], raw.then(|| descr.starts_with('>')), codecs)
+        let shape = lengths(&metadata["shape"], "shape")?;
+        let grid = StoredGrid::checked(&shape, &lengths(&metadata["chunks"], "chunk shape")?)?;
+        Ok(Layout::new(shape, grid, raw.then(|| descr.starts_with('>')), codecs))
     }
 
-    fn new(
-        shape: &Value,
-        chunk: &Value,
-        raw_big_endian: Option<bool>,
-        codecs: Vec<String>,
-    ) -> Result<Self, Problem> {
-        let (shape, chunk) = (lengths(shape, "shape")?, lengths(chunk, "chunk shape")?);
-        if shape.len() != chunk.len() || chunk.contains(&0) {
-            return Err(Problem::corrupt(
-                WHAT,
-                format!("chunks of shape {chunk:?} in an array of shape {shape:?}"),
-            ));
-        }
-        Ok(Layout { shape, chunk, inner_chunk: None, raw_big_endian, codecs })
+    fn new(shape: Vec<usize>, grid: StoredGrid, raw_big_endian: Option<bool>, codecs: Vec<String>) -> Self {
+        Layout { shape, chunk: grid.longest(), grid, inner_chunk: None, raw_big_endian, codecs }
     }
 
     /// Fails if the array or a chunk has more bytes than a machine can count.
@@ -109,14 +92,9 @@ impl Layout {
                 return Err(Problem::corrupt(WHAT, reason));
             }
         }
-        // Numbers of chunks must fit too, and positions beyond the last chunk's end.
-        let counts: Vec<usize> =
-            self.shape.iter().zip(&self.chunk).map(|(len, chunk)| len.div_ceil(*chunk)).collect();
-        let padded: Option<Vec<usize>> =
-            counts.iter().zip(&self.chunk).map(|(count, chunk)| count.checked_mul(*chunk)).collect();
-        match padded.filter(|_| checked_nbytes(&counts, 1).is_some()) {
-            Some(_) => Ok(()),
-            None => Err(Problem::corrupt(WHAT, format!("chunks of shape {:?} are too many", self.chunk))),
+        match self.grid.is_countable() {
+            true => Ok(()),
+            false => Err(Problem::corrupt(WHAT, format!("chunks of shape {:?} are too many", self.chunk))),
         }
     }
 
@@ -133,7 +111,7 @@ pub(super) fn parse_json(bytes: &[u8], file: &str) -> Result<Value, Problem> {
     if value.is_object() { Ok(value) } else { Err(Problem::corrupt(file, "it is not a JSON object")) }
 }
 
-fn name_of(value: &Value) -> Option<&str> {
+pub(super) fn name_of(value: &Value) -> Option<&str> {
     value.as_str().or_else(|| value["name"].as_str())
 }
 
@@ -166,7 +144,7 @@ fn with_settings<'a>(name: &str, settings: impl Iterator<Item = &'a Value>) -> S
     if texts.is_empty() { name.to_owned() } else { format!("{name}({})", texts.join(", ")) }
 }
 
-fn lengths(value: &Value, what: &str) -> Result<Vec<usize>, Problem> {
+pub(super) fn lengths(value: &Value, what: &str) -> Result<Vec<usize>, Problem> {
     let list: Option<Vec<usize>> = value.as_array().and_then(|list| {
         list.iter().map(|len| len.as_u64().and_then(|len| usize::try_from(len).ok())).collect()
     });
@@ -214,8 +192,8 @@ mod tests {
         assert!(broken("shape", json!([5, 5])).contains("chunks of shape [5] in an array of shape [5, 5]"));
         assert!(broken("shape", json!([u64::MAX])).contains("more bytes than a machine can count"));
         assert!(
-            broken("chunk_grid", json!({"name": "rectangular"}))
-                .contains("chunk grid \"rectangular\" cannot be read")
+            broken("chunk_grid", json!({"name": "hexagons"}))
+                .contains("chunk grid \"hexagons\" cannot be read")
         );
         assert!(broken("chunk_grid", json!(null)).contains("no chunk grid"));
         let zero = json!({"name": "regular", "configuration": {"chunk_shape": [0]}});

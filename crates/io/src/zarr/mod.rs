@@ -1,13 +1,18 @@
 //! Zarr in directories, zip files and object stores, and by reference files: versions 2 and 3 are read, version 3 is
 //! written (to directories and object stores).
 //!
-//! Chunk files are read and written here; `zarrs` understands the metadata and runs the codecs, behind one file.
+//! Chunk files are read and written here; `zarrs` understands the metadata and runs the codecs, behind two files;
+//! `codecs/` has those of our own.
 
 mod adapter;
+#[cfg(feature = "cloud")]
+mod ahead;
 mod chunk_writer;
 mod claims;
+mod codecs;
 mod consolidate;
 mod describe;
+mod grid;
 mod hierarchy;
 mod metadata;
 mod new_array;
@@ -15,8 +20,10 @@ mod new_array;
 mod object_sink;
 #[cfg(all(test, feature = "cloud"))]
 mod object_tests;
+mod plugins;
 mod references;
 mod region;
+mod renamed;
 mod shard;
 mod sink;
 mod source;

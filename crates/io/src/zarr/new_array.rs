@@ -1,12 +1,14 @@
 //! The metadata of arrays that are written.
 
-use brickwork_core::{DType, Meta, Scalar, TimeUnit, Weak};
+use brickwork_core::{ChunkGrid, DType, Meta, Scalar, TimeUnit, Weak};
 use serde_json::{Map, Value, json};
 
 use super::adapter::Codecs;
+use super::codecs;
+use super::grid::StoredGrid;
 use crate::bytes::checked_nbytes;
 use crate::chunk_choice::store_chunk;
-use crate::codec::{self, Codec};
+use crate::codec::{self, Codec, Zfp};
 use crate::error::Problem;
 use crate::fill::{attributes_for_zarr, weak_to_json};
 use crate::options::SinkOptions;
@@ -18,6 +20,8 @@ pub(super) struct Cut {
     pub chunk: Vec<usize>,
     /// Elements of a shard, a multiple of a chunk; `None` if every chunk is a file.
     pub shard: Option<Vec<usize>>,
+    /// The chunks, if lengths of their own were asked for.
+    pub uneven: Option<ChunkGrid>,
 }
 
 impl Cut {
@@ -27,10 +31,15 @@ impl Cut {
     /// If it does not fit the array, or shards are no multiples of chunks.
     pub fn of(options: &SinkOptions, meta: &Meta) -> brickwork_core::Result<Self> {
         let mut chunk = store_chunk(options.chunks.as_ref(), meta)?;
-        let Some(shards) = &options.shards else { return Ok(Cut { chunk, shard: None }) };
+        let asked = options.chunks.as_ref().map(|spec| spec.resolve(&meta.shape, meta.dtype)).transpose()?;
+        let uneven = asked.filter(|grid| !StoredGrid::uneven(grid.clone()).is_regular());
+        let Some(shards) = &options.shards else { return Ok(Cut { chunk, shard: None, uneven }) };
         let mut shard = store_chunk(Some(shards), meta)?;
         let invalid =
             |reason: String| brickwork_core::Error::InvalidChunks { shape: meta.shape.clone(), reason };
+        if uneven.is_some() {
+            return Err(invalid("shards hold chunks of one length; give one length, or no shards".into()));
+        }
         let lengths = chunk.iter_mut().zip(&mut shard).zip(&meta.shape);
         for (axis, ((chunk, shard), &len)) in lengths.enumerate() {
             if options.chunks.is_none() && !shard.is_multiple_of(*chunk) && *shard < len {
@@ -49,12 +58,20 @@ impl Cut {
                 )));
             }
         }
-        Ok(Cut { chunk, shard: Some(shard) })
+        Ok(Cut { chunk, shard: Some(shard), uneven: None })
     }
 
-    /// What is written at once: a file.
+    /// The longest of what is written at once: a file.
     pub fn file(&self) -> &[usize] {
         self.shard.as_deref().unwrap_or(&self.chunk)
+    }
+
+    /// The files of an array.
+    pub fn grid(&self, shape: &[usize]) -> StoredGrid {
+        match &self.uneven {
+            Some(chunks) => StoredGrid::uneven(chunks.clone()),
+            None => StoredGrid::regular(shape, self.file()),
+        }
     }
 }
 
@@ -104,11 +121,7 @@ pub(super) fn array_json(
         let reason = format!("{} names for {} axes; give every axis a name", names.len(), meta.ndim());
         return Err(Problem::Misuse { reason });
     }
-    let mut codecs = vec![match meta.dtype.itemsize() {
-        1 => json!({"name": "bytes"}),
-        _ => json!({"name": "bytes", "configuration": {"endian": "little"}}),
-    }];
-    codecs.extend(compressor(options.codec.as_deref().unwrap_or("zstd:0"), meta.dtype)?);
+    let mut codecs = pipeline(options.codec.as_deref().unwrap_or("zstd:0"), meta.dtype)?;
     if cut.shard.is_some() {
         codecs = vec![json!({"name": "sharding_indexed", "configuration": {
             "chunk_shape": cut.chunk,
@@ -125,7 +138,7 @@ pub(super) fn array_json(
         "node_type": "array",
         "shape": meta.shape,
         "data_type": data_type(meta.dtype)?,
-        "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": cut.file()}},
+        "chunk_grid": cut.grid(&meta.shape).to_json(),
         "chunk_key_encoding": {"name": "default", "configuration": {"separator": "/"}},
         "fill_value": fill_value(options.fill_value, meta.dtype)?,
         "codecs": codecs,
@@ -166,15 +179,39 @@ fn fill_value(asked: Option<Weak>, dtype: DType) -> Result<Value, Problem> {
     Ok(weak_to_json(&scalar.to_weak()))
 }
 
-/// The compressor that a text names: `none`, or a name and perhaps a level.
-pub(super) fn compressor(text: &str, dtype: DType) -> Result<Option<Value>, Problem> {
+/// The codecs of a chunk that a text names: `none`, or a name and perhaps a level.
+pub(super) fn pipeline(text: &str, dtype: DType) -> Result<Vec<Value>, Problem> {
     let misuse = |reason: &str| Err(Problem::Misuse { reason: format!("codec {text:?}: {reason}") });
-    Ok(match codec::parse(text)?.as_slice() {
+    let compressor = match codec::parse(text)?.as_slice() {
         [] => None,
         [Codec::Zstd(level)] => {
             Some(json!({"name": "zstd", "configuration": {"level": level.unwrap_or(0), "checksum": false}}))
         }
         [Codec::Gzip(level)] => Some(json!({"name": "gzip", "configuration": {"level": level.unwrap_or(5)}})),
+        // It makes bytes of the elements by itself.
+        [Codec::Pcodec(level)] => {
+            let configuration = json!({
+                "level": level.unwrap_or(8),
+                "mode_spec": "auto",
+                "delta_spec": "auto",
+                "paging_spec": "equal_pages_up_to",
+                "delta_encoding_order": null,
+                "equal_pages_up_to": 1 << 18,
+            });
+            return Ok(vec![of_elements("numcodecs.pcodec", configuration, dtype)?]);
+        }
+        [Codec::Zfp(mode)] => {
+            // The numbers are those of zfp.h, as numcodecs writes them.
+            let (mode, tolerance, rate, precision) = match *mode {
+                Zfp::Rate(bits) => (2, -1.0, f64::from(bits), -1),
+                Zfp::Precision(planes) => (3, -1.0, -1.0, i32::from(planes)),
+                Zfp::Accuracy(error) => (4, error, -1.0, -1),
+                Zfp::Reversible => (5, -1.0, -1.0, -1),
+            };
+            let configuration =
+                json!({"mode": mode, "tolerance": tolerance, "rate": rate, "precision": precision});
+            return Ok(vec![of_elements("numcodecs.zfpy", configuration, dtype)?]);
+        }
         [Codec::Blosc(compressor, level)] => Some(json!({"name": "blosc", "configuration": {
             "cname": compressor,
             "clevel": level,
@@ -186,32 +223,43 @@ pub(super) fn compressor(text: &str, dtype: DType) -> Result<Option<Value>, Prob
             return misuse("shuffle is a filter of HDF5; for Zarr, blosc shuffles by itself");
         }
         _ => return misuse("Zarr arrays are written with one codec; choose one of them"),
-    })
+    };
+    let bytes = match dtype.itemsize() {
+        1 => json!({"name": "bytes"}),
+        _ => json!({"name": "bytes", "configuration": {"endian": "little"}}),
+    };
+    Ok([bytes].into_iter().chain(compressor).collect())
+}
+
+/// A codec of our own, if this build has it and it takes the dtype.
+fn of_elements(name: &str, configuration: Value, dtype: DType) -> Result<Value, Problem> {
+    if let Some(known) = codecs::known(name) {
+        known.check_built("written")?;
+        known.check_dtype(dtype, "written")?;
+    }
+    Ok(json!({"name": name, "configuration": configuration}))
 }
 
 /// The metadata of an array without anything special.
 #[cfg(test)]
 pub(super) fn plain_array_json(meta: &Meta, chunk: &[usize], codec: Option<&str>) -> Result<Value, Problem> {
     let options = SinkOptions { codec: codec.map(str::to_owned), ..SinkOptions::default() };
-    array_json(meta, &Cut { chunk: chunk.to_vec(), shard: None }, &options, &Map::new(), None)
+    array_json(meta, &Cut { chunk: chunk.to_vec(), shard: None, uneven: None }, &options, &Map::new(), None)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use brickwork_core::{ChunkGrid, ChunkSpec};
+    use brickwork_core::ChunkSpec;
 
     #[test]
     fn codecs_are_named_or_refused() {
-        assert_eq!(compressor("none", DType::F64).unwrap(), None);
-        assert_eq!(compressor("gzip:9", DType::F64).unwrap().unwrap()["configuration"]["level"], 9);
-        assert_eq!(
-            compressor("blosc:zstd:3", DType::F64).unwrap().unwrap()["configuration"]["cname"],
-            "zstd"
-        );
-        assert!(compressor("gzip:10", DType::F64).unwrap_err().to_string().contains("use none, zstd"));
-        assert!(compressor("shuffle+gzip", DType::F64).unwrap_err().to_string().contains("filter of HDF5"));
-        assert!(compressor("zstd+gzip", DType::F64).unwrap_err().to_string().contains("one codec"));
+        assert_eq!(pipeline("none", DType::F64).unwrap().len(), 1);
+        assert_eq!(pipeline("gzip:9", DType::F64).unwrap()[1]["configuration"]["level"], 9);
+        assert_eq!(pipeline("blosc:zstd:3", DType::F64).unwrap()[1]["configuration"]["cname"], "zstd");
+        assert!(pipeline("gzip:10", DType::F64).unwrap_err().to_string().contains("use none, zstd"));
+        assert!(pipeline("shuffle+gzip", DType::F64).unwrap_err().to_string().contains("filter of HDF5"));
+        assert!(pipeline("zstd+gzip", DType::F64).unwrap_err().to_string().contains("one codec"));
     }
 
     #[test]

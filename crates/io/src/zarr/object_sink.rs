@@ -9,9 +9,10 @@ use parking_lot::Mutex;
 use serde_json::{Map, Value, json};
 
 use super::adapter::Codecs;
+use super::grid::StoredGrid;
 use super::hierarchy::{Node, read_node};
 use super::metadata::parse_json;
-use super::new_array::{Cut, NewArray, compressor};
+use super::new_array::{Cut, NewArray, pipeline};
 use super::store::{Store, join};
 use crate::bytes::padded;
 use crate::chunk_walk::{chunk_at, touched_chunks};
@@ -55,8 +56,7 @@ pub struct ZarrObjectSink {
 #[derive(Debug)]
 struct Writing {
     meta: Meta,
-    grid: ChunkGrid,
-    chunk: Vec<usize>,
+    grid: StoredGrid,
     metadata: Value,
     codecs: Codecs,
     sent: Mutex<VecDeque<(Sent, Vec<usize>, usize)>>,
@@ -76,7 +76,7 @@ impl ZarrObjectSink {
         let url = location.url.as_deref().unwrap_or_default();
         let remote = writable(url, "a Zarr array").map_err(fail)?;
         if let Some(codec) = &options.codec {
-            compressor(codec, brickwork_core::DType::F64).map_err(fail)?;
+            pipeline(codec, brickwork_core::DType::F64).map_err(fail)?;
         }
         let mut attributes = Vec::new();
         for group in groups {
@@ -101,11 +101,9 @@ impl ZarrObjectSink {
         let replaced = self.replaced(&store)?;
         self.check_groups(&store)?;
         let NewArray { metadata, codecs } = NewArray::of(meta, cut, &self.options, &replaced)?;
-        let grid = ChunkGrid::regular(&meta.shape, cut.file());
         let mut writing = Writing {
             meta: meta.clone(),
-            grid,
-            chunk: cut.file().to_vec(),
+            grid: cut.grid(&meta.shape),
             metadata,
             codecs,
             sent: Mutex::default(),
@@ -146,8 +144,8 @@ impl ZarrObjectSink {
             return Ok(written);
         }
         let names = self.remote.lens(&self.location.inner)?;
-        for number in 0..writing.grid.num_chunks() as u64 {
-            let key = writing.codecs.chunk_key(&chunk_at(&writing.grid, number));
+        for number in 0..writing.grid.chunks.num_chunks() as u64 {
+            let key = writing.codecs.chunk_key(&chunk_at(&writing.grid.chunks, number));
             if names.contains_key(&join(&self.location.inner, &key)) {
                 written.insert(number);
             }
@@ -254,7 +252,7 @@ impl ZarrObjectSink {
     fn try_write(&self, region: &Region, block: &Block) -> Result<(), Problem> {
         let Some(writing) = self.writing.lock().clone() else { return Err(not_created()) };
         check_write(&writing.meta, region, block)?;
-        for touched in touched_chunks(&writing.grid, region) {
+        for touched in touched_chunks(&writing.grid.chunks, region) {
             if touched.wanted != touched.region {
                 let reason =
                     format!("region {region} cuts chunk {:?}, which holds {}", touched.at, touched.region);
@@ -264,12 +262,14 @@ impl ZarrObjectSink {
             let positions =
                 positions.map(|(chunk, region)| AxisRange::new(chunk.start - region.start, chunk.len));
             let part = block.slice(&Region::new(positions.collect()));
-            let whole = padded(&part, &writing.chunk);
+            let shape = writing.grid.stored_shape(&touched.at);
+            let whole = padded(&part, &shape);
             let broken = |error| Problem::Chunk {
                 chunk: touched.at.clone(),
                 reason: format!("cannot be encoded: {error}"),
             };
-            let encoded = writing.codecs.encode(whole.as_bytes().unwrap_or_default()).map_err(broken)?;
+            let encoded =
+                writing.codecs.encode(whole.as_bytes().unwrap_or_default(), &shape).map_err(broken)?;
             let nbytes = encoded.len();
             let key = join(&self.location.inner, &writing.codecs.chunk_key(&touched.at));
             while let Some(first) = writing.overdue(nbytes) {
@@ -379,11 +379,11 @@ impl Sink for ZarrObjectSink {
         let writing = self.writing.lock();
         writing
             .as_ref()
-            .is_some_and(|writing| writing.is_published || writing.written.hold(&writing.grid, region))
+            .is_some_and(|writing| writing.is_published || writing.written.hold(&writing.grid.chunks, region))
     }
 
     fn grid(&self, meta: &Meta) -> brickwork_core::Result<ChunkGrid> {
-        Ok(ChunkGrid::regular(&meta.shape, Cut::of(&self.options, meta)?.file()))
+        Ok(Cut::of(&self.options, meta)?.grid(&meta.shape).chunks)
     }
 
     fn write(&self, region: &Region, block: &Block) -> brickwork_core::Result<()> {

@@ -2,7 +2,11 @@
 //! and VirtualiZarr write them, and [`crate::hdf5::write_references`]. The other files become a Zarr hierarchy without being
 //! copied.
 
+#[cfg(feature = "cloud")]
+use std::collections::HashMap;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+#[cfg(feature = "cloud")]
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -13,6 +17,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::metadata::MAX_METADATA;
+#[cfg(feature = "cloud")]
+use crate::cloud::{Fetch, Remote, Stored};
 use crate::error::Problem;
 use crate::handles::{FileStamp, HandleCache};
 use crate::placed_file;
@@ -23,6 +29,9 @@ use crate::uri::is_url;
 const MOST_BYTES: u64 = 512 << 20;
 /// Files that stay open, of those that one reference file leads to.
 const MOST_OPEN: usize = 32;
+/// Objects whose stamps are remembered.
+#[cfg(feature = "cloud")]
+const MOST_SEEN: usize = 100_000;
 const EXPECTED: &str = "a reference file";
 const WHAT: &str = "reference file";
 
@@ -38,6 +47,18 @@ pub(super) struct References {
     stamp: FileStamp,
     /// The files it leads to, the last used last.
     open: Mutex<VecDeque<(String, Target)>>,
+    /// Stamps of the objects that answers came from, by their address.
+    #[cfg(feature = "cloud")]
+    seen: Mutex<HashMap<String, FileStamp>>,
+}
+
+/// Bytes of an object that is behind a network.
+#[cfg(feature = "cloud")]
+#[derive(Debug)]
+pub(super) struct Distant {
+    url: String,
+    offset: u64,
+    pub len: u64,
 }
 
 /// Where the bytes of a key are.
@@ -127,7 +148,14 @@ impl References {
                 }
             }
         }
-        Ok(References { place: place.to_owned(), keys, stamp, open: Mutex::default() })
+        Ok(References {
+            place: place.to_owned(),
+            keys,
+            stamp,
+            open: Mutex::default(),
+            #[cfg(feature = "cloud")]
+            seen: Mutex::default(),
+        })
     }
 
     /// What tells whether the references have changed.
@@ -181,6 +209,50 @@ impl References {
                 _ => 1,
             },
         }
+    }
+
+    /// Whether the chunks below a prefix are in objects behind a network: the first that is a part of a file tells.
+    pub fn are_distant(&self, prefix: &str) -> bool {
+        let below = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
+        let mut below = self.keys.range(below.clone()..).take_while(|(key, _)| key.starts_with(&below));
+        let place = below.find_map(|(_, reference)| match reference {
+            Reference::Part(place, ..) | Reference::Whole((place,)) => Some(place),
+            _ => None,
+        });
+        place.and_then(|place| self.resolved(place).ok()).is_some_and(|place| is_url(&place))
+    }
+
+    /// What a key leads to, if it is a part of an object behind a network. Asks for nothing.
+    ///
+    /// # Errors
+    /// If the reference makes no sense.
+    #[cfg(feature = "cloud")]
+    pub fn distant(&self, key: &str) -> Result<Option<Distant>, Problem> {
+        let Some(Reference::Part(place, offset, len)) = self.keys.get(key) else { return Ok(None) };
+        let Some(url) = self.resolved(place).ok().filter(|place| is_url(place)) else { return Ok(None) };
+        if offset.checked_add(*len).is_none_or(|end| i64::try_from(end).is_err()) {
+            let reason = format!("{key} is {len} bytes from {offset} on, beyond the end of every file");
+            return Err(Problem::corrupt(WHAT, reason));
+        }
+        Ok((*len > 0).then_some(Distant { url, offset: *offset, len: *len }))
+    }
+
+    /// Takes an answer: the bytes, if they come from the object that earlier ones came from.
+    #[cfg(feature = "cloud")]
+    pub fn arrived(&self, from: &Distant, stored: Option<Stored>) -> Result<Vec<u8>, Problem> {
+        let Some(stored) = stored else {
+            let reason = format!("leads to {}, and there is no such object", from.url);
+            return Err(Problem::Misuse { reason });
+        };
+        let mut seen = self.seen.lock();
+        if let Some(known) = seen.get(&from.url) {
+            known.check_same(stored.stamp).map_err(|problem| Problem::Misuse {
+                reason: format!("leads to {}, which {problem}", from.url),
+            })?;
+        } else if seen.len() < MOST_SEEN {
+            seen.insert(from.url.clone(), stored.stamp);
+        }
+        Ok(stored.bytes)
     }
 
     /// Whether there are keys below a prefix.
@@ -248,6 +320,15 @@ impl References {
                 Ok(folder.join(local).to_string_lossy().into_owned())
             }
         }
+    }
+}
+
+#[cfg(feature = "cloud")]
+impl Distant {
+    /// Asks for some of the bytes.
+    pub fn fetch(&self, part: Range<u64>) -> Result<Fetch, Problem> {
+        let range = self.offset + part.start..self.offset + part.end;
+        Remote::open(&self.url)?.fetch("", Some(range))
     }
 }
 

@@ -11,6 +11,7 @@ use brickwork_core::{AxisRange, Block, BlockMut, ChunkGrid, Meta, Region, Scalar
 use parking_lot::Mutex;
 
 use super::adapter::Codecs;
+use super::grid::StoredGrid;
 use super::hierarchy::{Node, children, find};
 use super::metadata::Layout;
 use super::store::Store;
@@ -47,8 +48,7 @@ pub struct ZarrRegionSink {
 #[derive(Debug)]
 struct Existing {
     chunks: Chunks,
-    grid: ChunkGrid,
-    chunk: Vec<usize>,
+    grid: StoredGrid,
     shape: Vec<usize>,
     codecs: Codecs,
 }
@@ -79,7 +79,7 @@ impl ZarrRegionSink {
         let Some(meta) = self.writing.lock().clone() else { return Err(fail(not_created())) };
         check_write(&meta, place, block).map_err(fail)?;
         let region = self.region.compose(place);
-        for touched in touched_chunks(&self.array.grid, &region) {
+        for touched in touched_chunks(&self.array.grid.chunks, &region) {
             let positions = touched.wanted.axes().iter().zip(region.axes()).map(|(wanted, region)| {
                 AxisRange::new(region.position(wanted.start).unwrap_or(0), wanted.len)
             });
@@ -117,27 +117,27 @@ impl Existing {
         let layout = Layout::parse(&metadata, version)?;
         let codecs = Codecs::new(metadata, version, &layout.chunk)?;
         layout.check_size(codecs.dtype())?;
-        let grid = ChunkGrid::regular(&layout.shape, &layout.chunk);
-        Ok(Existing { chunks, grid, chunk: layout.chunk, shape: layout.shape, codecs })
+        Ok(Existing { chunks, grid: layout.grid, shape: layout.shape, codecs })
     }
 
     /// Puts elements into a chunk.
     fn update(&self, touched: &TouchedChunk, part: &Block) -> Result<(), Problem> {
         let broken = |reason: String| Problem::Chunk { chunk: touched.at.clone(), reason };
         let key = self.codecs.chunk_key(&touched.at);
+        let shape = self.grid.stored_shape(&touched.at);
         let encode = |whole: &Block| {
-            let encoded = self.codecs.encode(whole.as_bytes().unwrap_or_default());
+            let encoded = self.codecs.encode(whole.as_bytes().unwrap_or_default(), &shape);
             encoded.map_err(|error| broken(format!("cannot be encoded: {error}")))
         };
         if touched.wanted == touched.region {
-            return self.chunks.replace(&key, encode(&padded(part, &self.chunk))?, &touched.at);
+            return self.chunks.replace(&key, encode(&padded(part, &shape))?, &touched.at);
         }
         let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one((self.chunks.place(), &key));
         let _alone = LOCKS[hash as usize % LOCKS.len()].lock();
-        let mut whole = BlockMut::zeroed(self.codecs.dtype(), &self.chunk);
+        let mut whole = BlockMut::zeroed(self.codecs.dtype(), &shape);
         match self.chunks.read(&key, &touched.at)? {
             Some(encoded) => {
-                let elements = self.codecs.decode(encoded);
+                let elements = self.codecs.decode_as(encoded, &shape);
                 let elements = elements.map_err(|error| broken(format!("damaged: {error}")))?;
                 whole.bytes_mut().copy_from_slice(&elements);
             }
@@ -240,7 +240,7 @@ impl Sink for ZarrRegionSink {
         let Existing { shape, codecs, grid, .. } = &*self.array;
         check_region(shape, codecs.dtype(), &self.region, meta)
             .map_err(|problem| problem.at(&self.location.uri))?;
-        Ok(region_grid(grid, &self.region))
+        Ok(region_grid(&grid.chunks, &self.region))
     }
 
     fn write(&self, region: &Region, block: &Block) -> brickwork_core::Result<()> {

@@ -13,7 +13,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::chunk_writer::ChunkWriter;
 use super::hierarchy::{Node, children, read_node};
 use super::metadata::parse_json;
-use super::new_array::{Cut, NewArray, compressor};
+use super::new_array::{Cut, NewArray, pipeline};
 use super::store::Store;
 use crate::chunk_walk::chunk_number;
 use crate::error::{Problem, Result};
@@ -86,7 +86,7 @@ impl ZarrSink {
             return Err(Problem::Misuse { reason }.at(uri).into());
         }
         if let Some(codec) = &options.codec {
-            compressor(codec, DType::F64).map_err(|problem| problem.at(uri))?;
+            pipeline(codec, DType::F64).map_err(|problem| problem.at(uri))?;
         }
         Ok(ZarrSink {
             location,
@@ -142,7 +142,7 @@ impl ZarrSink {
             (None, None) => (Some(Part::new(uri, &target, overwrite)?), Vec::new()),
         };
         let mut writing = Writing {
-            grid: ChunkGrid::regular(&meta.shape, cut.file()),
+            grid: cut.grid(&meta.shape).chunks,
             chunks: None,
             part: None,
             groups,
@@ -158,7 +158,8 @@ impl ZarrSink {
             }
             // Tells others that this part is being written; not every file system can.
             writing._lock = fs::File::open(part.path()).ok().filter(|directory| directory.try_lock().is_ok());
-            let chunks = ChunkWriter::new(uri, part.path(), meta, cut.file(), writing.metadata.to_string());
+            let chunks =
+                ChunkWriter::new(uri, part.path(), meta, cut.grid(&meta.shape), writing.metadata.to_string());
             let chunks = chunks.with_codecs(codecs).noted_in(part.journal_path());
             writing.take_over(&chunks, &records).map_err(fail)?;
             (writing.chunks, writing.part) = (Some(chunks), Some(part));
@@ -362,7 +363,7 @@ impl Sink for ZarrSink {
     }
 
     fn grid(&self, meta: &Meta) -> brickwork_core::Result<ChunkGrid> {
-        Ok(ChunkGrid::regular(&meta.shape, Cut::of(&self.options, meta)?.file()))
+        Ok(Cut::of(&self.options, meta)?.grid(&meta.shape).chunks)
     }
 
     fn write(&self, region: &Region, block: &Block) -> brickwork_core::Result<()> {

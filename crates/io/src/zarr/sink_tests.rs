@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::test_support::{meta, read, read_all, sample, store, store_meta};
-use brickwork_core::{AxisRange, TimeUnit};
+use brickwork_core::{AxisRange, Block, ChunkSpec, TimeUnit};
 
 fn options(codec: &str) -> SinkOptions {
     SinkOptions { overwrite: true, codec: Some(codec.into()), ..SinkOptions::default() }
@@ -178,4 +178,54 @@ fn a_changed_array_is_noticed_and_descriptions_travel() {
     store(&ZarrSink::new(&uri, &options("zstd")).unwrap(), &sample(DType::F32, &[60]), &[1]);
     let error = read(&*travelled, &Region::full(&[6])).unwrap_err().to_string();
     assert!(error.contains("has changed since it was opened"), "{error}");
+}
+
+#[test]
+fn chunks_of_lengths_of_their_own_are_written_where_they_are_asked_for() {
+    let directory = tempfile::tempdir().unwrap();
+    let place = uri(&directory, "x.zarr");
+    let lengths = |lengths: &[usize]| brickwork_core::AxisSpec::Lengths(lengths.to_vec());
+    let options = SinkOptions {
+        chunks: Some(ChunkSpec::Axes(vec![lengths(&[5, 12, 6]), lengths(&[8, 8, 1])])),
+        overwrite: true,
+        ..SinkOptions::default()
+    };
+    let block = sample(DType::I32, &[23, 17]);
+    for codec in ["none", "zstd"] {
+        let options = SinkOptions { codec: Some(codec.into()), ..options.clone() };
+        let sink = ZarrSink::new(&place, &options).unwrap();
+        let meta = Meta::whole(&[23, 17], DType::I32);
+        let grid = sink.create(&meta).unwrap();
+        for region in crate::test_support::regions(&grid) {
+            sink.write(&region, &block.slice(&region)).unwrap();
+        }
+        sink.commit().unwrap();
+        assert_eq!(read_all(&place).to_vec::<i32>(), block.to_vec::<i32>(), "{codec}");
+        let part = Region::new(vec![AxisRange::stepped(4, 3, 7), AxisRange::new(7, 10)]);
+        let source = crate::open(&place).unwrap();
+        let found = crate::test_support::read(&*source, &part).unwrap();
+        assert_eq!(found.to_vec::<i32>(), block.slice(&part).to_vec::<i32>());
+        assert_eq!(crate::test_support::meta(&*source).chunks, grid);
+    }
+    let metadata = std::fs::read_to_string(directory.path().join("x.zarr/zarr.json")).unwrap();
+    let metadata: serde_json::Value = serde_json::from_str(&metadata).unwrap();
+    // The second axis can be said with one length.
+    assert_eq!(metadata["chunk_grid"]["configuration"]["chunk_shapes"], serde_json::json!([[5, 12, 6], 8]));
+    // A part of it is written like that of any array.
+    let region = Region::new(vec![AxisRange::new(3, 10), AxisRange::at(16)]);
+    let options_of_part = SinkOptions { region: Some(region.clone()), ..SinkOptions::default() };
+    store(
+        &*crate::create(&place, &options_of_part).unwrap(),
+        &Block::from_vec(vec![-1_i32; 10], &[10, 1]),
+        &[1, 1],
+    );
+    let (changed, before) = (read_all(&place).to_vec::<i32>(), block.to_vec::<i32>());
+    for (k, (changed, before)) in changed.into_iter().zip(before).enumerate() {
+        let is_written = k % 17 == 16 && (3..13).contains(&(k / 17));
+        assert_eq!(changed, if is_written { -1 } else { before }, "element {k}");
+    }
+    let sharded = SinkOptions { shards: Some(ChunkSpec::from([23, 17])), ..options };
+    let error =
+        ZarrSink::new(&place, &sharded).unwrap().create(&Meta::whole(&[23, 17], DType::I32)).unwrap_err();
+    assert!(error.to_string().contains("shards hold chunks of one length"), "{error}");
 }

@@ -10,10 +10,9 @@ use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::Xxh3;
 
 use super::adapter::Codecs;
+use super::grid::StoredGrid;
 use super::hierarchy::{Node, children, find};
 use super::metadata::Layout;
-#[cfg(feature = "cloud")]
-use super::shard::Index;
 use super::shard::Shards;
 use super::store::{Store, StoredChunk, is_remote, join};
 use crate::bytes::{ByteFix, fill_dense};
@@ -40,28 +39,26 @@ const MOST_LOOKED_AT: usize = 20_000;
 /// A Zarr array. It serialises as its description and is opened where it is read.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ZarrSource {
-    uri: String,
+    pub(super) uri: String,
     /// The store's directory, zip file or address, and the array's name in it.
     root: String,
     inner: String,
     /// The file whose stamp tells whether the array has changed.
     stamped: String,
     stamp: FileStamp,
-    dtype: DType,
-    /// Elements of a stored chunk along every axis, which may be longer than the array.
-    chunk: Vec<usize>,
-    chunks: ChunkGrid,
+    pub(super) dtype: DType,
+    pub(super) grid: StoredGrid,
 }
 
 /// What it takes to read chunks.
 #[derive(Debug)]
-struct OpenArray {
-    store: Store,
+pub(super) struct OpenArray {
+    pub store: Store,
     prefix: String,
-    layout: Layout,
-    codecs: Codecs,
+    pub layout: Layout,
+    pub codecs: Codecs,
     /// If chunks are shards that are read in part.
-    shards: Option<Shards>,
+    pub shards: Option<Shards>,
     stamp: FileStamp,
 }
 
@@ -83,8 +80,7 @@ pub(crate) fn open(location: &Location) -> Result<ZarrSource> {
         stamped,
         stamp: array.stamp,
         dtype: array.codecs.dtype(),
-        chunks: ChunkGrid::regular(&array.layout.shape, array.chunk()),
-        chunk: array.chunk().to_vec(),
+        grid: array.grid(),
     };
     // Who reads it next finds it understood.
     source.kept(|| Ok(array))?;
@@ -107,9 +103,12 @@ fn load(root: &str, inner: &str) -> Result<(OpenArray, &'static str), Problem> {
 }
 
 impl OpenArray {
-    /// Elements of what is decoded together, along every axis.
-    fn chunk(&self) -> &[usize] {
-        self.shards.as_ref().map_or(&self.layout.chunk, |shards| &shards.chunk)
+    /// What is decoded together.
+    fn grid(&self) -> StoredGrid {
+        match &self.shards {
+            Some(shards) => StoredGrid::regular(&self.layout.shape, &shards.chunk),
+            None => self.layout.grid.clone(),
+        }
     }
 
     /// What decodes it.
@@ -118,7 +117,7 @@ impl OpenArray {
     }
 
     /// The file that a chunk lies in.
-    fn key(&self, at: &[usize]) -> String {
+    pub fn key(&self, at: &[usize]) -> String {
         match &self.shards {
             Some(shards) => join(&self.prefix, &self.codecs.chunk_key(&shards.place(at).0)),
             None => join(&self.prefix, &self.codecs.chunk_key(at)),
@@ -163,14 +162,14 @@ impl ZarrSource {
         ARRAYS.get_at(&self.uri, &self.stamped, &name, self.stamp, open)
     }
 
-    fn array(&self) -> Result<Arc<OpenArray>> {
+    pub(super) fn array(&self) -> Result<Arc<OpenArray>> {
         let array = self.kept(|| {
             let (array, _) = load(&self.root, &self.inner).map_err(|problem| problem.at(&self.uri))?;
             self.stamp.check_same(array.stamp).map_err(|problem| problem.at(&self.uri))?;
             Ok(array)
         })?;
-        let (shape, dtype) = (self.chunks.shape(), self.dtype);
-        if array.layout.shape != shape || array.chunk() != self.chunk || array.codecs.dtype() != dtype {
+        let (shape, dtype) = (self.grid.chunks.shape(), self.dtype);
+        if array.layout.shape != shape || array.grid() != self.grid || array.codecs.dtype() != dtype {
             let change = format!("its shape was {shape:?} and is {:?}", array.layout.shape);
             return Err(Problem::Changed { change }.at(&self.uri));
         }
@@ -181,7 +180,7 @@ impl ZarrSource {
     fn chunk_stamps(&self) -> String {
         let Ok(array) = self.array() else { return String::new() };
         let Store::Directory(root) = &array.store else { return String::new() };
-        if self.chunks.num_chunks() > MOST_LOOKED_AT {
+        if self.grid.chunks.num_chunks() > MOST_LOOKED_AT {
             return String::new();
         }
         let mut hash = Xxh3::new();
@@ -203,8 +202,9 @@ impl ZarrSource {
         format!(", chunks {:x}", hash.digest())
     }
 
+    /// Bytes of the longest chunk.
     fn chunk_nbytes(&self) -> usize {
-        self.chunk.iter().product::<usize>() * self.dtype.itemsize()
+        self.grid.longest().iter().product::<usize>() * self.dtype.itemsize()
     }
 
     fn try_plan(&self, region: &Region) -> Result<Vec<Granule>> {
@@ -215,7 +215,7 @@ impl ZarrSource {
         let item = self.dtype.itemsize();
         let whole = self.chunk_nbytes();
         let is_raw = array.layout.raw_fix(self.dtype).is_some();
-        let granules = touched_chunks(&self.chunks, region).into_iter().map(|touched| {
+        let granules = touched_chunks(&self.grid.chunks, region).into_iter().map(|touched| {
             // What takes a request to find out is taken for whole.
             let stored = array.stored_len(&touched.at).map(|len| len as usize);
             let is_remote = stored.is_none();
@@ -240,8 +240,8 @@ impl ZarrSource {
     }
 
     /// The chunk that a region lies in, and the region's place in it.
-    fn place(&self, region: &Region) -> (Vec<usize>, Region) {
-        let axes = || region.axes().iter().zip(self.chunks.axes());
+    pub(super) fn place(&self, region: &Region) -> (Vec<usize>, Region) {
+        let axes = || region.axes().iter().zip(self.grid.chunks.axes());
         let at: Vec<usize> = axes().map(|(range, chunks)| chunks.chunk_of(range.start)).collect();
         let in_chunk = axes().zip(&at).map(|((range, chunks), &k)| AxisRange {
             start: range.start - chunks.chunk_range(k).0,
@@ -264,7 +264,7 @@ impl ZarrSource {
         };
         if let Some(fix) = array.layout.raw_fix(self.dtype).filter(|_| chunk.is_divisible()) {
             self.check_raw(&at, chunk.len().map_err(unreadable)?)?;
-            return self.read_raw(&chunk, fix, &in_chunk, out, &unreadable);
+            return self.read_raw(&at, &chunk, fix, &in_chunk, out, &unreadable);
         }
         let Some(encoded) = array.read_encoded(&at, &chunk).map_err(unreadable)? else {
             absent(out);
@@ -274,7 +274,7 @@ impl ZarrSource {
     }
 
     /// Takes a region's elements out of a chunk as stored.
-    fn decode(
+    pub(super) fn decode(
         &self,
         array: &OpenArray,
         at: &[usize],
@@ -283,6 +283,7 @@ impl ZarrSource {
         out: &mut [u8],
     ) -> Result<()> {
         let stored = encoded.len();
+        let shape = self.grid.stored_shape(at);
         let decoded = match array.layout.raw_fix(self.dtype) {
             Some(fix) => {
                 self.check_raw(at, stored as u64)?;
@@ -290,7 +291,7 @@ impl ZarrSource {
                 fix.apply(&mut elements);
                 elements
             }
-            None => array.decoder().decode(encoded).map_err(|error| {
+            None => array.decoder().decode_as(encoded, &shape).map_err(|error| {
                 self.broken(at, format!("cannot be decoded, the file of {stored} bytes is damaged: {error}"))
             })?,
         };
@@ -298,23 +299,24 @@ impl ZarrSource {
             buffer.copy_from_slice(&decoded[offset..offset + buffer.len()]);
             Ok(())
         };
-        read_region(&mut read, &self.chunk, self.dtype.itemsize(), in_chunk, out)
+        read_region(&mut read, &shape, self.dtype.itemsize(), in_chunk, out)
     }
 
-    fn check_raw(&self, at: &[usize], stored: u64) -> Result<()> {
-        let needed = self.chunk_nbytes() as u64;
+    pub(super) fn check_raw(&self, at: &[usize], stored: u64) -> Result<()> {
+        let needed = (self.grid.stored_shape(at).iter().product::<usize>() * self.dtype.itemsize()) as u64;
         if stored == needed {
             return Ok(());
         }
         Err(self.broken(at, format!("it has {stored} bytes, and needs {needed}; the file is damaged")))
     }
 
-    fn broken(&self, at: &[usize], reason: String) -> IoError {
+    pub(super) fn broken(&self, at: &[usize], reason: String) -> IoError {
         Problem::Chunk { chunk: at.to_vec(), reason }.at(&self.uri)
     }
 
     fn read_raw(
         &self,
+        at: &[usize],
         chunk: &StoredChunk,
         fix: ByteFix,
         in_chunk: &Region,
@@ -326,12 +328,12 @@ impl ZarrSource {
             fix.apply(buffer);
             Ok(())
         };
-        read_region(&mut read, &self.chunk, self.dtype.itemsize(), in_chunk, out)
+        read_region(&mut read, &self.grid.stored_shape(at), self.dtype.itemsize(), in_chunk, out)
     }
 }
 
 /// Repeats an element.
-fn fill(out: &mut [u8], element: &[u8]) {
+pub(super) fn fill(out: &mut [u8], element: &[u8]) {
     if element.iter().all(|&byte| byte == 0) {
         out.fill(0);
     } else {
@@ -346,7 +348,7 @@ impl Operation for ZarrSource {
     }
 
     fn infer(&self, _inputs: &[Meta]) -> brickwork_core::Result<Vec<Meta>> {
-        Ok(vec![Meta::new(&self.chunks.shape(), self.dtype, self.chunks.clone())])
+        Ok(vec![Meta::new(&self.grid.chunks.shape(), self.dtype, self.grid.chunks.clone())])
     }
 
     fn kind(&self) -> Kind<'_> {
@@ -379,108 +381,23 @@ impl Source for ZarrSource {
     }
 
     fn run_grid(&self) -> Option<ChunkGrid> {
-        self.granule_grid().is_none().then(|| self.chunks.clone())
+        self.granule_grid().is_none().then(|| self.grid.chunks.clone())
     }
 
     fn reads_ahead(&self) -> bool {
-        is_remote(&self.root)
+        is_remote(&self.root) || self.array().is_ok_and(|array| array.store.is_distant(&array.prefix))
     }
 
     #[cfg(feature = "cloud")]
     fn start_ahead(&self, granule: &Granule) -> brickwork_core::Result<Option<Box<dyn Pending>>> {
-        let array = self.array()?;
-        let Store::Remote(remote) = &array.store else { return Ok(None) };
-        if granule.region.is_empty() {
-            return Ok(None);
-        }
-        let (at, in_chunk) = self.place(&granule.region);
-        let fetch = match &array.shards {
-            None => remote.fetch(&array.key(&at), None),
-            Some(shards) => {
-                let (shard, number) = shards.place(&at);
-                let part = PartOfShard { array: array.clone(), shard, number };
-                remote.fetch_part(&array.key(&at), part)
-            }
-        };
-        let fetch = fetch.map_err(|problem| problem.at(&self.uri))?;
-        let read = FetchedChunk { source: self.clone(), array: array.clone(), at, in_chunk, fetch };
-        Ok(Some(Box::new(read)))
+        self.fetch(granule)
     }
 
     fn granule_grid(&self) -> Option<ChunkGrid> {
         let in_part = self.chunk_nbytes() >= READ_IN_PART
             && !is_remote(&self.root)
             && self.array().is_ok_and(|array| array.layout.raw_fix(self.dtype).is_some());
-        (!in_part).then(|| self.chunks.clone())
-    }
-}
-
-/// A chunk in a shard, found by the shard's index.
-#[cfg(feature = "cloud")]
-struct PartOfShard {
-    array: Arc<OpenArray>,
-    shard: Vec<usize>,
-    number: usize,
-}
-
-#[cfg(feature = "cloud")]
-impl PartOfShard {
-    fn shards(&self) -> Result<&Shards, Problem> {
-        let none = || Problem::Misuse { reason: "a chunk of a shard in an array without shards".into() };
-        self.array.shards.as_ref().ok_or_else(none)
-    }
-
-    fn found(&self, index: &Index) -> Result<crate::cloud::Place, Problem> {
-        let range = index.range(self.number).map_err(|reason| Problem::corrupt("a shard", reason))?;
-        Ok(crate::cloud::Place { range, stamp: index.stamp })
-    }
-}
-
-#[cfg(feature = "cloud")]
-impl crate::cloud::Located for PartOfShard {
-    fn known(&self) -> Result<Option<crate::cloud::Place>, Problem> {
-        self.shards()?.known(&self.shard).map(|index| self.found(&index)).transpose()
-    }
-
-    fn index(&self, len: u64) -> Result<std::ops::Range<u64>, Problem> {
-        self.shards()?.index_range(len).map_err(|reason| Problem::corrupt("a shard", reason))
-    }
-
-    fn learn(&self, index: crate::cloud::Stored) -> Result<crate::cloud::Place, Problem> {
-        let index = self.shards()?.learn(&self.shard, index.bytes, index.stamp);
-        self.found(&*index.map_err(|reason| Problem::corrupt("a shard", reason))?)
-    }
-
-    fn forget(&self) {
-        if let Some(shards) = &self.array.shards {
-            shards.forget(&self.shard);
-        }
-    }
-}
-
-/// A chunk that has been asked for.
-#[cfg(feature = "cloud")]
-struct FetchedChunk {
-    source: ZarrSource,
-    array: Arc<OpenArray>,
-    at: Vec<usize>,
-    in_chunk: Region,
-    fetch: crate::cloud::Fetch,
-}
-
-#[cfg(feature = "cloud")]
-impl Pending for FetchedChunk {
-    fn finish(self: Box<Self>, into: ViewMut<'_>) -> brickwork_core::Result<()> {
-        let FetchedChunk { source, array, at, in_chunk, fetch } = *self;
-        let stored = fetch.finish().map_err(|problem| source.broken(&at, problem.to_string()))?;
-        let read = |out: &mut [u8]| match stored {
-            Some(stored) => source.decode(&array, &at, stored.bytes, &in_chunk, out),
-            None => {
-                fill(out, array.codecs.fill_value());
-                Ok(())
-            }
-        };
-        fill_dense(into, read).map_err(Into::into)
+        (!in_part).then(|| self.grid.chunks.clone())
     }
 }
 

@@ -105,6 +105,14 @@ impl Store {
         false
     }
 
+    /// Whether what is below a prefix is fetched through a network, though the store itself is at hand.
+    pub fn is_distant(&self, prefix: &str) -> bool {
+        match self {
+            Store::References(references) => references.are_distant(prefix),
+            _ => false,
+        }
+    }
+
     /// The whole of a metadata file; `None` if there is no such file.
     pub fn read(&self, key: &str) -> Result<Option<Found>, Problem> {
         let name = key.rsplit('/').next().unwrap_or(key);
