@@ -89,14 +89,15 @@ bench: packages
 
 # Every parser of ours, from the files of the tests on. What they find lands in fuzz/artifacts; a case that was put right
 # belongs to crates/io/tests/hostile. Needs a nightly compiler (rustup toolchain install nightly), cargo-fuzz (cargo install
-# cargo-fuzz) and a C++ compiler; builds some 3 GB in fuzz/target, with the sanitizer, in about ten minutes.
+# cargo-fuzz) and a C++ compiler; builds some 3 GB in fuzz/target, with the sanitizer, in about ten minutes. Open files are
+# kept from input to input, which a search for leaks would look into after each: without it they are read 50 times faster.
 SECONDS ?= 60
 FUZZ = $(CARGO) +nightly fuzz
 FUZZ_TARGETS ?= hdf5 npy zip zarr_metadata zarr_chunk references journal expression
 fuzz:
 	fuzz/seed.sh
 	for target in $(FUZZ_TARGETS); do \
-		$(FUZZ) run $$target -- -max_total_time=$(SECONDS) -timeout=20 -rss_limit_mb=2048 || exit 1; \
+		$(FUZZ) run $$target -- -max_total_time=$(SECONDS) -timeout=20 -rss_limit_mb=2048 -detect_leaks=0 || exit 1; \
 	done
 
 binary:

@@ -25,6 +25,9 @@
 //! | Zarr in an object store | nothing that looks like an array: the metadata come last. An array that is replaced goes first, and is gone if the run fails ([`Sink::lost`](brickwork_core::Sink::lost)) | every chunk (shard) as it was or as it should be |
 //! | HDF5 | the file that was there, or none | the file that was there: a copy is written, and takes its place at the end |
 //!
+//! A dataset that is added to an HDF5 file in place ([`SinkOptions::in_place`]) leaves the file that was there, but for the
+//! moment in which its last pages change; what that leaves, no program takes for a file, and `hdf5::recover` makes it whole.
+//!
 //! What is unfinished lies beside its target, named `.NAME.part-PROCESS`, with a journal of what is whole; a failed run
 //! removes both, and the next run for the same target removes what a killed one has left, or goes on with it
 //! ([`SinkOptions::resume`]). HDF5 chunks are put together to a file when all of them are there. The sinks of one run

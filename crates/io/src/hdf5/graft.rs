@@ -3,7 +3,7 @@
 //! The few pages of an HDF5 file that say where everything is are replaced one after the other, and in between the file
 //! is neither what it was nor what it will be. So what they will be is written to a file of its own first, with a hash
 //! at its end: one that is whole can be followed again and again until the file is whole too, and where it is torn the
-//! file has not been touched.
+//! file has not been touched. As long as they change, the file has no signature: a file that has one is whole.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -48,6 +48,14 @@ impl Graft {
         }
         self.apply(file)?;
         fs::remove_file(&beside)
+    }
+
+    /// Whether the file is whole without it: it has its signature while nothing of it has been changed yet, and again when
+    /// everything has. Other programs may have written to it since, so the graft means nothing any more.
+    fn is_over(&self, path: &Path) -> bool {
+        let mut found = [0; SIGNATURE.len()];
+        let read = File::open(path).and_then(|file| file.read_exact_at(&mut found, self.signature));
+        read.is_ok() && found == *SIGNATURE
     }
 
     /// Replaces the bytes. While that lasts, the file has no signature.
@@ -115,7 +123,7 @@ impl Graft {
 pub(super) fn check(path: &str) -> Result<(), Problem> {
     let path = fs::canonicalize(path).unwrap_or_else(|_| path.into());
     match fs::read(beside(&path)) {
-        Ok(bytes) if Graft::decoded(&bytes).is_some() => {
+        Ok(bytes) if Graft::decoded(&bytes).is_some_and(|graft| !graft.is_over(&path)) => {
             let reason = format!(
                 "is half written: a run that changed it in place is at work, or has been killed; if it was killed, \
                  `brickwork recover {}` finishes its work",
@@ -152,7 +160,7 @@ pub(super) fn finish(path: &Path) -> Result<bool, Problem> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
         Err(error) => return Err(failed(error)),
     };
-    let graft = Graft::decoded(&bytes);
+    let graft = Graft::decoded(&bytes).filter(|graft| !graft.is_over(&path));
     if let Some(graft) = &graft {
         graft.apply(&file).map_err(failed)?;
     }
@@ -221,6 +229,11 @@ mod tests {
         assert!(finish(&link).unwrap());
         assert_eq!(fs::read(&path).unwrap(), b"\x89HDF\r\n\x1a\nnew.........more.......");
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 2);
+        // Killed when it was done, or before it began: whoever has written to the file since must not lose that.
+        fs::write(beside(&path), graft().encoded()).unwrap();
+        OpenOptions::new().write(true).open(&path).unwrap().write_all_at(b"NEW", 8).unwrap();
+        assert!(check(path.to_str().unwrap()).is_ok() && !finish(&path).unwrap() && !beside(&path).exists());
+        assert_eq!(&fs::read(&path).unwrap()[8..11], b"NEW");
         fs::write(beside(&path), b"torn").unwrap();
         assert!(!finish(&path).unwrap() && !beside(&path).exists());
     }
