@@ -75,7 +75,8 @@ formats: binary
 # The dashboard and the report in a headless Chromium; what it saw goes to PICTURES, if that names a folder.
 dashboard-test: packages binary
 	scripts/install-packages.sh --with-chromium
-	tests/dashboard/browser.py $(abspath $(BRICKWORK)) $(PICTURES)
+	$(CARGO) build --release --all-features --example dashboard
+	tests/dashboard/browser.py $(abspath $(BRICKWORK)) $(abspath $(dir $(BRICKWORK))examples/dashboard) $(PICTURES)
 
 # The workloads beside other systems (PEERS=folder of their runner, BENCH_DATA=its data), then kernels and planning.
 BENCH_DATA ?= bench-data

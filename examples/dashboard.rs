@@ -14,8 +14,15 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let x = random::default_rng(Some(1)).normal(0.0, 1.0, &[4000, 4000], [500, 500])?;
     let scaled = (&x - x.mean(0)?) / x.std(0)?;
-    let spread = scaled.std(1)?.compute_with(&client)?;
-    println!("{} rows, the first with a spread of {:.3}", spread.size(), spread.to_vec::<f64>()[0]);
+    // Two runs at the same time: the page lists both.
+    let (spread, means) = (scaled.std(1)?, x.mean(1)?);
+    let (spread, means) = std::thread::scope(|scope| {
+        let means = scope.spawn(|| means.compute_with(&client));
+        (spread.compute_with(&client), means.join().expect("it does not panic"))
+    });
+    let (spread, means) = (spread?, means?);
+    let (first, mean) = (spread.to_vec::<f64>()[0], means.to_vec::<f64>()[0]);
+    println!("{} rows, the first with a spread of {first:.3} and a mean of {mean:.3}", spread.size());
 
     let recording = client.recording();
     println!("{}", analysis(&recording));

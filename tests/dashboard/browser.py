@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """The dashboard and the report in a real browser.
 
-browser.py BRICKWORK [PICTURES]: runs expressions with a dashboard, looks at it in a headless Chromium, and fails if what
-the page shows is not what the run says. With a folder PICTURES it writes there what was seen.
+browser.py BRICKWORK EXAMPLE [PICTURES]: runs expressions with a dashboard, and the example with a client, looks at them in
+a headless Chromium, and fails if what the page shows is not what the run says. With a folder PICTURES it writes there what
+was seen.
 """
 
 import json
@@ -157,6 +158,40 @@ def failed(brickwork, folder, pictures):
         chunk.write_bytes(whole)
 
 
+def several(example, pictures):
+    """Two runs of one client at the same time: both are listed, and either can be looked at."""
+    child = subprocess.Popen([example, "600"], stdout=subprocess.PIPE, text=True)
+    page = Page()
+    try:
+        url = child.stdout.readline().split()[-1]
+        page.size(1400, 1300)
+        page.open(url)
+        page.wait_for("document.querySelectorAll('#runs button').length === 2 && !document.getElementById('runs').hidden", 60)
+        page.wait_for("document.querySelectorAll('#runs button[data-status=done]').length === 2", 120)
+        assert page.run("document.querySelector('#runs button').dataset.run") == "2", "the newest comes first"
+        tasks = {}
+        for run in (1, 2, 1):
+            page.run(f"document.querySelector('#runs button[data-run=\"{run}\"]').click()")
+            pressed = "document.querySelector('#runs button[aria-pressed=true]')?.dataset.run"
+            page.wait_for(f"{pressed} === '{run}' && {STATUS} === 'done'")
+            page.wait_for("document.querySelectorAll('#plan g.stage').length >= 1")
+            assert tasks.setdefault(run, page.run(TASKS)) == page.run(TASKS)
+            links = page.run("[...document.querySelectorAll('header a')].map((link) => link.search).join()")
+            assert links == f"?run={run},?run={run}", links
+        stages = "document.querySelectorAll('#stages tr[data-stage]').length"
+        first = page.run(stages)
+        page.run("document.querySelector('#runs button[data-run=\"2\"]').click()")
+        page.wait_for(f"{stages} !== {first}")
+        if pictures:
+            page.picture(pictures / "dashboard-several.png")
+        check_own_requests(page, url)
+        assert not page.problems, page.problems
+    finally:
+        page.close()
+        child.kill()
+        child.wait()
+
+
 def report(brickwork, folder, pictures):
     """The report is a page that needs nothing else, and the trace has the format of Chrome's."""
     subprocess.run(
@@ -213,7 +248,8 @@ def main():
         print("the dashboard is not tested in a browser: there is no Chromium (apt-get install chromium)")
         return
     brickwork = str(Path(sys.argv[1]).resolve())
-    pictures = Path(sys.argv[2]).resolve() if len(sys.argv) > 2 else None
+    example = str(Path(sys.argv[2]).resolve())
+    pictures = Path(sys.argv[3]).resolve() if len(sys.argv) > 3 else None
     if pictures:
         pictures.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
@@ -222,9 +258,10 @@ def main():
              "--codec", "gzip:1"],
             cwd=folder, check=True,
         )
-        for test in (live, many, failed, report):
+        tests = [(test, (brickwork, folder, pictures)) for test in (live, many, failed, report)]
+        for test, words in [*tests, (several, (example, pictures))]:
             start = time.monotonic()
-            test(brickwork, folder, pictures)
+            test(*words)
             print(f"{test.__doc__.split(':')[0].rstrip('.')}: as it should be ({time.monotonic() - start:.1f} s)")
 
 

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::figures::granule_elements;
+use super::figures::{granule_elements, reads_overlap};
 use super::graph::{Graph, Slot};
 use super::place::{Room, place};
 use super::probe::{Scope, touched};
@@ -21,6 +21,10 @@ use crate::region::Region;
 
 /// Granules may be decoded this often without an exchange: it writes and reads all of them once more.
 const DECODES: f64 = 2.0;
+
+/// The same where cells need more than their own part, as for stencils: they would read parts of their neighbours' blocks
+/// from the exchange again too.
+const DECODES_WITH_HALOS: f64 = 2.5;
 
 /// Without room for an exchange, decoding this often is still better than nothing.
 const DECODES_WITHOUT_ROOM: f64 = 8.0;
@@ -119,13 +123,15 @@ fn decoded_often(
         all.sort_by_key(|(slot, _, _)| *slot);
         return Ok(all);
     };
+    let overlap = reads_overlap(graph, draft, &placed.stage.grid, &whole.reads)?;
+    let most = if overlap { DECODES_WITH_HALOS } else { DECODES };
     let mut often = Vec::new();
     for (slot, region) in regions {
         let Some(grid) = has_granules(&slot) else { continue };
         let once = granule_elements(&grid, &region).max(1);
         let all = sampled(graph, draft, &placed.stage, slot, &grid)?;
         let decodes = all / once as f64;
-        if decodes > DECODES {
+        if decodes > most {
             often.push((slot, region, decodes));
         }
     }

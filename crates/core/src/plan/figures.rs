@@ -107,7 +107,12 @@ fn blocks_are_shared(
 }
 
 /// Whether the two sides of some cut need more of the sources together than the whole does, as with prefixes and halos.
-fn reads_overlap(graph: &Graph, draft: &Draft, grid: &ChunkGrid, whole: &[(Slot, Region)]) -> Result<bool> {
+pub(super) fn reads_overlap(
+    graph: &Graph,
+    draft: &Draft,
+    grid: &ChunkGrid,
+    whole: &[(Slot, Region)],
+) -> Result<bool> {
     let elements = |reads: &[(Slot, Region)]| reads.iter().map(|(_, region)| region.size()).sum::<usize>();
     for (axis, cells) in grid.axes().iter().enumerate().filter(|(_, cells)| cells.num_chunks() > 1) {
         let range = draft.domain.axes()[axis];

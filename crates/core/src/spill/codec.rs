@@ -7,6 +7,12 @@ use serde::{Deserialize, Serialize};
 use super::frames::SCRATCH;
 
 /// How blocks are written to spill files. Values do not depend on it.
+///
+/// Half a gigabyte of `f32` rechunked from `(1, 721, 1440)` to `(120, 40, 40)` in 150 MB, on two busy cores of 2.5 GHz: on
+/// a disk of 150 MB/s smooth fields take 8.1 s as they are, 5.5 s with LZ4 (267 of 498 MB written) and 6.4 s with `Auto`
+/// (270 MB); random numbers 8.8, 8.4 and 8.5 s (498 MB each time). In the page cache smooth fields take 2.2 s of
+/// processor time as they are, 2.9 s with LZ4, and with `Auto`, which compresses nothing there, 2.2 s; random numbers 2.3,
+/// 2.0 and 2.1 s.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum SpillCodec {
@@ -21,9 +27,11 @@ pub enum SpillCodec {
     Lz4,
 }
 
-/// Bytes a second that one thread compresses and decompresses of values that get smaller, less than measured: a file
-/// that takes more of the bytes that compressing saves than that had better get them.
-const PACE: f64 = 400e6;
+/// Compressing pays where a file takes fewer bytes a second from a thread than this, times the share of them that is
+/// saved. On a server of 2.5 GHz a thread sorts and compresses smooth `f32` at 1.0 GB/s (0.46 of it
+/// is left), measurements of two digits at 2.6 GB/s (0.52), packed `i16` at 1.7 GB/s (0.51) and random `f32` at 0.9 GB/s
+/// (0.92), and gets values back at 1.3 to 1.5 GB/s: 1.1 to 1.9 ns a byte for both ways.
+const PACE: f64 = 500e6;
 
 /// Memory for [`SpillCodec::Auto`] in this part of what a task may use at least, or nothing is compressed.
 const LEAST_PART: usize = 64;
@@ -139,7 +147,7 @@ mod tests {
             assert_eq!(trials.tries(codec, speed), expected, "{codec:?} {speed:?}");
         }
         trials.note(Some(790), 1000);
-        assert!(!trials.tries(SpillCodec::Auto, Some(100e6)), "little is saved by it");
+        assert!(!trials.tries(SpillCodec::Auto, Some(150e6)), "little is saved by it");
     }
 
     #[test]
