@@ -54,15 +54,31 @@ vector_function!(Exp, "brickwork_ops::Exp", "exp", vector_math::exp, f64::INFINI
 vector_function!(Exp2, "brickwork_ops::Exp2", "exp2", vector_math::exp2, f64::INFINITY, exp2, |z| {
     complex_math::exp(scaled(z, std::f64::consts::LN_2))
 });
-float_function!(Expm1, "brickwork_ops::Expm1", "expm1", 20.0, exp_m1, complex_math::expm1);
+vector_function!(
+    Expm1,
+    "brickwork_ops::Expm1",
+    "expm1",
+    vector_math::expm1,
+    f64::INFINITY,
+    exp_m1,
+    complex_math::expm1
+);
 vector_function!(Log, "brickwork_ops::Log", "log", vector_math::log, f64::INFINITY, ln, complex_math::ln);
 vector_function!(Log2, "brickwork_ops::Log2", "log2", vector_math::log2, f64::INFINITY, log2, |z| {
     scaled(complex_math::ln(z), std::f64::consts::LOG2_E)
 });
-float_function!(Log10, "brickwork_ops::Log10", "log10", 20.0, log10, |z| {
+vector_function!(Log10, "brickwork_ops::Log10", "log10", vector_math::log10, f64::INFINITY, log10, |z| {
     scaled(complex_math::ln(z), std::f64::consts::LOG10_E)
 });
-float_function!(Log1p, "brickwork_ops::Log1p", "log1p", 20.0, ln_1p, complex_math::log1p);
+vector_function!(
+    Log1p,
+    "brickwork_ops::Log1p",
+    "log1p",
+    vector_math::log1p,
+    f64::INFINITY,
+    ln_1p,
+    complex_math::log1p
+);
 
 function!(
     Sqrt,
@@ -75,8 +91,8 @@ function!(
     with_loop!(dtype, [F32, F64], T => fast_unary!(inputs, out, T => T, |a| a.sqrt())))
 );
 
-function!(Cbrt, "brickwork_ops::Cbrt", "cbrt", 1, 20.0, real_floats, |inputs, out| {
-    with_loop!(out.dtype(), [F32, F64], T => plain_unary!(inputs, out, T => T, |a| a.cbrt()));
+function!(Cbrt, "brickwork_ops::Cbrt", "cbrt", 1, 6.0, real_floats, |inputs, out| {
+    with_loop!(out.dtype(), [F32, F64], T => fast_unary!(inputs, out, T => T, |a| vector_math::cbrt(a as f64) as T));
 });
 
 unary_methods! {

@@ -3,8 +3,9 @@
 use super::arithmetic::{Ring, multiply};
 use super::division::Quotient;
 use super::function::{build_in, check_arity, find_loop, function, numbers};
-use super::kernel::{plain_binary, with_loop};
+use super::kernel::{fast_binary, plain_binary, with_loop};
 use crate::prelude::*;
+use crate::vector_math;
 
 /// A number to the power of another.
 trait Power: Element {
@@ -32,14 +33,9 @@ macro_rules! powers_of_integers {
 }
 powers_of_integers!(i8, i16, i32, i64, u8, u16, u32, u64);
 
-macro_rules! powers_of_floats {
+macro_rules! powers_of_complex_numbers {
     ($($t:ty),*) => {
         $(
-            impl Power for $t {
-                #[inline(always)]
-                fn to_the(self, exponent: Self) -> Self { self.powf(exponent) }
-            }
-
             impl Power for Complex<$t> {
                 fn to_the(self, exponent: Self) -> Self {
                     let zero = Complex::new(0.0, 0.0);
@@ -73,11 +69,17 @@ macro_rules! powers_of_floats {
         )*
     };
 }
-powers_of_floats!(f32, f64);
+powers_of_complex_numbers!(f32, f64);
 
 function!(PowerOf, "brickwork_ops::Power", "power", 2, 30.0, numbers, |inputs, out| {
-    with_loop!(out.dtype(), [I8, I16, I32, I64, U8, U16, U32, U64, F32, F64, C64, C128], T =>
-        plain_binary!(inputs, out, T => T, |a, b| a.to_the(b)));
+    match out.dtype() {
+        DType::F32 => fast_binary!(inputs, out, f32 => f32, |a, b| {
+            vector_math::power_of_short(f64::from(a), f64::from(b)) as f32
+        }),
+        DType::F64 => fast_binary!(inputs, out, f64 => f64, |a, b| vector_math::power(a, b)),
+        dtype => with_loop!(dtype, [I8, I16, I32, I64, U8, U16, U32, U64, C64, C128], T =>
+            plain_binary!(inputs, out, T => T, |a, b| a.to_the(b))),
+    }
 });
 
 const NEGATIVE_EXPONENT: &str =

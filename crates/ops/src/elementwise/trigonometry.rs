@@ -5,7 +5,7 @@ use super::exponential::{complex_or, float_function, vector_function};
 use super::function::{
     binary_methods, floats, function, public_binary, real_floats, unary_methods, wide_floats,
 };
-use super::kernel::{bounded_loop, fast_unary, operand, plain_binary, plain_unary, target, with_loop};
+use super::kernel::{bounded_loop, fast_binary, fast_unary, operand, plain_unary, target, with_loop};
 
 use crate::prelude::*;
 use crate::vector_math::{self, MOST_RADIANS};
@@ -36,13 +36,61 @@ inverse_hyperbolic!(f32, 1e15; f64, 1e150);
 
 vector_function!(Sin, "brickwork_ops::Sin", "sin", vector_math::sin, MOST_RADIANS, sin, complex_math::sin);
 vector_function!(Cos, "brickwork_ops::Cos", "cos", vector_math::cos, MOST_RADIANS, cos, complex_math::cos);
-float_function!(Tan, "brickwork_ops::Tan", "tan", 25.0, tan, complex_math::tan);
-float_function!(Arcsin, "brickwork_ops::Arcsin", "arcsin", 20.0, asin, complex_math::asin);
-float_function!(Arccos, "brickwork_ops::Arccos", "arccos", 20.0, acos, complex_math::acos);
-float_function!(Arctan, "brickwork_ops::Arctan", "arctan", 20.0, atan, complex_math::atan);
-float_function!(Sinh, "brickwork_ops::Sinh", "sinh", 25.0, sinh, complex_math::sinh);
-float_function!(Cosh, "brickwork_ops::Cosh", "cosh", 25.0, cosh, complex_math::cosh);
-float_function!(Tanh, "brickwork_ops::Tanh", "tanh", 25.0, tanh, complex_math::tanh);
+vector_function!(Tan, "brickwork_ops::Tan", "tan", vector_math::tan, MOST_RADIANS, tan, complex_math::tan);
+vector_function!(
+    Arcsin,
+    "brickwork_ops::Arcsin",
+    "arcsin",
+    vector_math::arcsin,
+    f64::INFINITY,
+    asin,
+    complex_math::asin
+);
+vector_function!(
+    Arccos,
+    "brickwork_ops::Arccos",
+    "arccos",
+    vector_math::arccos,
+    f64::INFINITY,
+    acos,
+    complex_math::acos
+);
+vector_function!(
+    Arctan,
+    "brickwork_ops::Arctan",
+    "arctan",
+    vector_math::arctan,
+    f64::INFINITY,
+    atan,
+    complex_math::atan
+);
+vector_function!(
+    Sinh,
+    "brickwork_ops::Sinh",
+    "sinh",
+    vector_math::sinh,
+    f64::INFINITY,
+    sinh,
+    complex_math::sinh
+);
+vector_function!(
+    Cosh,
+    "brickwork_ops::Cosh",
+    "cosh",
+    vector_math::cosh,
+    f64::INFINITY,
+    cosh,
+    complex_math::cosh
+);
+vector_function!(
+    Tanh,
+    "brickwork_ops::Tanh",
+    "tanh",
+    vector_math::tanh,
+    f64::INFINITY,
+    tanh,
+    complex_math::tanh
+);
 float_function!(Arcsinh, "brickwork_ops::Arcsinh", "arcsinh", 30.0, arcsinh, complex_math::asinh);
 float_function!(Arccosh, "brickwork_ops::Arccosh", "arccosh", 30.0, arccosh, complex_math::acosh);
 float_function!(Arctanh, "brickwork_ops::Arctanh", "arctanh", 30.0, atanh, complex_math::atanh);
@@ -77,12 +125,12 @@ function!(Sinc, "brickwork_ops::Sinc", "sinc", 1, 25.0, wide_floats, |inputs, ou
     })),
 });
 
-function!(Arctan2, "brickwork_ops::Arctan2", "arctan2", 2, 30.0, real_floats, |inputs, out| {
-    with_loop!(out.dtype(), [F32, F64], T => plain_binary!(inputs, out, T => T, |a, b| a.atan2(b)));
+function!(Arctan2, "brickwork_ops::Arctan2", "arctan2", 2, 6.0, real_floats, |inputs, out| {
+    with_loop!(out.dtype(), [F32, F64], T => fast_binary!(inputs, out, T => T, |a, b| vector_math::arctan2(a as f64, b as f64) as T));
 });
 
-function!(Hypot, "brickwork_ops::Hypot", "hypot", 2, 10.0, real_floats, |inputs, out| {
-    with_loop!(out.dtype(), [F32, F64], T => plain_binary!(inputs, out, T => T, |a, b| a.hypot(b)));
+function!(Hypot, "brickwork_ops::Hypot", "hypot", 2, 3.0, real_floats, |inputs, out| {
+    with_loop!(out.dtype(), [F32, F64], T => fast_binary!(inputs, out, T => T, |a, b| vector_math::hypot(a as f64, b as f64) as T));
 });
 
 unary_methods! {
