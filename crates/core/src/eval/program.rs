@@ -43,7 +43,7 @@ pub(super) struct Program<'a> {
     instructions: Vec<Instruction<'a>>,
     registers: usize,
     dtype: DType,
-    scratch: Option<Scratch>,
+    scratch: Option<Box<Scratch>>,
 }
 
 impl<'a> Program<'a> {
@@ -165,7 +165,7 @@ impl Program<'_> {
         let tile = self.tile_len(forced_tile);
         let size = out.size();
         let inner = axes.last().map_or(1, |axis| axis.len);
-        let mut scratch = self.scratch.take().unwrap_or_else(|| Scratch::new(self, tile));
+        let mut scratch = self.scratch.take().unwrap_or_else(|| Box::new(Scratch::new(self, tile)));
         let bytes = out.bytes_mut();
         let none = Strides::from_elem(0, self.operands.len());
         let strides = axes.last().map_or(&none, |axis| &axis.strides);

@@ -204,6 +204,7 @@ fn what_is_not_added_in_place_is_said() {
 }
 
 #[test]
+#[allow(clippy::single_range_in_vec_init, reason = "lists of ranges are meant")]
 fn what_lies_between_is_found() {
     assert_eq!(others(&[], 9), [0..9]);
     assert_eq!(others(&[0..2, 1..4, 6..7], 9), [4..6, 7..9]);

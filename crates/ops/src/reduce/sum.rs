@@ -205,8 +205,9 @@ impl Reduce for Sum {
             }
         }
         let mut sum = lanes.swap_remove(0);
-        if !self.dtype.is_integer() && !(is_square(input) && !self.dtype.is_complex()) {
-            // A sum of negative zeros is 0.0. Squares are none.
+        let is_positive = is_square(input) && !self.dtype.is_complex();
+        if !self.dtype.is_integer() && !is_positive {
+            // A sum of negative zeros is 0.0.
             sum = add(&sum, 0.0)?;
         }
         if self.mean {

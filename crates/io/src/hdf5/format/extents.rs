@@ -25,7 +25,7 @@ impl File {
             }
             match object.kind {
                 ObjectKind::Group => {
-                    open.extend(survey.members(&object)?.into_iter().map(|(_, member)| member))
+                    open.extend(survey.members(&object)?.into_iter().map(|(_, member)| member));
                 }
                 ObjectKind::Dataset => {
                     let Ok(dataset) = survey.dataset(&object) else { continue };
