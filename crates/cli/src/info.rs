@@ -1,6 +1,6 @@
 //! `brickwork info`.
 
-use brickwork_core::format_bytes;
+use brickwork_core::{AxisChunks, ChunkGrid, format_bytes};
 use brickwork_io::{Description, Tree, describe_tree};
 use serde_json::{Value as Json, json};
 
@@ -54,10 +54,15 @@ fn array_text(description: &Description) -> String {
     let mut rows = vec![("format", description.format.to_string()), ("shape", tuple(shape))];
     rows.extend(description.dtype.clone().map(|dtype| ("dtype", dtype)));
     rows.extend(description.dimension_names.as_ref().map(|names| ("dimensions", names.join(", "))));
-    let counts = description.chunks.as_deref().map(|chunks| counts(shape, chunks));
+    let uneven = description.uneven_chunks.as_ref();
+    let counts = match uneven {
+        Some(grid) => Some(grid.axes().iter().map(AxisChunks::num_chunks).collect()),
+        None => description.chunks.as_deref().map(|chunks| counts(shape, chunks)),
+    };
     match (&description.chunks, &counts) {
         (Some(chunks), Some(counts)) => {
-            rows.push(("chunks", format!("{} ({})", tuple(chunks), product(counts))));
+            let lengths = uneven.map_or_else(|| tuple(chunks), ToString::to_string);
+            rows.push(("chunks", format!("{lengths} ({})", product(counts))));
         }
         _ => rows.push(("chunks", "none: contiguous".to_owned())),
     }
@@ -197,6 +202,8 @@ fn exact_bytes(bytes: usize) -> String {
 
 fn tree_json(tree: &Tree) -> Json {
     let description = &tree.description;
+    let lengths = |grid: &ChunkGrid| grid.axes().iter().map(AxisChunks::chunk_lengths).collect::<Vec<_>>();
+    let uneven = description.uneven_chunks.as_ref().map(lengths);
     let mut found = json!({
         "uri": description.uri,
         "format": description.format.to_string(),
@@ -204,6 +211,7 @@ fn tree_json(tree: &Tree) -> Json {
         "dtype": description.dtype,
         "dimension_names": description.dimension_names,
         "chunks": description.chunks,
+        "uneven_chunks": uneven,
         "shards": description.shards,
         "codecs": description.codecs,
         "fill_value": description.fill_value,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use brickwork_core::ChunkGrid;
 use serde_json::{Map, Value};
 
 use crate::uri::Format;
@@ -19,6 +20,8 @@ pub struct Description {
     pub dtype: Option<String>,
     /// Elements of what is compressed together, along every axis; `None` for a group and for what is not chunked.
     pub chunks: Option<Vec<usize>>,
+    /// The chunks one by one, where they have lengths of their own: `chunks` then tells the longest.
+    pub uneven_chunks: Option<ChunkGrid>,
     /// Elements of a shard along every axis, where chunks lie together in one object.
     pub shards: Option<Vec<usize>>,
     /// What is done to the elements when they are stored, in that order.
@@ -53,6 +56,7 @@ impl Description {
             shape: None,
             dtype: None,
             chunks: None,
+            uneven_chunks: None,
             shards: None,
             codecs: Vec::new(),
             fill_value: None,

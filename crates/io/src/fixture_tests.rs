@@ -176,13 +176,17 @@ mod zarr {
     #[test]
     fn chunks_of_lengths_of_their_own_are_granules() {
         let source = crate::open(&fixture("zarr/rectilinear.zarr")).unwrap();
+        let meta = meta(&*source);
         let lens: Vec<Vec<usize>> =
-            meta(&*source).chunks.axes().iter().map(brickwork_core::AxisChunks::chunk_lengths).collect();
+            meta.chunks.axes().iter().map(brickwork_core::AxisChunks::chunk_lengths).collect();
         assert_eq!(lens, [vec![2, 2, 3], vec![6, 4]]);
         let brickwork_core::Kind::Source(source) = source.kind() else { panic!() };
         let granules = source.plan_read(&Region::full(&[7, 10])).unwrap();
         let nbytes: Vec<usize> = granules.iter().map(|granule| granule.decoded_bytes).collect();
         assert_eq!(nbytes, [96, 64, 96, 64, 144, 96]);
+        let described = crate::describe(&fixture("zarr/rectilinear.zarr")).unwrap();
+        assert_eq!(described.uneven_chunks.as_ref(), Some(&meta.chunks));
+        assert_eq!(crate::describe(&fixture("zarr/fill.zarr")).unwrap().uneven_chunks, None);
     }
 
     #[test]

@@ -123,6 +123,8 @@ fn describe_node(
     description.dimension_names = dimension_names(&metadata, &mut description.attributes, layout.shape.len());
     description.nbytes = dtype.and_then(|dtype| checked_nbytes(&layout.shape, dtype.itemsize()));
     description.dtype = Some(dtype.map_or(own_name, DType::name));
+    let is_uneven = !layout.grid.is_regular();
+    description.uneven_chunks = is_uneven.then(|| layout.grid.chunks.clone());
     (description.chunks, description.shards) = match layout.inner_chunk {
         Some(inner) => (Some(inner), Some(layout.chunk)),
         None => (Some(layout.chunk), None),
