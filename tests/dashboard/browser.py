@@ -174,7 +174,9 @@ def several(example, pictures):
             page.run(f"document.querySelector('#runs button[data-run=\"{run}\"]').click()")
             pressed = "document.querySelector('#runs button[aria-pressed=true]')?.dataset.run"
             page.wait_for(f"{pressed} === '{run}' && {STATUS} === 'done'")
-            page.wait_for("document.querySelectorAll('#plan g.stage').length >= 1")
+            # The picture is that of the run, and not what was there before.
+            planned = "document.querySelector('#explanation').textContent.match(/^(\\d+) tasks/m)[1]"
+            page.wait_for(f"document.querySelector('#plan svg')?.textContent.includes(`plan: ${{{planned}}} tasks`)")
             assert tasks.setdefault(run, page.run(TASKS)) == page.run(TASKS)
             links = page.run("[...document.querySelectorAll('header a')].map((link) => link.search).join()")
             assert links == f"?run={run},?run={run}", links

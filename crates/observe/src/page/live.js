@@ -15,7 +15,7 @@
       const answer = await fetch(`/plans/${plan}.svg?run=${state.run}`);
       pictures.push(answer.ok ? await answer.text() : "");
     }
-    if (drawn === name) brickwork.showPictures(pictures);
+    if (drawn === name) brickwork.showPictures(state.run, pictures);
   }
 
   // States of one run, or of whichever is the newest.

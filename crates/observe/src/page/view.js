@@ -9,7 +9,7 @@ const brickwork = (() => {
 
   let last = null;
   let parts = null;
-  let pictures = [];
+  let pictures = { run: null, plans: [] };
   let choose = () => {};
 
   // Numbers for people.
@@ -442,11 +442,13 @@ const brickwork = (() => {
     const plan = state.plans[at];
     parts.explanation.textContent = plan ? plan.explanation : "";
     const paper = parts.plan.querySelector(".paper");
-    parts.plan.hidden = !pictures[at];
-    parts.plan.parentElement.classList.toggle("single", !pictures[at]);
-    if (!pictures[at]) return;
+    // Those of the run that was looked at before may still be there.
+    const picture = pictures.run === state.run ? pictures.plans[at] : undefined;
+    parts.plan.hidden = !picture;
+    parts.plan.parentElement.classList.toggle("single", !picture);
+    if (!picture) return;
     if (paper.dataset.drawn !== `${state.run}:${at}`) {
-      const parsed = new DOMParser().parseFromString(pictures[at], "image/svg+xml").documentElement;
+      const parsed = new DOMParser().parseFromString(picture, "image/svg+xml").documentElement;
       paper.replaceChildren(document.importNode(parsed, true));
       paper.dataset.drawn = `${state.run}:${at}`;
     }
@@ -512,9 +514,9 @@ const brickwork = (() => {
       last = state;
       draw(state);
     },
-    // Shows the plans' pictures.
-    showPictures(given) {
-      pictures = given || [];
+    // Shows the pictures of the plans of a run.
+    showPictures(run, plans) {
+      pictures = { run, plans: plans || [] };
       if (last) draw(last);
     },
     // Says who is told which run is to be shown.
