@@ -62,6 +62,7 @@ impl Codecs {
             rename(&mut metadata)?;
         } else {
             refuse_big_endian_filters(&metadata)?;
+            fill_complex(&mut metadata);
         }
         let has_checksum = without_last_fletcher32(&mut metadata, version);
         let claims = Claims::new(&metadata, version, chunk, MOST_ITEM);
@@ -178,6 +179,14 @@ impl Codecs {
 
 fn non_zero(shape: &[usize]) -> Option<Vec<NonZeroU64>> {
     shape.iter().map(|&len| NonZeroU64::new(len as u64)).collect()
+}
+
+/// Gives complex numbers without a fill value one of zero: `zarrs` does that for all other numbers of version 2.
+fn fill_complex(metadata: &mut Value) {
+    let is_complex = matches!(metadata["dtype"].as_str(), Some("<c8" | "<c16" | ">c8" | ">c16"));
+    if is_complex && metadata["fill_value"].is_null() {
+        metadata["fill_value"] = json!([0.0, 0.0]);
+    }
 }
 
 /// Takes a checksum that is computed last out of the codecs, and says whether there was one.
@@ -373,6 +382,18 @@ mod tests {
 
     fn refusal(dtype: &str, filters: Value, compressor: Value) -> String {
         codecs(dtype, filters, compressor).map(|_| ()).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn numbers_without_a_fill_value_have_zero() {
+        for dtype in ["<c8", ">c16", "<f4", "|b1", ">i8"] {
+            let metadata = json!({
+                "zarr_format": 2, "shape": [5], "chunks": [5], "dtype": dtype, "order": "C", "fill_value": null,
+                "filters": null, "compressor": null,
+            });
+            let codecs = Codecs::new(metadata, 2, &[5]).unwrap();
+            assert!(codecs.fill_value().iter().all(|&byte| byte == 0), "{dtype}");
+        }
     }
 
     #[test]
