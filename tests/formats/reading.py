@@ -20,8 +20,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-import cf_files
+# Before what brings an HDF5 library of its own: the filters of hdf5plugin call the one that is loaded first.
 import hdf5_files
+
+import cf_files
 import netcdf_files
 import npy_files
 import refused_files
