@@ -163,14 +163,11 @@ fn run<T: Copy, D: Transform<T>>(transform: D, key: Key, first: u64, out: &mut [
     let (pairs, tail) = out.as_chunks_mut::<2>();
     let (mut low, mut high) = ([0; BLOCK], [0; BLOCK]);
     for pairs in pairs.chunks_mut(BLOCK) {
-        let count = pairs.len().next_multiple_of(LANES);
-        let (low, high) = (&mut low[..count], &mut high[..count]);
+        let (low, high) = (&mut low[..pairs.len()], &mut high[..pairs.len()]);
         fill_words(key, element, 2, low, high);
-        in_vectors(pairs, transform.pair(low[0], high[0]), |pairs| {
-            for ((pair, low), high) in pairs.iter_mut().zip(low.iter()).zip(high.iter()) {
-                *pair = transform.pair(*low, *high);
-            }
-        });
+        for ((pair, low), high) in pairs.iter_mut().zip(low.iter()).zip(high.iter()) {
+            *pair = transform.pair(*low, *high);
+        }
         element = element.wrapping_add(2 * pairs.len() as u64);
     }
     if let [tail] = tail {
@@ -184,16 +181,15 @@ fn strided<T: Copy, D: Transform<T>>(transform: D, key: Key, first: u64, step: u
     let mut element = first;
     let (mut low, mut high) = ([0; BLOCK], [0; BLOCK]);
     for out in out.chunks_mut(BLOCK) {
-        let count = out.len().next_multiple_of(LANES);
-        let (low, high) = (&mut low[..count], &mut high[..count]);
+        let (low, high) = (&mut low[..out.len()], &mut high[..out.len()]);
         fill_words(key, element, step, low, high);
         // A loop of its own for each half of the pair: the other half is not computed.
-        in_vectors(out, transform.pair(low[0], high[0])[0], |out| match (step & 1, element & 1) {
+        match (step & 1, element & 1) {
             (0, 0) => pick::<T, D, 0>(transform, low, high, out),
             (0, _) => pick::<T, D, 1>(transform, low, high, out),
             (_, 0) => pick::<T, D, ALTERNATING>(transform, low, high, out),
             (_, _) => pick::<T, D, { ALTERNATING + 1 }>(transform, low, high, out),
-        });
+        }
         element = element.wrapping_add(step.wrapping_mul(out.len() as u64));
     }
 }
@@ -209,27 +205,15 @@ fn listed<T: Copy, D: Transform<T>>(transform: D, key: Key, elements: &[u64], ou
         for ((low, high), element) in low.iter_mut().zip(high.iter_mut()).zip(elements) {
             [*low, *high] = counter_words(key, element >> 1, 0);
         }
-        in_vectors(out, transform.pair(low[0], high[0])[0], |out| {
-            for (((value, low), high), element) in
-                out.iter_mut().zip(low.iter()).zip(high.iter()).zip(elements)
-            {
-                let [even, odd] = transform.pair(*low, *high);
-                *value = if element & 1 == 1 { odd } else { even };
-            }
-        });
+        // Whole vectors, beside the values that are wanted.
+        let mut beside = [transform.pair(low[0], high[0])[0]; BLOCK];
+        let values = beside[..count].iter_mut();
+        for (((value, low), high), element) in values.zip(low.iter()).zip(high.iter()).zip(elements) {
+            let [even, odd] = transform.pair(*low, *high);
+            *value = if element & 1 == 1 { odd } else { even };
+        }
+        out.copy_from_slice(&beside[..out.len()]);
     }
-}
-
-/// Has a block filled in whole vectors: beside it, and copied, where it is no multiple of one.
-#[inline(always)]
-fn in_vectors<T: Copy>(out: &mut [T], any: T, fill: impl FnOnce(&mut [T])) {
-    let count = out.len().next_multiple_of(LANES);
-    if out.len() == count {
-        return fill(out);
-    }
-    let mut beside = [any; BLOCK];
-    fill(&mut beside[..count]);
-    out.copy_from_slice(&beside[..out.len()]);
 }
 
 /// Added to which half of the pair comes first where both come in turn.
