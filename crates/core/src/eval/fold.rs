@@ -125,10 +125,25 @@ impl Evaluator<'_> {
         let mut lookahead = Lookahead::new(self, &patches, outlook);
         for range in walk.batches(&patches) {
             let mut batch = Batch::new(self, &patches[range.clone()]);
+            // Patches of the same kept elements are folded as one, if none of their values stays.
+            let hull = batch.hull().clone();
+            let is_same = |fold: &Fold<'_>, patch: &Region| {
+                fold.kept_axes.iter().all(|&axis| patch.axes()[axis] == hull.axes()[axis])
+            };
+            let are_one =
+                patches[range.clone()].iter().all(|patch| folds.iter().all(|fold| is_same(fold, patch)));
+            lookahead.advance(range.start, &wants_of)?;
+            if are_one && self.fold_as_computed(folds, &mut trees, &hull, &mut batch, &wants_of)? {
+                continue;
+            }
             for number in range {
                 let patch = &patches[number];
                 lookahead.advance(number, &wants_of)?;
-                let (wants, blocks) = batch.values(patch, &wants_of)?;
+                if !are_one && self.fold_as_computed(folds, &mut trees, patch, &mut batch, &wants_of)? {
+                    continue;
+                }
+                let wants = wants_of(patch);
+                let blocks = batch.values(&wants, &wants_of)?;
                 visit(&wants[folded..], &blocks[folded..])?;
                 let mut next = 0;
                 for (fold, trees) in folds.iter().zip(&mut trees) {
@@ -176,7 +191,7 @@ impl Evaluator<'_> {
                     .collect();
                 &parts
             };
-            let input = LeafInput { blocks, maps: &fold.maps, at: &leaf.region, spec, pool };
+            let input = LeafInput { blocks, maps: &fold.maps, at: &leaf.region, spec, pool, row: None };
             let (kept, elements) = (input.kept(), input.elements());
             let start = || fold.start(kept);
             tree.fold_part(fold.op, leaf.number, elements, leaf.size, start, |acc| fold.op.fold(acc, &input))

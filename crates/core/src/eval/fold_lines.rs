@@ -1,17 +1,92 @@
-//! Folding many leaves in one call.
+//! Folding many leaves of rows in one call, or each as soon as it is computed.
 //!
 //! Leaves follow one another along one axis of the domain: axes after it lie wholly in a leaf, and of folded axes before
 //! it every element has leaves of its own. A line is what lies along that axis.
 
-use super::fold::Fold;
+use std::sync::Arc;
+
+use super::fold::{Fold, FoldTrees};
 use super::patch::{Evaluator, positions};
+use super::prepared::{Batch, Wants};
 use crate::block::Block;
+use crate::buffer::BufferPool;
 use crate::error::Result;
 use crate::fold::{Acc, FoldForm, FoldSpec, FoldTree, LeafInput, domain_strides};
+use crate::operation::Tile;
 use crate::plan::Slot;
 use crate::region::{AxisRange, Region};
 use crate::region_map::{self, AxisMap};
 use crate::strided::{Shape, Strides};
+
+/// Lines shorter than this are not worth a call each.
+const SHORT_LINE: usize = 128;
+
+/// The leaves of a patch, line by line.
+struct Lines {
+    /// Where leaves follow one another, the start of the first, and the length of one.
+    axis: usize,
+    start: usize,
+    leaf: usize,
+    /// Whole leaves of a line, and elements of the one that ends the axis and is shorter.
+    count: usize,
+    rest: usize,
+    /// Of every line that is folded away, the first leaf: its number and where it lies.
+    firsts: Vec<(usize, Region)>,
+    /// Kept elements of the patch.
+    kept: usize,
+}
+
+impl Lines {
+    /// The leaves of a patch, if it holds whole ones that are folded as rows wherever they are.
+    fn new(fold: &Fold<'_>, patch: &Region) -> Option<Self> {
+        let spec = fold.op.spec();
+        let (axis, leaf, len) = spec.leaf_axis()?;
+        let line = patch.axes()[axis];
+        let (count, rest) = (line.len / leaf, line.len % leaf);
+        let is_whole = |&other: &usize| other <= axis || patch.axes()[other].len == spec.len_along(other);
+        let is_made_for = spec.form() == FoldForm::Rows
+            && !fold.op.is_positional()
+            && spec.axes().iter().all(is_whole)
+            && line.start.is_multiple_of(leaf)
+            // A shorter leaf is whole only at the end of the axis.
+            && (rest == 0 || line.start + line.len == len)
+            && line.len > 0;
+        if !is_made_for {
+            return None;
+        }
+        let mut heads = patch.clone();
+        *heads.axis_mut(axis) = AxisRange::new(line.start, leaf.min(line.len));
+        let firsts = spec.leaves_in(&heads).map(|leaf| (leaf.number, leaf.region)).collect();
+        let kept = fold.kept_axes.iter().map(|&axis| patch.axes()[axis].len).product();
+        Some(Lines { axis, start: line.start, leaf, count, rest, firsts, kept })
+    }
+
+    /// Leaves of a line.
+    fn per_line(&self) -> usize {
+        self.count + usize::from(self.rest > 0)
+    }
+
+    /// Whole leaves of all lines.
+    fn full(&self) -> Leaves {
+        Leaves { axis: self.axis, start: self.start, count: self.count, len: self.leaf }
+    }
+
+    /// The shorter leaves that end the lines.
+    fn tail(&self) -> Leaves {
+        Leaves { axis: self.axis, start: self.start + self.count * self.leaf, count: 1, len: self.rest }
+    }
+
+    /// Puts the leaves of all lines into the tree; a patch of one kept element.
+    fn insert(&self, fold: &Fold<'_>, tree: &mut FoldTree, acc: Acc) {
+        let (firsts, per_line) = (&self.firsts, self.per_line());
+        if firsts.windows(2).all(|pair| pair[1].0 == pair[0].0 + per_line) {
+            return tree.insert_run(fold.op, firsts[0].0, firsts.len() * per_line, 1, acc);
+        }
+        for (line, (number, _)) in firsts.iter().enumerate() {
+            tree.insert_run(fold.op, *number, per_line, 1, acc.runs(per_line, line, 1, 1));
+        }
+    }
+}
 
 /// Leaves of one length, side by side on every line of a box.
 #[derive(Debug, Clone, Copy)]
@@ -41,51 +116,31 @@ impl Evaluator<'_> {
         wants: &[(Slot, Region)],
         blocks: &[Block],
     ) -> Result<bool> {
-        let spec = fold.op.spec();
-        let Some((axis, leaf, len)) = spec.leaf_axis() else { return Ok(false) };
-        let line = patch.axes()[axis];
-        let (count, rest) = (line.len / leaf, line.len % leaf);
-        let is_whole = |&other: &usize| other <= axis || patch.axes()[other].len == spec.len_along(other);
-        let is_made_for = spec.form() == FoldForm::Rows
-            && !fold.op.is_positional()
-            && spec.axes().iter().all(is_whole)
-            && line.start.is_multiple_of(leaf)
-            // A shorter leaf is whole only at the end of the axis.
-            && (rest == 0 || line.start + line.len == len)
-            && count > 0;
-        if !is_made_for {
-            return Ok(false);
-        }
+        let Some(lines) = Lines::new(fold, patch) else { return Ok(false) };
         let inputs = Inputs { wants, blocks };
-        let full = Leaves { axis, start: line.start, count, len: leaf };
-        let tail = Leaves { axis, start: line.start + count * leaf, count: 1, len: rest };
-        let kept: usize = fold.kept_axes.iter().map(|&axis| patch.axes()[axis].len).product();
-        let mut heads = patch.clone();
-        *heads.axis_mut(axis) = AxisRange::new(line.start, leaf);
-        let firsts: Vec<(usize, Region)> =
-            spec.leaves_in(&heads).map(|leaf| (leaf.number, leaf.region)).collect();
-        let per_line = count + usize::from(rest > 0);
-        let run_on = firsts.windows(2).all(|pair| pair[1].0 == pair[0].0 + per_line);
+        let Lines { axis, count, rest, kept, .. } = lines;
         if kept == 1 {
-            let mut acc = self.folded(fold, inputs, patch, full)?;
-            if rest > 0 {
-                acc = acc.followed(count, &self.folded(fold, inputs, patch, tail)?);
-            }
-            if run_on {
-                tree.insert_run(fold.op, firsts[0].0, firsts.len() * per_line, 1, acc);
-                return Ok(true);
-            }
-            for (line, (number, _)) in firsts.iter().enumerate() {
-                tree.insert_run(fold.op, *number, per_line, 1, acc.runs(per_line, line, 1, 1));
-            }
+            let acc = match (count, rest) {
+                (0, _) => self.folded(fold, inputs, patch, lines.tail())?,
+                (_, 0) => self.folded(fold, inputs, patch, lines.full())?,
+                _ => {
+                    let full = self.folded(fold, inputs, patch, lines.full())?;
+                    full.followed(count, &self.folded(fold, inputs, patch, lines.tail())?)
+                }
+            };
+            lines.insert(fold, tree, acc);
             return Ok(true);
         }
-        for (number, first) in &firsts {
+        for (number, first) in &lines.firsts {
             let mut one = first.clone();
-            *one.axis_mut(axis) = line;
-            tree.insert_run(fold.op, *number, count, kept, self.folded(fold, inputs, &one, full)?);
+            *one.axis_mut(axis) = patch.axes()[axis];
+            if count > 0 {
+                let acc = self.folded(fold, inputs, &one, lines.full())?;
+                tree.insert_run(fold.op, *number, count, kept, acc);
+            }
             if rest > 0 {
-                tree.insert_run(fold.op, number + count, 1, kept, self.folded(fold, inputs, &one, tail)?);
+                let acc = self.folded(fold, inputs, &one, lines.tail())?;
+                tree.insert_run(fold.op, number + count, 1, kept, acc);
             }
         }
         Ok(true)
@@ -124,9 +179,102 @@ impl Evaluator<'_> {
             parts.iter().map(|_| (0..shape.len()).map(AxisMap::along).collect()).collect();
         let region = Region::full(&shape);
         let pool = self.context.pool();
-        let input = LeafInput { blocks: &parts, maps: &maps, at: &region, spec: &spec, pool };
+        let input = LeafInput { blocks: &parts, maps: &maps, at: &region, spec: &spec, pool, row: None };
         let mut acc = fold.start(shape[..rows].iter().product());
         fold.op.fold(&mut acc, &input)?;
         Ok(acc)
+    }
+
+    /// Folds a patch of what one program computes leaf by leaf, while its values are in the first-level cache. False if
+    /// the reductions, the patch or what they want is not made for that.
+    pub(super) fn fold_as_computed(
+        &self,
+        folds: &[Fold<'_>],
+        trees: &mut [FoldTrees],
+        patch: &Region,
+        batch: &mut Batch<'_, '_>,
+        wants_of: &dyn Fn(&Region) -> Wants,
+    ) -> Result<bool> {
+        let wants = wants_of(patch);
+        if wants.len() != folds.len() || folds.iter().any(|fold| fold.maps.len() != 1) || wants[0].1 != *patch
+        {
+            return Ok(false);
+        }
+        let Some(mut running) =
+            folds.iter().map(|fold| Running::new(fold, patch)).collect::<Option<Vec<_>>>()
+        else {
+            return Ok(false);
+        };
+        let Some(run) = running.first().map(|first| first.lines.leaf) else { return Ok(false) };
+        if running.iter().any(|other| other.lines.leaf != run) {
+            return Ok(false);
+        }
+        let Some((program, place, tile)) = batch.program(&wants, wants_of)? else { return Ok(false) };
+        let pool = self.context.pool();
+        program.in_runs(&place, run, pool, tile, &mut |line, leaf, values| {
+            running.iter_mut().try_for_each(|running| running.fold_leaf(line, leaf, values, pool))
+        })?;
+        for (running, trees) in running.into_iter().zip(trees) {
+            let kept = running.fold.kept_region(patch);
+            let num_leaves = running.fold.op.spec().num_leaves();
+            running.end(trees.entry(kept).or_insert_with(|| FoldTree::new(num_leaves)));
+        }
+        Ok(true)
+    }
+}
+
+/// A fold of a patch whose leaves come one after the other, each a run along the last axis.
+struct Running<'a> {
+    fold: &'a Fold<'a>,
+    lines: Lines,
+    /// Of every leaf: for each line the leaves on it, or for every leaf of a line all kept elements.
+    acc: Acc,
+    one: Acc,
+    /// A whole leaf and a shorter one, as an index space of one axis.
+    full: (FoldSpec, Region),
+    tail: (FoldSpec, Region),
+}
+
+impl<'a> Running<'a> {
+    fn new(fold: &'a Fold<'a>, patch: &Region) -> Option<Self> {
+        let lines = Lines::new(fold, patch)?;
+        let last = patch.ndim() - 1;
+        let is_made_for = lines.axis == last
+            && patch.axes()[last].len >= SHORT_LINE
+            && (lines.kept == 1 || fold.op.spec().axes() == [last]);
+        if !is_made_for {
+            return None;
+        }
+        let total = lines.firsts.len() * lines.per_line() * lines.kept;
+        let as_row = |len: usize| (FoldSpec::rows_of(&[len], 0), Region::full(&[len]));
+        let (full, tail) = (as_row(lines.leaf), as_row(lines.rest));
+        Some(Running { fold, acc: fold.start(total), one: fold.start(1), lines, full, tail })
+    }
+
+    fn fold_leaf(
+        &mut self,
+        line: usize,
+        leaf: usize,
+        values: Tile<'_>,
+        pool: &Arc<BufferPool>,
+    ) -> Result<()> {
+        let (spec, at) = if leaf < self.lines.count { &self.full } else { &self.tail };
+        let input = LeafInput { blocks: &[], maps: &[], at, spec, pool, row: Some(values) };
+        self.fold.op.start(&mut self.one);
+        self.fold.op.fold(&mut self.one, &input)?;
+        let place = match self.lines.kept {
+            1 => line * self.lines.per_line() + leaf,
+            kept => leaf * kept + line,
+        };
+        self.acc.put(place, &self.one);
+        Ok(())
+    }
+
+    fn end(self, tree: &mut FoldTree) {
+        let Running { fold, lines, acc, .. } = self;
+        match lines.kept {
+            1 => lines.insert(fold, tree, acc),
+            kept => tree.insert_run(fold.op, lines.firsts[0].0, lines.per_line(), kept, acc),
+        }
     }
 }

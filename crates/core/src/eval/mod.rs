@@ -15,6 +15,7 @@ mod prepared;
 mod program;
 mod superinstructions;
 mod task;
+mod tiles;
 mod walk;
 
 pub use ahead::ReadAhead;

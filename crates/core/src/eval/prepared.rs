@@ -57,42 +57,57 @@ pub(super) type Wants = Vec<(Slot, Region)>;
 /// Patches that are prepared together, and evaluated one by one.
 pub(super) struct Batch<'e, 'a> {
     evaluator: &'e Evaluator<'a>,
-    /// All patches; `None` if there is only one.
-    hull: Option<Region>,
+    /// All patches.
+    hull: Region,
+    is_one: bool,
     prepared: Option<Prepared<'a>>,
 }
 
 impl<'e, 'a> Batch<'e, 'a> {
     /// For patches that fill a box.
     pub fn new(evaluator: &'e Evaluator<'a>, patches: &[Region]) -> Self {
-        let hull = match patches {
-            [first, rest @ ..] if !rest.is_empty() => {
-                Some(rest.iter().fold(first.clone(), |hull, patch| hull.hull(patch)))
-            }
-            _ => None,
-        };
-        Batch { evaluator, hull, prepared: None }
+        let (first, rest) = patches.split_first().expect("a batch has a patch");
+        let hull = rest.iter().fold(first.clone(), |hull, patch| hull.hull(patch));
+        Batch { evaluator, hull, is_one: rest.is_empty(), prepared: None }
     }
 
-    /// What a patch wants, and its values.
-    pub fn values(
+    /// The box of all patches.
+    pub fn hull(&self) -> &Region {
+        &self.hull
+    }
+
+    /// The values of what a patch wants.
+    pub fn values(&mut self, wants: &Wants, wants_of: &dyn Fn(&Region) -> Wants) -> Result<Vec<Block>> {
+        let defer = !self.is_one;
+        Ok(self.prepared(wants_of, defer)?.parts(wants))
+    }
+
+    /// The program that computes all that a patch wants, and where in its region that lies, if it is just one value
+    /// that a program computes.
+    pub fn program(
         &mut self,
-        patch: &Region,
+        wants: &Wants,
         wants_of: &dyn Fn(&Region) -> Wants,
-    ) -> Result<(Wants, Vec<Block>)> {
-        let wants = wants_of(patch);
-        let Some(hull) = &self.hull else {
-            let blocks = self.evaluator.evaluate(&wants)?;
-            return Ok((wants, blocks));
-        };
+    ) -> Result<Option<(&mut Program<'a>, Region, Option<usize>)>> {
+        let [first, rest @ ..] = wants.as_slice() else { return Ok(None) };
+        if rest.iter().any(|want| want != first) {
+            return Ok(None);
+        }
+        let Prepared { values, wants, tile, .. } = self.prepared(wants_of, true)?;
+        Ok(match &mut values[wants[0]] {
+            (whole, Value::Program(program)) => Some((program, positions(whole, &first.1), *tile)),
+            _ => None,
+        })
+    }
+
+    /// What is common to all patches. Programs are left to be run part by part, if `defer` says so.
+    fn prepared(&mut self, wants_of: &dyn Fn(&Region) -> Wants, defer: bool) -> Result<&mut Prepared<'a>> {
         if self.evaluator.context.is_cancelled() {
             return Err(Error::Cancelled);
         }
-        let prepared = match &mut self.prepared {
+        Ok(match &mut self.prepared {
             Some(prepared) => prepared,
-            none => none.insert(self.evaluator.prepare(&wants_of(hull), true)?),
-        };
-        let blocks = prepared.parts(&wants);
-        Ok((wants, blocks))
+            none => none.insert(self.evaluator.prepare(&wants_of(&self.hull), defer)?),
+        })
     }
 }

@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
-use bytemuck::{Pod, Zeroable};
 use smallvec::SmallVec;
 
 use super::demand::Demand;
 use super::patch::view_through;
 use super::superinstructions::{Input, Kernel, Step, fused};
+use super::tiles::{Loads, Registers, Source, Sources};
 use crate::block::{Block, BlockMut};
 use crate::buffer::BufferPool;
 use crate::dtype::DType;
+use crate::error::Result;
 use crate::operation::{Kind, Tile, TileMut};
 use crate::plan::Graph;
 use crate::region::Region;
@@ -21,6 +22,9 @@ const SHORT_ROW: usize = 128;
 
 /// What all live tiles of a program together should fit in, in bytes.
 const TILE_BYTES: usize = 32 << 10;
+
+/// So many operands count among them. More than that come past once, and need not stay.
+const MOST_STREAMS: usize = 2;
 
 /// Where an instruction finds an operand.
 #[derive(Debug, Clone, Copy)]
@@ -90,11 +94,38 @@ impl<'a> Program<'a> {
 
     /// The values at some rising positions of the region.
     pub fn part(&mut self, positions: &Region, pool: &Arc<BufferPool>, forced_tile: Option<usize>) -> Block {
-        let parts = self.operands.iter().map(|operand| operand.slice(positions)).collect();
-        let whole = std::mem::replace(&mut self.operands, parts);
+        let whole = self.narrow(positions);
         let block = self.run(&positions.lens(), pool, forced_tile);
         self.operands = whole;
         block
+    }
+
+    /// Computes the values at some rising positions of the region in runs along the last axis, of up to `run` elements:
+    /// `visit` is given the number of the line, that of the run on it, and the values.
+    pub fn in_runs(
+        &mut self,
+        positions: &Region,
+        run: usize,
+        pool: &Arc<BufferPool>,
+        forced_tile: Option<usize>,
+        visit: &mut dyn FnMut(usize, usize, Tile<'_>) -> Result<()>,
+    ) -> Result<()> {
+        let whole = self.narrow(positions);
+        // There is no block of results, so there is room to turn an operand at once rather than line by line.
+        for operand in self.operands.iter_mut().filter(|operand| is_turned(operand)) {
+            *operand = operand.to_dense(Some(pool));
+        }
+        let mut scratch = self.scratch(forced_tile);
+        let done = self.visit_runs(&mut scratch, &positions.lens(), run, visit);
+        self.scratch = Some(scratch);
+        self.operands = whole;
+        done
+    }
+
+    /// Takes a part of every operand instead of the whole, which is returned.
+    fn narrow(&mut self, positions: &Region) -> Vec<Block> {
+        let parts = self.operands.iter().map(|operand| operand.slice(positions)).collect();
+        std::mem::replace(&mut self.operands, parts)
     }
 }
 
@@ -152,65 +183,132 @@ fn in_rows(operand: Block, pool: &Arc<BufferPool>) -> Block {
     dense.restrided(Shape::from_slice(shape), strides, 0)
 }
 
+/// Whether what lies together in memory is not what follows along the last axis.
+fn is_turned(operand: &Block) -> bool {
+    let axes = || operand.shape().iter().zip(operand.strides()).filter(|(len, _)| **len > 1);
+    let last = operand.strides().last().copied().unwrap_or(1);
+    !matches!(last, 0 | 1) && axes().any(|(_, &stride)| stride == 1) && axes().all(|(_, &stride)| stride != 0)
+}
+
 /// One axis of the program's region after merging what lies together in every operand.
-struct Axis {
-    len: usize,
-    strides: Strides,
+pub(super) struct Axis {
+    pub len: usize,
+    pub strides: Strides,
+}
+
+/// What a program computes with, kept from one of its parts to the next.
+struct Scratch {
+    registers: Registers,
+    loads: Loads,
+    /// Elements of a tile.
+    tile: usize,
+    /// A run of results, where they go to no block.
+    result: Option<Registers>,
 }
 
 impl Program<'_> {
     fn fill(&mut self, out: &mut BlockMut, forced_tile: Option<usize>) {
-        let axes = self.axes(out.shape());
+        let axes = self.axes(out.shape(), 0);
         let item = out.dtype().itemsize();
-        let tile = self.tile_len(forced_tile);
         let size = out.size();
         let inner = axes.last().map_or(1, |axis| axis.len);
-        let mut scratch = self.scratch.take().unwrap_or_else(|| Box::new(Scratch::new(self, tile)));
+        let mut scratch = self.scratch(forced_tile);
+        let sources: Sources<'_> = self.operands.iter().map(Source::new).collect();
+        let Scratch { registers, loads, tile, .. } = &mut *scratch;
         let bytes = out.bytes_mut();
         let none = Strides::from_elem(0, self.operands.len());
         let strides = axes.last().map_or(&none, |axis| &axis.strides);
         if inner >= SHORT_ROW || inner == size {
             for (row, line) in bytes.chunks_exact_mut(inner * item).enumerate() {
-                scratch.start_row(self, &axes, row);
-                let mut along = 0;
-                while along < inner {
-                    let len = tile.min(inner - along);
-                    scratch.load(self, strides, along, len);
-                    self.tile(&mut scratch, len, &mut line[along * item..(along + len) * item]);
-                    along += len;
+                loads.start_row(&sources, &axes, row);
+                for (number, line) in line.chunks_mut(*tile * item).enumerate() {
+                    let len = line.len() / item;
+                    loads.load(&sources, strides, number * *tile, len);
+                    self.tile(&sources, loads, registers, len, line);
                 }
             }
         } else {
-            let rows = (tile / inner).max(1);
-            let total = size / inner;
-            let mut row = 0;
-            while row < total {
-                let count = rows.min(total - row);
-                scratch.load_rows(self, &axes, row, count);
-                let (start, len) = (row * inner, count * inner);
-                self.tile(&mut scratch, len, &mut bytes[start * item..(start + len) * item]);
-                row += count;
+            let rows = (*tile / inner).max(1);
+            for (number, lines) in bytes.chunks_mut(rows * inner * item).enumerate() {
+                let len = lines.len() / item;
+                loads.load_rows(&sources, &axes, number * rows, len / inner);
+                self.tile(&sources, loads, registers, len, lines);
             }
         }
         self.scratch = Some(scratch);
     }
 
+    fn visit_runs(
+        &self,
+        scratch: &mut Scratch,
+        shape: &[usize],
+        run: usize,
+        visit: &mut dyn FnMut(usize, usize, Tile<'_>) -> Result<()>,
+    ) -> Result<()> {
+        let Some(&inner) = shape.last() else { return Ok(()) };
+        let Scratch { registers, loads, tile, result } = scratch;
+        let (axes, item) = (self.axes(shape, 1), self.dtype.itemsize());
+        let (run, sources) =
+            (run.clamp(1, inner), self.operands.iter().map(Source::new).collect::<Sources<'_>>());
+        let result = result.get_or_insert_with(|| Registers::new(1, run, item));
+        let strides = &axes[axes.len() - 1].strides;
+        // Tiles of a run are about equally long.
+        let tile = run.div_ceil(run.div_ceil(*tile)).next_multiple_of(64).min(*tile);
+        for line in 0..shape[..shape.len() - 1].iter().product() {
+            loads.start_row(&sources, &axes, line);
+            for (number, start) in (0..inner).step_by(run).enumerate() {
+                let len = run.min(inner - start);
+                let values = &mut result.writing(0).0[..len * item];
+                for (k, values) in values.chunks_mut(tile * item).enumerate() {
+                    let len = values.len() / item;
+                    loads.load(&sources, strides, start + k * tile, len);
+                    self.tile(&sources, loads, registers, len, values);
+                }
+                visit(line, number, Tile::from_bytes(values, self.dtype, false))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn scratch(&mut self, forced_tile: Option<usize>) -> Box<Scratch> {
+        self.scratch.take().unwrap_or_else(|| {
+            let tile = self.tile_len(forced_tile);
+            let capacity = tile.max(SHORT_ROW);
+            let registers = Registers::new(self.registers, capacity, self.widest());
+            Box::new(Scratch {
+                registers,
+                loads: Loads::new(self.operands.len(), capacity),
+                tile,
+                result: None,
+            })
+        })
+    }
+
+    /// Bytes of the widest element.
+    fn widest(&self) -> usize {
+        self.instructions.iter().map(|instruction| instruction.dtype.itemsize()).max().unwrap_or(8)
+    }
+
     /// Elements of a tile.
     fn tile_len(&self, forced: Option<usize>) -> usize {
-        let widest =
-            self.instructions.iter().map(|instruction| instruction.dtype.itemsize()).max().unwrap_or(8);
-        let live = (self.registers + self.operands.len().min(4) + 1) * widest.max(4);
+        // One number for a whole row takes no room.
+        let is_stream = |operand: &&Block| operand.strides().last().is_some_and(|&stride| stride != 0);
+        let streams = self.operands.iter().filter(is_stream).count();
+        let live = (self.registers + 1 + streams.min(MOST_STREAMS)) * self.widest().max(4);
         forced.unwrap_or((TILE_BYTES / live).clamp(256, 2048) / 64 * 64).max(1)
     }
 
-    fn axes(&self, shape: &[usize]) -> Vec<Axis> {
+    /// The axes that are left after merging; the last `kept` of them stay what they are.
+    fn axes(&self, shape: &[usize], kept: usize) -> Vec<Axis> {
         let mut axes: Vec<Axis> = Vec::with_capacity(shape.len());
         for (axis, &len) in shape.iter().enumerate() {
-            if len == 1 {
+            let may_merge = axis + kept < shape.len();
+            if len == 1 && may_merge {
                 continue;
             }
             let strides: Strides = self.operands.iter().map(|operand| operand.strides()[axis]).collect();
             if let Some(last) = axes.last_mut()
+                && may_merge
                 && last.strides.iter().zip(&strides).all(|(outer, inner)| *outer == inner * len as isize)
             {
                 *last = Axis { len: last.len * len, strides };
@@ -221,31 +319,28 @@ impl Program<'_> {
         axes
     }
 
-    fn tile(&self, scratch: &mut Scratch, len: usize, out: &mut [u8]) {
-        let Scratch { registers, gathered, loaded, lines, .. } = scratch;
-        let mut operands: SmallVec<[Tile<'_>; 12]> = SmallVec::with_capacity(self.operands.len());
-        for ((block, gathered), loaded) in self.operands.iter().zip(gathered.iter()).zip(loaded.iter()) {
-            operands.push(operand(block, gathered, *loaded, len));
-        }
+    #[inline]
+    fn tile(
+        &self,
+        sources: &[Source<'_>],
+        loads: &Loads,
+        registers: &mut Registers,
+        len: usize,
+        out: &mut [u8],
+    ) {
         for instruction in &self.instructions {
-            let item = instruction.dtype.itemsize();
             // No instruction reads the register that it writes.
-            let at = instruction.register.map_or(registers.len(), |register| register * *lines);
-            let (low, rest) = registers.split_at_mut(at);
-            let (target, high) = rest.split_at_mut(if rest.is_empty() { 0 } else { *lines });
-            let target = match instruction.register {
-                Some(_) => &mut bytemuck::cast_slice_mut(target)[..len * item],
-                None => &mut *out,
+            let (target, others) = match instruction.register {
+                Some(register) => {
+                    let (target, others) = registers.writing(register);
+                    (&mut target[..len * instruction.dtype.itemsize()], others)
+                }
+                None => (&mut *out, registers.reading()),
             };
             let mut target = TileMut::from_bytes(target, instruction.dtype);
             let tile = |from: From| match from {
-                From::Operand(k) => operands[k],
-                From::Register(register, dtype) => {
-                    let start = register * *lines;
-                    let words = if start < at { &low[start..] } else { &high[start - at - *lines..] };
-                    let bytes: &[u8] = bytemuck::cast_slice(words);
-                    Tile::from_bytes(&bytes[..len * dtype.itemsize()], dtype, false)
-                }
+                From::Operand(k) => loads.tile(sources, k, len),
+                From::Register(register, dtype) => others.tile(register, len, dtype),
             };
             let kernel = instruction.kernel.get();
             match *instruction.inputs.as_slice() {
@@ -254,207 +349,11 @@ impl Program<'_> {
                 [a, b, c] => kernel.apply(&[tile(a), tile(b), tile(c)], &mut target),
                 [a, b, c, d] => kernel.apply(&[tile(a), tile(b), tile(c), tile(d)], &mut target),
                 [a, b, c, d, e] => kernel.apply(&[tile(a), tile(b), tile(c), tile(d), tile(e)], &mut target),
+                [a, b, c, d, e, f, g] => kernel
+                    .apply(&[tile(a), tile(b), tile(c), tile(d), tile(e), tile(f), tile(g)], &mut target),
                 ref inputs => {
                     let tiles: Vec<Tile<'_>> = inputs.iter().copied().map(tile).collect();
                     kernel.apply(&tiles, &mut target);
-                }
-            }
-        }
-    }
-}
-
-/// An operand of the current tile.
-#[inline(always)]
-fn operand<'a>(block: &'a Block, gathered: &'a [Line], loaded: Loaded, len: usize) -> Tile<'a> {
-    let (dtype, item) = (block.dtype(), block.dtype().itemsize());
-    match loaded {
-        Loaded::InPlace(first) => {
-            Tile::from_bytes(&block.buffer_bytes()[first * item..][..len * item], dtype, false)
-        }
-        Loaded::Scalar(first) => Tile::from_bytes(&block.buffer_bytes()[first * item..][..item], dtype, true),
-        Loaded::Gathered => Tile::from_bytes(&bytemuck::cast_slice(gathered)[..len * item], dtype, false),
-    }
-}
-
-/// Where the operands of the current tile are.
-#[derive(Debug, Clone, Copy)]
-enum Loaded {
-    /// In the operand's block, one after the other from this element.
-    InPlace(usize),
-    /// One element for all.
-    Scalar(usize),
-    /// Gathered into the operand's own scratch.
-    Gathered,
-}
-
-/// A line of a cache: vectors that lie across two of them cost twice as much.
-#[derive(Debug, Clone, Copy, Pod, Zeroable)]
-#[repr(C, align(64))]
-struct Line([u64; 8]);
-
-/// Lines between registers: what lies a multiple of 4 KiB apart gets in each other's way in the processor.
-const APART: usize = 5;
-
-struct Scratch {
-    /// Tiles between instructions, one after the other.
-    registers: Vec<Line>,
-    /// From one of them to the next.
-    lines: usize,
-    gathered: SmallVec<[Vec<Line>; 4]>,
-    loaded: SmallVec<[Loaded; 4]>,
-    /// By operand: the element of its block at which the current row begins.
-    row_starts: Strides,
-    capacity: usize,
-}
-
-impl Scratch {
-    fn new(program: &Program<'_>, tile: usize) -> Self {
-        let capacity = tile.max(SHORT_ROW);
-        let widest = program.instructions.iter().map(|i| i.dtype.itemsize()).max().unwrap_or(8);
-        let lines = (capacity * widest).div_ceil(size_of::<Line>()) + APART;
-        Scratch {
-            registers: vec![Line::zeroed(); program.registers * lines],
-            lines,
-            gathered: program.operands.iter().map(|_| Vec::new()).collect(),
-            loaded: SmallVec::from_elem(Loaded::Gathered, program.operands.len()),
-            row_starts: Strides::from_elem(0, program.operands.len()),
-            capacity,
-        }
-    }
-
-    /// Goes to a row.
-    fn start_row(&mut self, program: &Program<'_>, axes: &[Axis], row: usize) {
-        for ((k, start), operand) in self.row_starts.iter_mut().enumerate().zip(&program.operands) {
-            *start = operand.offset() as isize;
-            let mut left = row;
-            for axis in axes[..axes.len().saturating_sub(1)].iter().rev() {
-                *start += (left % axis.len) as isize * axis.strides[k];
-                left /= axis.len;
-            }
-        }
-    }
-
-    /// Makes `len` elements of the current row ready, from the element `along`.
-    fn load(&mut self, program: &Program<'_>, strides: &[isize], along: usize, len: usize) {
-        for (k, &stride) in strides.iter().enumerate() {
-            let start = self.row_starts[k] + along as isize * stride;
-            self.loaded[k] = match stride {
-                0 => Loaded::Scalar(start as usize),
-                1 => Loaded::InPlace(start as usize),
-                _ => {
-                    self.gather(&program.operands[k], k, start, stride, len);
-                    Loaded::Gathered
-                }
-            };
-        }
-    }
-
-    /// Makes several whole rows ready.
-    fn load_rows(&mut self, program: &Program<'_>, axes: &[Axis], row: usize, count: usize) {
-        let inner = axes.last().map_or(1, |axis| axis.len);
-        for (k, operand) in program.operands.iter().enumerate() {
-            if axes.iter().all(|axis| axis.strides[k] == 0) {
-                self.loaded[k] = Loaded::Scalar(operand.offset());
-                continue;
-            }
-            self.gather_rows(operand, k, axes, row, count, inner);
-            self.loaded[k] = Loaded::Gathered;
-        }
-    }
-
-    fn gather_rows(
-        &mut self,
-        operand: &Block,
-        k: usize,
-        axes: &[Axis],
-        row: usize,
-        count: usize,
-        inner: usize,
-    ) {
-        let (last, outer) =
-            axes.split_last().map_or((0, &axes[..0]), |(last, outer)| (last.strides[k], outer));
-        // Where the first row begins, and how to go on from row to row.
-        let mut at = operand.offset() as isize;
-        let mut index = Shape::from_elem(0, outer.len());
-        let mut left = row;
-        for (axis, index) in outer.iter().zip(&mut index).rev() {
-            *index = left % axis.len;
-            left /= axis.len;
-            at += *index as isize * axis.strides[k];
-        }
-        let target = self.room(operand, k, count * inner);
-        let item = operand.dtype().itemsize();
-        let source = operand.buffer_bytes();
-        macro_rules! gather_as {
-            ($t:ty) => {{
-                let source: &[$t] = bytemuck::cast_slice(&source[..source.len() / item * item]);
-                let target: &mut [$t] = bytemuck::cast_slice_mut(target);
-                for row in target.chunks_exact_mut(inner).take(count) {
-                    let mut from = at;
-                    for value in row {
-                        *value = source[from as usize];
-                        from += last;
-                    }
-                    for (axis, index) in outer.iter().zip(&mut index).rev() {
-                        *index += 1;
-                        at += axis.strides[k];
-                        if *index < axis.len {
-                            break;
-                        }
-                        at -= axis.strides[k] * axis.len as isize;
-                        *index = 0;
-                    }
-                }
-            }};
-        }
-        match item {
-            1 => gather_as!(u8),
-            2 => gather_as!(u16),
-            4 => gather_as!(u32),
-            8 => gather_as!(u64),
-            16 => gather_as!([u64; 2]),
-            _ => unreachable!("only numbers are computed with"),
-        }
-    }
-
-    /// Scratch for `len` gathered elements of an operand.
-    fn room(&mut self, operand: &Block, k: usize, len: usize) -> &mut [u8] {
-        let item = operand.dtype().itemsize();
-        let lines = (self.capacity.max(len) * item).div_ceil(size_of::<Line>()) + APART;
-        if self.gathered[k].len() < lines {
-            self.gathered[k].resize(lines, Line::zeroed());
-        }
-        let bytes: &mut [u8] = bytemuck::cast_slice_mut(&mut self.gathered[k]);
-        &mut bytes[..len * item]
-    }
-
-    fn gather(&mut self, operand: &Block, k: usize, start: isize, stride: isize, len: usize) {
-        let item = operand.dtype().itemsize();
-        let target = self.room(operand, k, len);
-        let source = operand.buffer_bytes();
-        macro_rules! gather_as {
-            ($t:ty) => {{
-                let source: &[$t] = bytemuck::cast_slice(&source[..source.len() / item * item]);
-                let target: &mut [$t] = bytemuck::cast_slice_mut(target);
-                if stride == 1 {
-                    target.copy_from_slice(&source[start as usize..start as usize + len]);
-                } else {
-                    for (i, value) in target.iter_mut().enumerate() {
-                        *value = source[(start + i as isize * stride) as usize];
-                    }
-                }
-            }};
-        }
-        match item {
-            1 => gather_as!(u8),
-            2 => gather_as!(u16),
-            4 => gather_as!(u32),
-            8 => gather_as!(u64),
-            16 => gather_as!([u64; 2]),
-            _ => {
-                for i in 0..len {
-                    let at = (start + i as isize * stride) as usize * item;
-                    target[i * item..(i + 1) * item].copy_from_slice(&source[at..at + item]);
                 }
             }
         }

@@ -182,7 +182,8 @@ impl<'a> Task<'a> {
             let mut batch = Batch::new(&self.evaluator, &patches[range.clone()]);
             for number in range {
                 lookahead.advance(number, &wants_of)?;
-                let (wants, blocks) = batch.values(&patches[number], &wants_of)?;
+                let wants = wants_of(&patches[number]);
+                let blocks = batch.values(&wants, &wants_of)?;
                 for ((cell, (_, part)), block) in cells.iter_mut().zip(&wants).zip(blocks) {
                     cell.take(part, block)?;
                 }

@@ -117,7 +117,9 @@ impl Walk {
                 patch.iter().enumerate().filter(|(other, _)| *other != axis).map(|(_, len)| len).product();
             let room = (target / others.max(1)).min(most).min(shape[axis]);
             let align = self.align[axis].max(1);
-            let mut len = if align == usize::MAX { shape[axis] } else { room / align * align };
+            // The end of the axis is no cut.
+            let is_whole = align == usize::MAX || room == shape[axis];
+            let mut len = if is_whole { shape[axis] } else { room / align * align };
             let whole = limit(axis).1;
             if len >= whole && whole % align == 0 {
                 len = whole;

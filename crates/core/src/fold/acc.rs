@@ -99,6 +99,15 @@ impl Acc {
         self.kept
     }
 
+    /// Sets the entries of one kept element to those of an accumulator for one.
+    pub(crate) fn put(&mut self, place: usize, one: &Acc) {
+        for (part, one) in self.parts.iter_mut().zip(&one.parts) {
+            let len = one.len * one.dtype.itemsize();
+            let to: &mut [u8] = bytemuck::cast_slice_mut(&mut part.words);
+            to[place * len..][..len].copy_from_slice(&bytemuck::cast_slice(&one.words)[..len]);
+        }
+    }
+
     /// The entries of some runs of `group` kept elements: run `first`, and every `step`-th after it, `count` in all.
     pub(crate) fn runs(&self, group: usize, first: usize, step: usize, count: usize) -> Acc {
         let parts = self.parts.iter().map(|part| {

@@ -6,6 +6,7 @@ use super::spec::{FoldForm, FoldSpec};
 use crate::block::Block;
 use crate::buffer::BufferPool;
 use crate::element::Element;
+use crate::operation::{Operand, Tile};
 use crate::region::Region;
 use crate::region_map::AxisMap;
 
@@ -22,6 +23,8 @@ pub struct LeafInput<'a> {
     pub spec: &'a FoldSpec,
     /// Where scratch memory comes from.
     pub pool: &'a Arc<BufferPool>,
+    /// The elements of the only input, for one kept element, where they are in no block.
+    pub row: Option<Tile<'a>>,
 }
 
 /// The elements of one input as a matrix whose rows are contiguous.
@@ -81,6 +84,14 @@ impl<'a> LeafInput<'a> {
 
     /// The elements of input `k` as a matrix with contiguous rows; copied only if they do not lie like that.
     pub fn view<T: Element>(&self, k: usize) -> LeafView<'a, T> {
+        if let Some(row) = self.row {
+            let elements = match row.get::<T>() {
+                Operand::Slice(elements) => elements,
+                Operand::Scalar(_) => unreachable!("a row has all its elements"),
+            };
+            let (data, columns) = (Elements::InPlace(elements), elements.len());
+            return LeafView { data, rows: 1, columns, row_stride: 0, group: (1, 0), offset: 0 };
+        }
         let block = &self.blocks[k];
         let ndim = self.at.ndim();
         let strides = domain_strides(block, &self.maps[k], ndim);
@@ -161,7 +172,7 @@ mod tests {
         let pool = BufferPool::new(0);
         let blocks = [block];
         let at = Region::full(shape);
-        let leaf = LeafInput { blocks: &blocks, maps: &maps, at: &at, spec, pool: &pool };
+        let leaf = LeafInput { blocks: &blocks, maps: &maps, at: &at, spec, pool: &pool, row: None };
         let view = leaf.view::<i64>(0);
         (0..view.rows).map(|row| view.row(row).to_vec()).collect()
     }

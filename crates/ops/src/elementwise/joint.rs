@@ -30,6 +30,9 @@ pub(super) fn joint(
         () if after.is::<QuotientCubed>() && before.is::<SquaredDifferencePlus>() && at == [1] => {
             Box::new(OverDistanceCubed)
         }
+        () if after.is::<OverDistanceCubed>() && before.is::<SquaredDistance>() && at == [2] => {
+            Box::new(OverSpaceDistanceCubed)
+        }
         () if after.is::<Multiply>() && before.is::<ProductLess>() && one => Box::new(ProductLessTimes),
         () if after.is::<WhereEqual>() && before.is::<ProductLessTimes>() && at == [0, 1, 2] => {
             Box::new(ProductLessTimesOr)
@@ -87,6 +90,9 @@ kernels! {
     QuotientCubed, of_two: (a, b) = cubed(a / b);
     /// `(d / ((a - b)² + c))³`.
     OverDistanceCubed, of_four: (a, b, c, d) = cubed(d / ((a - b) * (a - b) + c));
+    /// `(g / ((e - f)² + ((a - b)² + (c - d)²)))³`: distances in space.
+    OverSpaceDistanceCubed, of_seven: (a, b, c, d, e, f, g) =
+        cubed(g / ((e - f) * (e - f) + ((a - b) * (a - b) + (c - d) * (c - d))));
     /// `a b + c`.
     ProductPlus, of_three: (a, b, c) = a * b + c;
     /// `a b - c`.
@@ -251,6 +257,50 @@ fn of_pairs<T: Copy + Default>(
     });
 }
 
+/// One operand of each of the first three pairs, and the last, are often one number for all. The operands of a pair may
+/// change places.
+#[allow(clippy::too_many_arguments, reason = "the inputs of five operations")]
+fn of_seven<T: Copy + Default>(
+    a: Operand<'_, T>,
+    b: Operand<'_, T>,
+    c: Operand<'_, T>,
+    d: Operand<'_, T>,
+    e: Operand<'_, T>,
+    f: Operand<'_, T>,
+    g: Operand<'_, T>,
+    out: &mut [T],
+    value: impl Fn(T, T, T, T, T, T, T) -> T + Copy,
+) {
+    let ordered = |first, second| match (first, second) {
+        (Operand::Slice(_), Operand::Scalar(_)) => (second, first),
+        pair => pair,
+    };
+    let ((a, b), (c, d), (e, f)) = (ordered(a, b), ordered(c, d), ordered(e, f));
+    if let (Operand::Scalar(a), Operand::Scalar(c), Operand::Scalar(e), Operand::Scalar(g)) = (a, c, e, g) {
+        return spread([b, d, f], out, |[b, d, f], _, out| {
+            vectorized(
+                #[inline(always)]
+                move || {
+                    for (((out, &b), &d), &f) in out.iter_mut().zip(b).zip(d).zip(f) {
+                        *out = value(a, b, c, d, e, f, g);
+                    }
+                },
+            );
+        });
+    }
+    spread([a, b, c, d, e, f, g], out, |[a, b, c, d, e, f, g], _, out| {
+        vectorized(
+            #[inline(always)]
+            move || {
+                let pairs = a.iter().zip(b).zip(c.iter().zip(d)).zip(e.iter().zip(f));
+                for ((out, (((&a, &b), (&c, &d)), (&e, &f))), &g) in out.iter_mut().zip(pairs).zip(g) {
+                    *out = value(a, b, c, d, e, f, g);
+                }
+            },
+        );
+    });
+}
+
 /// Some elements of an operand that has one for every element.
 fn part<'a, T: Copy>(operand: &Operand<'a, T>, start: usize, len: usize) -> &'a [T] {
     match operand {
@@ -319,7 +369,7 @@ mod tests {
     #[test]
     fn one_pass_gives_the_bits_of_several() {
         type Expression = fn(&Array, &Array, &Array, &Array) -> Array;
-        let expressions: [Expression; 15] = [
+        let expressions: [Expression; 16] = [
             |a, b, _, _| (a - b) * (a - b),
             |a, b, _, _| (a - b).square().unwrap(),
             |a, b, c, _| (a - b) * (a - b) + c,
@@ -332,6 +382,10 @@ mod tests {
             |a, b, c, _| (a - b).square().unwrap() + ((a - c).square().unwrap() + (b - c).square().unwrap()),
             |a, b, _, _| (a / b).power(3).unwrap(),
             |a, b, c, d| (d / ((a - b).square().unwrap() + c)).power(3).unwrap(),
+            |a, b, c, d| {
+                let plane = (b - a).square().unwrap() + (c - d).square().unwrap();
+                (a / ((d - b).square().unwrap() + plane)).power(3).unwrap()
+            },
             |a, b, c, d| where_(a.equal(b).unwrap(), c, d).unwrap(),
             |a, b, c, d| {
                 let product = (a * b - c) * d;

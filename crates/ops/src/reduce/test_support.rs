@@ -94,6 +94,7 @@ pub(crate) fn run_cut(array: &Array, seed: u64) -> Block {
                     at: &part.region,
                     spec,
                     pool: &Arc::clone(&pool),
+                    row: None,
                 };
                 tree.fold_part(reduce, part.number, elements, part.size, start, |acc| {
                     reduce.fold(acc, &leaf)

@@ -7,6 +7,7 @@ use super::test_support::{assert_cut_is_free, bytes};
 use crate::array::Selection;
 use crate::prelude::*;
 use crate::reduce::Axes;
+use crate::s;
 
 /// Values of any dtype as complex numbers.
 fn values(array: &Array) -> Vec<Complex<f64>> {
@@ -418,4 +419,38 @@ fn the_same_bits_for_one_row_and_for_many() {
     let many = bytes(&array(data.clone(), &[3, 1500]).sum(1).unwrap());
     let one = bytes(&array(data[1500..3000].to_vec(), &[1500]).sum(()).unwrap());
     assert_eq!(many[8..16], one[..]);
+}
+
+/// The same values in a block whose last axis is not the one that lies together.
+fn turned(x: &Array) -> Array {
+    let block = evaluate(x.t().value()).unwrap().to_dense(None);
+    crate::memory::from_block(block, &ChunkSpec::auto()).unwrap().t()
+}
+
+#[test]
+fn values_folded_as_they_are_computed_give_the_same_bits() {
+    let shapes: [&[usize]; 6] = [&[1500], &[3, 130], &[2, 2048], &[5, 2500], &[2, 3, 1100], &[3, 1, 129]];
+    for shape in shapes {
+        let mut data = noise(shape.iter().product());
+        data[70] = -0.0;
+        let x = array(data.clone(), shape);
+        data[100] = f64::NAN;
+        let with_nan = array(data, shape);
+        for axes in subsets(shape.len()) {
+            let over = || Axes::of(axes.clone());
+            // Programs of values as they lie, of a column that is repeated, and of values that lie the other way.
+            let column = x.slice(s![Ellipsis, 0..1]).unwrap();
+            for values in [&with_nan * &x - &x, &x - column, turned(&x) - &x] {
+                assert_cut_is_free(&values.sum(over()).unwrap());
+                assert_cut_is_free(&values.std(over()).unwrap());
+                assert_cut_is_free(&values.max(over()).unwrap());
+            }
+            for dtype in [DType::F32, DType::C128] {
+                let values = x.astype(dtype).unwrap() * 3.0;
+                assert_cut_is_free(&values.mean(over()).unwrap());
+                assert_cut_is_free(&values.prod(over()).unwrap());
+            }
+            assert_cut_is_free(&x.greater(0.1).unwrap().sum(over()).unwrap());
+        }
+    }
 }
