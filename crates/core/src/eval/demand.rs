@@ -12,7 +12,7 @@ use crate::error::Result;
 use crate::operation::{Kind, Piece, PieceFrom};
 use crate::plan::{Graph, Slot};
 use crate::region::{AxisRange, Region};
-use crate::region_map;
+use crate::region_map::{self, AxisMap};
 
 /// A hull is computed once for several demands if it is at most this many times the largest of them.
 const HULL_FACTOR: usize = 2;
@@ -57,6 +57,29 @@ impl Demand {
         let wants = self.wants.iter().filter(|want| want.instance == number);
         let whole = wants.filter(|want| want.region.ascending() == instance.region);
         whole.count() == instance.uses
+    }
+
+    /// The wanted instance whose values are just those of this one, which serves nothing else: itself, or a slice of it
+    /// where that is all it was asked for.
+    pub fn wanted_as(&self, graph: &Graph, number: usize) -> Option<usize> {
+        if self.is_only_wanted(number) {
+            return Some(number);
+        }
+        let used = &self.instances[number];
+        let is_slice = |user: usize| {
+            let node = &graph.nodes[self.instances[user].slot.node];
+            let follows = |(axis, map): (usize, &AxisMap)| matches!(map, AxisMap::Along { out_axis, step, .. } if *out_axis == axis && *step > 0);
+            let [reference] = self.instances[user].references.as_slice() else { return false };
+            matches!(node.op.kind(), Kind::View(_))
+                && reference.instance == number
+                && reference.region == used.region
+                && node.maps[0].iter().enumerate().all(follows)
+                && used.region.ndim() == self.instances[user].region.ndim()
+        };
+        let users = self.wants.iter().map(|want| want.instance);
+        users
+            .filter(|&user| used.uses == 1 && !self.instances[user].is_held && is_slice(user))
+            .find(|&user| self.is_only_wanted(user))
     }
 }
 

@@ -95,7 +95,7 @@ impl<'a> Evaluator<'a> {
         let mut uses: Vec<usize> = demand.instances.iter().map(|instance| instance.uses).collect();
         for number in (0..demand.instances.len()).rev() {
             let instance = &demand.instances[number];
-            if !clusters.is_root(number) {
+            if !clusters.is_root(number) || deferred.contains_key(&number) {
                 continue;
             }
             let block = if instance.region.is_empty() {
@@ -111,9 +111,9 @@ impl<'a> Evaluator<'a> {
                 );
                 let lookup = |number: usize| blocks[number].clone().expect("inputs are evaluated first");
                 let mut program = Program::new(self.graph, demand, cluster, &lookup, self.context.pool());
-                if defer && demand.is_only_wanted(number) {
+                if let Some(wanted) = demand.wanted_as(self.graph, number).filter(|_| defer) {
                     // Its operands stay as long as it does.
-                    deferred.insert(number, program);
+                    deferred.insert(wanted, program);
                     continue;
                 }
                 program.run(&instance.region.lens(), self.context.pool(), self.walks.tile())

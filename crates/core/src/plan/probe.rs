@@ -188,7 +188,7 @@ pub(crate) fn deferred_cost(
     let clusters = Clusters::new(graph, &demand, walks.fuse);
     let (mut bytes, mut programs) = (0, 0);
     for number in (0..demand.instances.len()).filter(|&number| clusters.is_root(number)) {
-        if clusters.members(number).is_some() && demand.is_only_wanted(number) {
+        if clusters.members(number).is_some() && demand.wanted_as(graph, number).is_some() {
             programs += 1;
         } else {
             let cost = instance_cost(graph, &demand, number, scope, walks, 0)?;

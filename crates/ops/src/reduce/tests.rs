@@ -438,9 +438,11 @@ fn values_folded_as_they_are_computed_give_the_same_bits() {
         let with_nan = array(data, shape);
         for axes in subsets(shape.len()) {
             let over = || Axes::of(axes.clone());
-            // Programs of values as they lie, of a column that is repeated, and of values that lie the other way.
+            // Programs of values as they lie, of a column that is repeated, of values that lie the other way, and one of
+            // which a part is wanted.
             let column = x.slice(s![Ellipsis, 0..1]).unwrap();
-            for values in [&with_nan * &x - &x, &x - column, turned(&x) - &x] {
+            let part = (&x - &with_nan).slice(s![Ellipsis, 1..;2]).unwrap();
+            for values in [&with_nan * &x - &x, &x - column, turned(&x) - &x, part] {
                 assert_cut_is_free(&values.sum(over()).unwrap());
                 assert_cut_is_free(&values.std(over()).unwrap());
                 assert_cut_is_free(&values.max(over()).unwrap());
