@@ -1,7 +1,8 @@
 #!/bin/sh
 # Makes a virtual environment with what the tests need of Python, once, and prints its interpreter.
 #
-#   python=$(scripts/python-venv.sh)          tests/requirements.txt: NumPy, h5py, netCDF4, zarr-python 3, xarray
+#   python=$(scripts/python-venv.sh)          tests/requirements.txt: NumPy, h5py, netCDF4, zarr-python 3, xarray,
+#                                             TensorStore
 #   python=$(scripts/python-venv.sh zarr2)    tests/requirements-zarr2.txt: zarr-python 2, which lives alone
 #
 # It lies in target/python-venv (target/python-venv-zarr2), or where CARGO_TARGET_DIR says, and is made again when its

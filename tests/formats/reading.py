@@ -27,6 +27,7 @@ import cf_files
 import netcdf_files
 import npy_files
 import refused_files
+import tensorstore_files
 import zarr_files
 
 def main():
@@ -40,7 +41,7 @@ def main():
 
     directory = tempfile.mkdtemp(prefix="brickwork-formats-")
     arrays = {}
-    for module in [npy_files, hdf5_files, netcdf_files, zarr_files]:
+    for module in [npy_files, hdf5_files, netcdf_files, zarr_files, tensorstore_files]:
         arrays.update(module.write(directory))
     if options.zarr2:
         arrays.update(zarr2_arrays(options.zarr2, directory))

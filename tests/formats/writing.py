@@ -1,5 +1,5 @@
-"""What brickwork writes, opened by the programs that others use: NumPy, zarr-python 3, h5py, netCDF4 and xarray find the
-same values, dtype, shape and attributes; parts of arrays are written as NumPy assigns them.
+"""What brickwork writes, opened by the programs that others use: NumPy, zarr-python 3, TensorStore, h5py, netCDF4 and
+xarray find the same values, dtype, shape and attributes; parts of arrays are written as NumPy assigns them.
 
     writing.py BRICKWORK_BINARY [--only TEXT] [--keep]
 """
@@ -18,6 +18,7 @@ from threading import Lock
 import h5py
 import netCDF4
 import numpy as np
+import tensorstore
 import xarray
 import zarr
 
@@ -150,6 +151,8 @@ def opened(writer, uri):
     elif place.endswith(".zarr"):
         store = zarr.open(path, mode="r")
         yield "zarr", (store[inner] if inner else store)[...]
+        spec = {"driver": "zarr3", "kvstore": f"file://{os.path.join(path, inner)}"}
+        yield "TensorStore", tensorstore.open(spec).result().read().result()
     else:
         with LIBRARY, h5py.File(path, "r") as file:
             yield "h5py", file[inner][...]

@@ -10,7 +10,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use common::{brickwork, succeed, text};
+use common::{succeed, text};
 use listing::listing;
 
 /// Runs a command that must fail, and leave the directory as it was; its standard error.
@@ -395,114 +395,5 @@ fn groups_are_copied_with_all_their_arrays() {
         let inner = if to.contains('#') { format!("{to}/") } else { format!("{to}#/") };
         let bind = [format!("x={inner}x"), format!("y={inner}g/y")];
         assert_eq!(succeed(root, &["eval", "x, y", &bind[0], &bind[1]]), "[0 1 2 3 4 5]\n[0. 1. 2. 3.]");
-    }
-}
-
-/// Bytes and files of what is unfinished in a directory.
-fn unfinished(directory: &Path) -> u64 {
-    let parts = fs::read_dir(directory).into_iter().flatten().flatten();
-    let parts = parts.filter(|entry| entry.file_name().to_string_lossy().contains(".part-"));
-    parts
-        .map(|entry| {
-            let all = if entry.path().is_dir() { listing_of_part(&entry.path()) } else { vec![entry.path()] };
-            1 + all.iter().filter_map(|path| fs::metadata(path).ok()).map(|found| found.len()).sum::<u64>()
-        })
-        .sum()
-}
-
-/// The files of a directory that another process fills.
-fn listing_of_part(directory: &Path) -> Vec<std::path::PathBuf> {
-    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
-    entries
-        .flat_map(
-            |entry| if entry.path().is_dir() { listing_of_part(&entry.path()) } else { vec![entry.path()] },
-        )
-        .collect()
-}
-
-#[test]
-fn a_killed_run_leaves_the_old_array_or_none() {
-    for (place, part_of) in [("a.npy", ""), ("a.zarr", ""), ("a.zarr#/x", "a.zarr"), ("a.h5#/x", "")] {
-        for (moment, overwrite) in
-            [(1, false), (1, true), (2_000_000, true), (6_000_000, false), (7_900_000, true)]
-        {
-            let directory = tempfile::tempdir().unwrap();
-            let root = directory.path();
-            let chunks: &[&str] =
-                if place == "a.npy" { &[] } else { &["--chunks", "(100, 1000)", "--codec", "none"] };
-            if overwrite {
-                succeed(root, &[&["eval", "zeros((1000, 1000))", "-o", place], chunks].concat());
-            }
-            let mut arguments =
-                [&["eval", "random.random((1000, 1000)) + 1", "--seed", "1", "-o", place], chunks].concat();
-            if overwrite {
-                arguments.push("--overwrite");
-            }
-            let mut command = Command::new(env!("CARGO_BIN_EXE_brickwork"));
-            let mut child = command.current_dir(root).args(&arguments).spawn().unwrap();
-            // The moment is told by what the run has written; a run that is too quick for it ends by itself.
-            let mut has_ended = false;
-            while unfinished(&root.join(part_of)) < moment && !has_ended {
-                has_ended = child.try_wait().unwrap().is_some();
-                std::thread::yield_now();
-            }
-            let _ = child.kill();
-            child.wait().unwrap();
-            let bind = format!("x={place}");
-            let found = brickwork(root, &["eval", "x.min(), x.max()", &bind]);
-            let shown = text(&found.stdout);
-            let is_old = shown == "0.0\n0.0\n";
-            let is_new = shown.starts_with("1.0") && shown.contains("\n1.99");
-            let is_gone = !found.status.success();
-            assert!(
-                is_new || (if overwrite { is_old } else { is_gone }),
-                "{place} at {moment}: {shown}{}",
-                text(&found.stderr)
-            );
-            // What is left is in nobody's way, and goes with the next run.
-            let again = [&["eval", "ones((10, 10))", "-o", place], &["--overwrite"][..]].concat();
-            succeed(root, &again);
-            assert_eq!(succeed(root, &["eval", "x.sum()", &bind]), "100.0");
-            assert_eq!(unfinished(&root.join(part_of)), 0, "{place} at {moment}");
-        }
-    }
-}
-
-#[test]
-fn a_killed_region_write_leaves_every_element_old_or_new() {
-    for place in ["a.npy", "a.zarr", "a.h5#/x"] {
-        let directory = tempfile::tempdir().unwrap();
-        let root = directory.path();
-        let chunks: &[&str] = if place == "a.npy" { &[] } else { &["--chunks", "(30, 1000)"] };
-        succeed(root, &[&["eval", "full((1000, 1000), 7.0)", "-o", place], chunks].concat());
-        let mut command = Command::new(env!("CARGO_BIN_EXE_brickwork"));
-        command.args([
-            "eval",
-            "full((990, 999), 9.0)",
-            "-o",
-            place,
-            "--region",
-            "10:, 1:",
-            "--progress",
-            "json",
-        ]);
-        let mut child = command.current_dir(root).stderr(std::process::Stdio::piped()).spawn().unwrap();
-        // After the first tasks are done.
-        let mut lines = std::io::BufRead::lines(std::io::BufReader::new(child.stderr.take().unwrap()));
-        let _ = lines.by_ref().take(3).last();
-        let _ = child.kill();
-        child.wait().unwrap();
-        let bind = format!("x={place}");
-        let shown = succeed(
-            root,
-            &["eval", "((x == 7) | (x == 9)).all(), (x[:10] == 7).all(), (x[:, 0] == 7).all()", &bind],
-        );
-        assert_eq!(shown, "True\nTrue\nTrue", "{place}");
-        if place == "a.h5#/x" {
-            let shown = succeed(root, &["eval", "(x == 7).all() | (x[10:, 1:] == 9).all()", &bind]);
-            assert_eq!(shown, "True", "an HDF5 file is as it was, or done");
-        }
-        succeed(root, &["eval", "full((990, 999), 9.0)", "-o", place, "--region", "10:, 1:"]);
-        assert_eq!(succeed(root, &["eval", "(x[10:, 1:] == 9).all()", &bind]), "True");
     }
 }

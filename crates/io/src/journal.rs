@@ -178,14 +178,13 @@ impl Journal {
             return Err(Problem::Misuse { reason });
         }
         purpose.check(&head)?;
-        let (mut records, mut sealed, mut whole) = (Vec::new(), None, end + 1);
-        for line in bytes[end + 1..].split_inclusive(|&byte| byte == b'\n') {
-            match parse(line) {
-                Some(Line::Record(record)) => records.push(record),
-                Some(Line::Seal(inode)) => sealed = Some(inode),
-                None => break,
+        let (found, whole) = lines(&bytes, end + 1);
+        let (mut records, mut sealed) = (Vec::new(), None);
+        for line in found {
+            match line {
+                Line::Record(record) => records.push(record),
+                Line::Seal(inode) => sealed = Some(inode),
             }
-            whole += line.len();
         }
         // What was torn would spoil the line after it.
         file.set_len(whole as u64).map_err(failed)?;
@@ -213,6 +212,24 @@ impl Journal {
         sealed.map_err(|error| self.failed(error))
     }
 
+    /// Seals the journal of a run that may have been killed.
+    #[cfg_attr(not(feature = "hdf5"), allow(dead_code, reason = "the others are sealed by their runs"))]
+    pub fn seal_left(path: &Path, inode: u64) -> io::Result<()> {
+        let mut file = OpenOptions::new().read(true).append(true).open(path)?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        let end = bytes.iter().position(|&byte| byte == b'\n');
+        let end = end.filter(|&end| serde_json::from_slice::<Value>(&bytes[..end]).is_ok());
+        let end = end.ok_or_else(|| io::Error::other("it is no journal"))?;
+        let whole = lines(&bytes, end + 1).1;
+        // What was torn would spoil the line after it.
+        if whole < bytes.len() {
+            file.set_len(whole as u64)?;
+        }
+        file.write_all(line_of(&format!("{SEAL} {inode}")).as_bytes())?;
+        file.sync_data()
+    }
+
     /// The run is over: nobody will go on from here.
     pub fn settle(mut self) {
         self.is_settled = true;
@@ -238,6 +255,17 @@ impl Drop for Journal {
 enum Line {
     Record(Record),
     Seal(u64),
+}
+
+/// The lines from a place on up to the first that is torn, and where that begins.
+fn lines(bytes: &[u8], from: usize) -> (Vec<Line>, usize) {
+    let (mut found, mut whole) = (Vec::new(), from);
+    for line in bytes[from..].split_inclusive(|&byte| byte == b'\n') {
+        let Some(parsed) = parse(line) else { break };
+        found.push(parsed);
+        whole += line.len();
+    }
+    (found, whole)
 }
 
 /// A line that is there to its end.
@@ -331,6 +359,24 @@ mod tests {
         assert_eq!(found.sealed, Some(17));
         found.journal.settle();
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn what_a_killed_run_has_left_is_sealed_behind_its_last_whole_line() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("j");
+        let journal = Journal::begin(&path, &purpose(1, "a", 2), true).unwrap();
+        (0..2).for_each(|place| journal.note(&record(place)).unwrap());
+        drop(journal);
+        let text = fs::read(&path).unwrap();
+        fs::write(&path, &text[..text.len() - 3]).unwrap();
+        Journal::seal_left(&path, 5).unwrap();
+        let found = Journal::reopen(&path, &purpose(1, "a", 2)).unwrap().unwrap();
+        assert_eq!((found.records.len(), found.sealed), (1, Some(5)));
+        drop(found);
+        fs::write(&path, "somebody's notes\n").unwrap();
+        assert!(Journal::seal_left(&path, 5).is_err() && Journal::seal_left(&path.join("none"), 5).is_err());
+        assert_eq!(fs::read_to_string(&path).unwrap(), "somebody's notes\n");
     }
 
     #[test]

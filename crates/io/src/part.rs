@@ -91,6 +91,7 @@ impl Part {
             if sealed.is_some() && sealed == inode(target) {
                 // What steps aside for a directory keeps its part's name until it is removed.
                 remove(&part);
+                remove_leftovers(directory_of(target), &name, true);
                 return Ok(Some(Left::Published(journal)));
             }
             let Some(there) = inode(&part) else {

@@ -7,42 +7,35 @@ pub(super) fn word(itemsize: usize) -> usize {
     [8, 4, 2].into_iter().find(|&word| itemsize > 0 && itemsize.is_multiple_of(word)).unwrap_or(1)
 }
 
+/// Runs one of the loops below for words of so many bytes; those of one byte are as they were.
+macro_rules! by_word {
+    ($loop:ident, $word:expr, $bytes:expr, $out:expr) => {
+        match $word {
+            2 => vectorized(
+                #[inline(always)]
+                || $loop::<2>($bytes, $out),
+            ),
+            4 => vectorized(
+                #[inline(always)]
+                || $loop::<4>($bytes, $out),
+            ),
+            8 => vectorized(
+                #[inline(always)]
+                || $loop::<8>($bytes, $out),
+            ),
+            _ => $out.copy_from_slice($bytes),
+        }
+    };
+}
+
 /// Puts the first bytes of all words before the second ones, and so on.
 pub(super) fn shuffle(bytes: &[u8], word: usize, out: &mut [u8]) {
-    match word {
-        2 => vectorized(
-            #[inline(always)]
-            || split::<2>(bytes, out),
-        ),
-        4 => vectorized(
-            #[inline(always)]
-            || split::<4>(bytes, out),
-        ),
-        8 => vectorized(
-            #[inline(always)]
-            || split::<8>(bytes, out),
-        ),
-        _ => out.copy_from_slice(bytes),
-    }
+    by_word!(split, word, bytes, out);
 }
 
 /// What was there before [`shuffle`].
 pub(super) fn unshuffle(bytes: &[u8], word: usize, out: &mut [u8]) {
-    match word {
-        2 => vectorized(
-            #[inline(always)]
-            || join::<2>(bytes, out),
-        ),
-        4 => vectorized(
-            #[inline(always)]
-            || join::<4>(bytes, out),
-        ),
-        8 => vectorized(
-            #[inline(always)]
-            || join::<8>(bytes, out),
-        ),
-        _ => out.copy_from_slice(bytes),
-    }
+    by_word!(join, word, bytes, out);
 }
 
 #[inline(always)]

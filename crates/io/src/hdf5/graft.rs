@@ -4,17 +4,21 @@
 //! is neither what it was nor what it will be. So what they will be is written to a file of its own first, with a hash
 //! at its end: one that is whole can be followed again and again until the file is whole too, and where it is torn the
 //! file has not been touched. As long as they change, the file has no signature: a file that has one is whole.
+//!
+//! Journals of what is added are sealed while the file has none, for only then is it sure that it will be in the file, and
+//! not yet. So whoever resumes the run finds either a seal and what was added, or neither.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
 #[cfg(feature = "hdf5-write")]
 use std::io::Write;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::error::Problem;
+use crate::journal::Journal;
 use crate::uri::Location;
 
 const MAGIC: &[u8; 16] = b"brickwork graft\n";
@@ -28,13 +32,25 @@ pub(super) struct Graft {
     pub signature: u64,
     /// Offsets, and what will be there.
     pub changes: Vec<(u64, Vec<u8>)>,
+    /// Names of the files beside it that are the journals of what is added.
+    pub journals: Vec<String>,
+}
+
+/// How putting a graft failed.
+#[cfg(feature = "hdf5-write")]
+#[derive(Debug)]
+pub(super) enum Failed {
+    /// The file is as it was.
+    Before(io::Error),
+    /// The file is half written, or whole: nothing of what was added may be taken away again.
+    Within(io::Error),
 }
 
 impl Graft {
     /// Puts them into a file, or nothing: once this has written the graft beside it, whoever is told of it can finish.
     /// Nobody else may write the file meanwhile.
     #[cfg(feature = "hdf5-write")]
-    pub fn put(&self, file: &File, path: &Path) -> io::Result<()> {
+    pub fn put(&self, file: &File, path: &Path) -> Result<(), Failed> {
         let beside = beside(path);
         let written = File::create(&beside).and_then(|mut kept| {
             kept.write_all(&self.encoded())?;
@@ -42,12 +58,14 @@ impl Graft {
             // The name is to be there too when the power fails.
             File::open(beside.parent().unwrap_or(Path::new(".")))?.sync_all()
         });
-        if let Err(error) = written {
+        if let Err(error) = written.and_then(|()| step()) {
             let _ = fs::remove_file(&beside);
-            return Err(error);
+            return Err(Failed::Before(error));
         }
-        self.apply(file)?;
-        fs::remove_file(&beside)
+        self.apply(file, path).map_err(Failed::Within)?;
+        // Where it stays, it is over all the same.
+        let _ = step().and_then(|()| fs::remove_file(&beside));
+        Ok(())
     }
 
     /// Whether the file is whole without it: it has its signature while nothing of it has been changed yet, and again when
@@ -59,9 +77,12 @@ impl Graft {
     }
 
     /// Replaces the bytes. While that lasts, the file has no signature.
-    fn apply(&self, file: &File) -> io::Result<()> {
+    fn apply(&self, file: &File, path: &Path) -> io::Result<()> {
         file.write_all_at(&[0; SIGNATURE.len()], self.signature)?;
+        step()?;
         file.sync_data()?;
+        self.seal(file, path);
+        step()?;
         for (offset, bytes) in &self.changes {
             let mut bytes = bytes.clone();
             for place in self.signature..self.signature + SIGNATURE.len() as u64 {
@@ -69,10 +90,21 @@ impl Graft {
                 at.into_iter().for_each(|byte| *byte = 0);
             }
             file.write_all_at(&bytes, *offset)?;
+            step()?;
         }
         file.sync_data()?;
         file.write_all_at(SIGNATURE, self.signature)?;
+        step()?;
         file.sync_data()
+    }
+
+    /// Seals the journals. That the file becomes whole does not hang on it: one that cannot be sealed only makes a run
+    /// that is resumed say that what it writes exists.
+    fn seal(&self, file: &File, path: &Path) {
+        let Ok(metadata) = file.metadata() else { return };
+        for name in &self.journals {
+            let _ = Journal::seal_left(&path.with_file_name(name), metadata.ino());
+        }
     }
 
     /// Leaves it beside a file as a run does that is killed.
@@ -89,6 +121,10 @@ impl Graft {
             bytes.extend(offset.to_le_bytes());
             bytes.extend((change.len() as u64).to_le_bytes());
             bytes.extend(change);
+        }
+        for name in &self.journals {
+            bytes.extend((name.len() as u64).to_le_bytes());
+            bytes.extend(name.as_bytes());
         }
         bytes.extend(xxh3_64(&bytes).to_le_bytes());
         bytes
@@ -115,7 +151,15 @@ impl Graft {
             changes.push((offset, change.to_vec()));
             rest = behind;
         }
-        rest.is_empty().then_some(Graft { signature, changes })
+        let mut journals = Vec::new();
+        while !rest.is_empty() {
+            let len = number(&mut rest)?;
+            let (name, behind) = rest.split_at_checked(usize::try_from(len).ok()?)?;
+            journals.push(String::from_utf8(name.to_vec()).ok().filter(|name| !name.contains('/'))?);
+            rest = behind;
+        }
+        signature.checked_add(SIGNATURE.len() as u64)?;
+        Some(Graft { signature, changes, journals })
     }
 }
 
@@ -160,12 +204,37 @@ pub(super) fn finish(path: &Path) -> Result<bool, Problem> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
         Err(error) => return Err(failed(error)),
     };
-    let graft = Graft::decoded(&bytes).filter(|graft| !graft.is_over(&path));
-    if let Some(graft) = &graft {
-        graft.apply(&file).map_err(failed)?;
+    let Some(graft) = Graft::decoded(&bytes) else {
+        // It was torn before the file was touched, unless it was damaged later: then it must not get lost.
+        if !has_signature(&file) {
+            let reason = format!(
+                "has no HDF5 signature, and {} does not say how it was to be finished: it is damaged",
+                beside.display()
+            );
+            return Err(Problem::Misuse { reason });
+        }
+        fs::remove_file(&beside).map_err(failed)?;
+        return Ok(false);
+    };
+    let is_begun = !graft.is_over(&path);
+    if is_begun {
+        graft.apply(&file, &path).map_err(failed)?;
     }
     fs::remove_file(&beside).map_err(failed)?;
-    Ok(graft.is_some())
+    Ok(is_begun)
+}
+
+/// Whether there is a signature where one may be: at the start, or behind a user block.
+fn has_signature(file: &File) -> bool {
+    let mut found = [0; SIGNATURE.len()];
+    let mut offset = 0;
+    while file.read_exact_at(&mut found, offset).is_ok() {
+        if found == *SIGNATURE {
+            return true;
+        }
+        offset = if offset == 0 { 512 } else { 2 * offset };
+    }
+    false
 }
 
 /// Keeps every other program away from a file, as far as these and the file system know locks.
@@ -179,6 +248,13 @@ pub(super) fn locked(file: &File) -> Result<(), Problem> {
     }
 }
 
+/// Between two steps that change a file: here tests look at what a run leaves that is killed, or make the next one fail.
+fn step() -> io::Result<()> {
+    #[cfg(test)]
+    tests::at_step()?;
+    Ok(())
+}
+
 /// Where a graft is kept until its file is whole.
 fn beside(path: &Path) -> PathBuf {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -186,11 +262,36 @@ fn beside(path: &Path) -> PathBuf {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
+    use std::cell::RefCell;
+
     use super::*;
 
+    /// Is called at every step of this thread's grafts.
+    type Watcher = Box<dyn FnMut() -> io::Result<()>>;
+
+    thread_local! {
+        static WATCHER: RefCell<Option<Watcher>> = RefCell::default();
+    }
+
+    pub fn at_step() -> io::Result<()> {
+        WATCHER.with_borrow_mut(|watcher| watcher.as_mut().map_or(Ok(()), |watcher| watcher()))
+    }
+
+    /// Runs something while a watcher is called at every step.
+    pub fn watched<T>(watcher: Watcher, run: impl FnOnce() -> T) -> T {
+        WATCHER.set(Some(watcher));
+        let result = run();
+        WATCHER.set(None);
+        result
+    }
+
     fn graft() -> Graft {
-        Graft { signature: 0, changes: vec![(0, b"\x89HDF\r\n\x1a\nnew".to_vec()), (20, b"more".to_vec())] }
+        Graft {
+            signature: 0,
+            changes: vec![(0, b"\x89HDF\r\n\x1a\nnew".to_vec()), (20, b"more".to_vec())],
+            journals: vec!["a.journal".into(), "b.journal".into()],
+        }
     }
 
     #[test]
@@ -236,5 +337,11 @@ mod tests {
         assert_eq!(&fs::read(&path).unwrap()[8..11], b"NEW");
         fs::write(beside(&path), b"torn").unwrap();
         assert!(!finish(&path).unwrap() && !beside(&path).exists());
+        // What does not say how to go on is not thrown away where it would have been needed.
+        fs::write(beside(&path), b"torn").unwrap();
+        fs::write(&path, [0; 2000]).unwrap();
+        assert!(finish(&path).unwrap_err().to_string().contains("it is damaged") && beside(&path).exists());
+        fs::write(&path, [[0; 512].as_slice(), SIGNATURE].concat()).unwrap();
+        assert!(!finish(&path).unwrap() && !beside(&path).exists(), "behind a user block");
     }
 }

@@ -150,6 +150,11 @@ impl Log {
         Ok(())
     }
 
+    /// The name of its journal, a file beside the target.
+    pub fn journal_name(&self) -> Option<String> {
+        Some(self.part.journal_path()?.file_name()?.to_string_lossy().into_owned())
+    }
+
     /// Says in the journal that the dataset is in a file of this inode, which is about to take its target's place.
     pub fn seal(&self, inode: u64) -> Result<(), Problem> {
         self.part.seal(inode)

@@ -1,7 +1,6 @@
 //! A file that the sinks of one run write together.
 
 use std::fs;
-use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -275,17 +274,17 @@ impl SharedFile {
             let closed = file.close().map_err(|error| library_failed("finish the file", &error));
             scales.and(groups).and(flushed).and(closed).map_err(fail)?;
         }
+        // Held until the end, so that nobody can come in between.
+        if let Some(Copied { lock, .. }) = copied.as_ref().filter(|_| skeleton.is_some()) {
+            graft::locked(lock).map_err(fail)?;
+        }
         if FileStamp::at(&self.target).ok() != copied.as_ref().map(|copied| copied.stamp) {
             let change = "another program wrote it while datasets were added".into();
             return Err(fail(Problem::Changed { change }));
         }
-        if let (Some(skeleton), Some(copied)) = (skeleton, copied) {
-            skeleton.graft(part.path(), &self.target, &copied.lock).map_err(fail)?;
-            // Only now: a run that is killed before would not be done. That the file is whole does not hang on it.
-            if let Ok(metadata) = copied.lock.metadata() {
-                logs.iter().for_each(|log| drop(log.seal(metadata.ino())));
-            }
-            return Ok(());
+        if let Some(skeleton) = skeleton {
+            let journals = logs.iter().filter_map(|log| log.journal_name()).collect();
+            return skeleton.graft(part.path(), &self.target, journals).map_err(fail);
         }
         let synced = fs::File::open(part.path()).and_then(|file| file.sync_data());
         synced.map_err(|error| fail(Problem::os("write", error)))?;

@@ -14,7 +14,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::format;
-use super::graft::{Graft, locked};
+use super::graft::{Failed, Graft};
 use crate::error::Problem;
 use crate::read_at::LocalFile;
 
@@ -62,25 +62,28 @@ impl Skeleton {
         Ok(Skeleton { copied, end, signature })
     }
 
-    /// Puts what was added to the skeleton into the file: all of it, or nothing that anybody sees. `lock` is the file,
-    /// open and locked for reading.
-    pub fn graft(&self, skeleton: &Path, target: &Path, lock: &File) -> Result<(), Problem> {
-        locked(lock)?;
+    /// Puts what was added to the skeleton into the file: all of it, or nothing that anybody sees. Nobody else may have
+    /// the file open. `journals` of what was added, files beside the target, are sealed on the way.
+    pub fn graft(&self, skeleton: &Path, target: &Path, journals: Vec<String>) -> Result<(), Problem> {
         let failed = |error| Problem::os("write what was added to the file", error);
         let mut added = File::open(skeleton).map_err(failed)?;
         let mut file = OpenOptions::new().read(true).write(true).open(target).map_err(failed)?;
         let before = file.metadata().map_err(failed)?.len();
-        let appended = self.append(&mut added, &mut file).and_then(|()| {
-            let graft = Graft { signature: self.signature, changes: self.changes(&added, &file)? };
-            file.sync_data()?;
-            graft.put(&file, target)
-        });
-        appended.map_err(|error| {
-            // Whether it can be undone depends on whether the graft is there, which knows what is behind the end.
-            if super::graft::check(&target.to_string_lossy()).is_ok() {
+        let put = self
+            .append(&mut added, &mut file)
+            .and_then(|()| {
+                let changes = self.changes(&added, &file)?;
+                file.sync_data()?;
+                Ok(Graft { signature: self.signature, changes, journals })
+            })
+            .map_err(Failed::Before)
+            .and_then(|graft| graft.put(&file, target));
+        put.map_err(|error| match error {
+            Failed::Before(error) => {
                 let _ = file.set_len(before);
+                failed(error)
             }
-            failed(error)
+            Failed::Within(error) => failed(error),
         })
     }
 

@@ -1,11 +1,14 @@
 //! Datasets added in place, and runs that are killed while they do.
 
+use std::cell::RefCell;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
+use std::rc::Rc;
 
-use brickwork_core::{ChunkGrid, DType, Meta, Region};
+use brickwork_core::{ChunkGrid, DType, Meta, Origin, Region, Sink};
 
+use super::super::graft::tests as graft_tests;
 use super::*;
 use crate::hdf5::{Hdf5Layout, create_dataset};
 use crate::test_support::{read_all, sample, store};
@@ -117,7 +120,7 @@ fn a_run_killed_at_any_moment_is_never_taken_for_whole() {
         pages.map(|(number, page)| (start + (number * PAGE) as u64, page.to_vec())).collect::<Vec<_>>()
     };
     let changes = runs.into_iter().flat_map(pages).collect();
-    let graft = Graft { signature: skeleton.signature, changes };
+    let graft = Graft { signature: skeleton.signature, changes, journals: Vec::new() };
     assert!(graft.changes.len() > 1);
     // Killed before the graft was whole: the file is what it was, whatever is behind its end.
     let tail = fs::read(&part).unwrap()[before.len()..].to_vec();
@@ -149,6 +152,118 @@ fn a_run_killed_at_any_moment_is_never_taken_for_whole() {
     assert!(whole.iter().all(|bytes| *bytes == whole[0]));
 }
 
+/// What lies in a directory.
+fn files_in(directory: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let paths = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    paths.map(|path| (path.clone(), fs::read(path).unwrap())).collect()
+}
+
+/// Resuming said "exists already" of what a run had added that was killed between its last page and its seal.
+#[test]
+fn a_run_killed_at_any_step_is_resumed() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("x.h5");
+    let place = path.to_str().unwrap().to_owned();
+    let old = sample(DType::I32, &[60, 20]);
+    create_dataset(&path, "a", &old, &Hdf5Layout::default()).unwrap();
+    let before = fs::read(&path).unwrap();
+    let block = sample(DType::F64, &[40, 9]);
+    let meta = Meta::new(block.shape(), block.dtype(), ChunkGrid::regular(block.shape(), &[20, 4]));
+    let origin = Origin { expression: 7, inputs: Vec::new() };
+    let options = SinkOptions { resume: true, ..in_place() };
+    let begin = |name: &str| {
+        let sink = crate::create(&format!("{place}#/{name}"), &options).unwrap();
+        let grid = sink.create_from(&meta, &origin).unwrap();
+        (sink, grid)
+    };
+    let write = |sink: &dyn Sink, grid: &ChunkGrid| {
+        let regions = crate::test_support::regions(grid).into_iter();
+        let missing: Vec<Region> = regions.filter(|region| !sink.is_whole(region)).collect();
+        missing.iter().for_each(|region| sink.write(region, &block.slice(region)).unwrap());
+        missing.len()
+    };
+    let left = Rc::new(RefCell::new(Vec::new()));
+    let watcher = {
+        let (left, directory) = (left.clone(), directory.path().to_owned());
+        move || {
+            left.borrow_mut().push(files_in(&directory));
+            Ok(())
+        }
+    };
+    let (sink, grid) = begin("b");
+    assert_eq!(write(&*sink, &grid), 6);
+    graft_tests::watched(Box::new(watcher), || sink.commit().unwrap());
+    let mut left = left.take();
+    left.push(files_in(directory.path()));
+    drop(sink);
+    assert!(left.len() >= 6, "{} steps", left.len());
+    for (step, files) in left.iter().enumerate() {
+        for (path, _) in files_in(directory.path()) {
+            if !path.ends_with("x.h5") {
+                fs::remove_file(path).unwrap();
+            }
+        }
+        // The file keeps its inode, as it does in a run.
+        files.iter().for_each(|(path, bytes)| fs::write(path, bytes).unwrap());
+        let (sink, grid) = begin("b");
+        assert_eq!(write(&*sink, &grid), 0, "step {step}");
+        sink.commit().unwrap();
+        sink.settle();
+        for (name, block) in [("a", &old), ("b", &block)] {
+            assert_eq!(read_all(&format!("{place}#/{name}")).as_bytes(), block.as_bytes(), "step {step}");
+        }
+    }
+    // Taken out again by somebody, it is written anew.
+    let (path, bytes) = left
+        .pop()
+        .unwrap()
+        .into_iter()
+        .find(|(path, _)| path.to_string_lossy().ends_with("journal"))
+        .unwrap();
+    fs::write(path, bytes).unwrap();
+    fs::write(directory.path().join("x.h5"), before).unwrap();
+    let (sink, grid) = begin("b");
+    assert_eq!(write(&*sink, &grid), 6);
+    sink.commit().unwrap();
+    sink.settle();
+    assert_eq!(read_all(&format!("{place}#/b")).as_bytes(), block.as_bytes());
+}
+
+/// A failure behind the last page cut off what had been added, though the file pointed there.
+#[test]
+fn a_step_that_fails_leaves_what_was_there_and_what_can_be_finished() {
+    let block = sample(DType::I32, &[60, 20]);
+    for failing in 0.. {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("x.h5");
+        let place = path.to_str().unwrap().to_owned();
+        create_dataset(&path, "a", &block, &Hdf5Layout::default()).unwrap();
+        let mut step = 0;
+        let watcher = move || {
+            step += 1;
+            if step > failing { Err(std::io::Error::other("as the test wants it")) } else { Ok(()) }
+        };
+        let sink = crate::create(&format!("{place}#/b"), &in_place()).unwrap();
+        let meta = Meta::whole(block.shape(), block.dtype());
+        sink.create(&meta).unwrap();
+        sink.write(&Region::full(block.shape()), &block).unwrap();
+        let committed = graft_tests::watched(Box::new(watcher), || sink.commit());
+        sink.abort();
+        let has_begun = failing > 0;
+        crate::hdf5::recover(&place).unwrap();
+        assert_eq!(read_all(&format!("{place}#/a")).as_bytes(), block.as_bytes(), "{failing}");
+        match crate::open(&format!("{place}#/b")) {
+            Ok(_) => assert_eq!(read_all(&format!("{place}#/b")).as_bytes(), block.as_bytes(), "{failing}"),
+            Err(error) => assert!(!has_begun, "{failing}: {error}"),
+        }
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1, "{failing}");
+        if committed.is_ok() {
+            assert!(failing > 4);
+            return;
+        }
+    }
+}
+
 #[test]
 fn the_next_run_finishes_what_was_begun() {
     let directory = tempfile::tempdir().unwrap();
@@ -157,7 +272,7 @@ fn the_next_run_finishes_what_was_begun() {
     let block = sample(DType::I32, &[60, 20]);
     create_dataset(&path, "a", &block, &Hdf5Layout::default()).unwrap();
     let signature = fs::read(&path).unwrap()[..8].to_vec();
-    Graft { signature: 0, changes: vec![(0, signature)] }.keep_beside(&path);
+    Graft { signature: 0, changes: vec![(0, signature)], journals: Vec::new() }.keep_beside(&path);
     OpenOptions::new().write(true).open(&path).unwrap().write_all_at(&[0; 8], 0).unwrap();
     for (name, options) in [("b", in_place()), ("c", SinkOptions::default())] {
         store(&*crate::create(&format!("{place}#/{name}"), &options).unwrap(), &block, &[60, 20]);

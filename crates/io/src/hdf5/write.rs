@@ -150,6 +150,14 @@ impl Hdf5Sink {
             Some(purpose) => Part::left(uri, target, true, purpose)?,
             None => None,
         };
+        let left = match left {
+            // Whoever has taken it out of the file since wants it back.
+            Some(Left::Published(journal)) if !self.is_there(meta) => {
+                journal.settle();
+                None
+            }
+            left => left,
+        };
         let mut writing =
             Writing { open: None, meta: meta.clone(), layout: layout.clone(), grid, written: Written::All };
         let log = match left {
@@ -178,6 +186,12 @@ impl Hdf5Sink {
         writing.open = Some(Open { joined, dataset, log });
         *self.writing.lock() = Some(Arc::new(writing));
         Ok(())
+    }
+
+    /// Whether the file has a dataset of this name and shape.
+    fn is_there(&self, meta: &Meta) -> bool {
+        let found = crate::describe(&self.location.uri);
+        found.is_ok_and(|found| found.shape.as_deref() == Some(meta.shape.as_slice()))
     }
 
     /// What the dataset has beside its elements.

@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::borrow::Cow;
+use std::fmt;
 use std::num::NonZeroU64;
 use std::sync::{Arc, Once};
 
@@ -44,8 +45,8 @@ pub(super) fn register() {
             |metadata| {
                 let configuration =
                     metadata.configuration().map(|found| Map::clone(found)).unwrap_or_default();
-                let delta = Delta::make(&configuration).map_err(PluginCreateError::Other)?;
-                Ok(Codec::ArrayToArray(Arc::new(PluggedDelta { configuration, delta })))
+                let codec = Delta::make(&configuration).map_err(PluginCreateError::Other)?;
+                Ok(Codec::ArrayToArray(Arc::new(Plugged { name: DELTA, configuration, codec })))
             },
         );
         register_codec_v3(plugin);
@@ -55,20 +56,27 @@ pub(super) fn register() {
 /// The name of the filter in version 3; in version 2 it has no prefix.
 const DELTA: &str = "numcodecs.delta";
 
+/// A codec of ours, by the name and the configuration that stand in metadata.
 #[derive(Debug)]
-struct Plugged {
+struct Plugged<C> {
     name: &'static str,
     configuration: Map<String, Value>,
-    codec: Box<dyn ElementCodec>,
+    codec: C,
 }
 
-impl ExtensionName for Plugged {
+/// What is plugged in.
+trait Plug: fmt::Debug + Send + Sync + 'static {}
+
+impl Plug for Box<dyn ElementCodec> {}
+impl Plug for Delta {}
+
+impl<C: Plug> ExtensionName for Plugged<C> {
     fn name(&self, _version: ZarrVersion) -> Option<Cow<'static, str>> {
         Some(self.name.into())
     }
 }
 
-impl CodecTraits for Plugged {
+impl<C: Plug> CodecTraits for Plugged<C> {
     fn as_any(&self) -> &dyn Any {
         self
     }
@@ -86,7 +94,7 @@ impl CodecTraits for Plugged {
     }
 }
 
-impl ArrayCodecTraits for Plugged {
+impl<C: Plug> ArrayCodecTraits for Plugged<C> {
     fn recommended_concurrency(
         &self,
         _shape: &[NonZeroU64],
@@ -96,7 +104,7 @@ impl ArrayCodecTraits for Plugged {
     }
 }
 
-impl ArrayToBytesCodecTraits for Plugged {
+impl ArrayToBytesCodecTraits for Plugged<Box<dyn ElementCodec>> {
     fn into_dyn(self: Arc<Self>) -> Arc<dyn ArrayToBytesCodecTraits> {
         self
     }
@@ -136,53 +144,13 @@ impl ArrayToBytesCodecTraits for Plugged {
     }
 }
 
-#[derive(Debug)]
-struct PluggedDelta {
-    configuration: Map<String, Value>,
-    delta: Delta,
-}
-
-impl PluggedDelta {
+impl Plugged<Delta> {
     fn check(&self, data_type: &ZarrType) -> Result<(), CodecError> {
-        self.delta.check(dtype(data_type)?).map_err(CodecError::Other)
+        self.codec.check(dtype(data_type)?).map_err(CodecError::Other)
     }
 }
 
-impl ExtensionName for PluggedDelta {
-    fn name(&self, _version: ZarrVersion) -> Option<Cow<'static, str>> {
-        Some(DELTA.into())
-    }
-}
-
-impl CodecTraits for PluggedDelta {
-    fn as_any(&self) -> &dyn Any {
-        self
-    }
-
-    fn configuration(&self, _version: ZarrVersion, _options: &CodecMetadataOptions) -> Option<Configuration> {
-        Some(self.configuration.clone().into())
-    }
-
-    fn partial_decoder_capability(&self) -> PartialDecoderCapability {
-        PartialDecoderCapability { partial_read: false, partial_decode: false }
-    }
-
-    fn partial_encoder_capability(&self) -> PartialEncoderCapability {
-        PartialEncoderCapability { partial_encode: false }
-    }
-}
-
-impl ArrayCodecTraits for PluggedDelta {
-    fn recommended_concurrency(
-        &self,
-        _shape: &[NonZeroU64],
-        _data_type: &ZarrType,
-    ) -> Result<RecommendedConcurrency, CodecError> {
-        Ok(RecommendedConcurrency::new_maximum(1))
-    }
-}
-
-impl ArrayToArrayCodecTraits for PluggedDelta {
+impl ArrayToArrayCodecTraits for Plugged<Delta> {
     fn into_dyn(self: Arc<Self>) -> Arc<dyn ArrayToArrayCodecTraits> {
         self
     }
@@ -201,7 +169,7 @@ impl ArrayToArrayCodecTraits for PluggedDelta {
         _options: &CodecOptions,
     ) -> Result<ArrayBytes<'a>, CodecError> {
         self.check(data_type)?;
-        let encoded = self.delta.encode(&bytes.into_fixed()?).map_err(CodecError::Other)?;
+        let encoded = self.codec.encode(&bytes.into_fixed()?).map_err(CodecError::Other)?;
         Ok(ArrayBytes::new_flen(encoded))
     }
 
@@ -214,7 +182,7 @@ impl ArrayToArrayCodecTraits for PluggedDelta {
         _options: &CodecOptions,
     ) -> Result<ArrayBytes<'a>, CodecError> {
         self.check(data_type)?;
-        let decoded = self.delta.decode(&bytes.into_fixed()?).map_err(CodecError::Other)?;
+        let decoded = self.codec.decode(&bytes.into_fixed()?).map_err(CodecError::Other)?;
         Ok(ArrayBytes::new_flen(decoded))
     }
 }

@@ -1,9 +1,11 @@
 //! What is checked of a dataset before the HDF5 library gets it: that ends the process where a damaged file leads it
 //! astray, and much of what leads it is found by a reader that believes nothing.
+use super::checksum::lookup3;
 use super::chunk_index::{ChunkGrid, ChunkIndex};
 use super::dataspace::Dataspace;
 use super::error::{Outcome, Result, corrupt};
 use super::file::File;
+use super::global_heap::GlobalHeap;
 use super::layout::{self, StoredLayout};
 use super::object_header::{ObjectHeader, kind};
 use super::survey::Survey;
@@ -32,8 +34,13 @@ impl File {
             header.body(source, kind)?.ok_or_else(|| corrupt("dataset", format!("it has no {name} message")))
         };
         let layout = body(kind::LAYOUT, "layout")?;
-        let StoredLayout::Chunked(stored) = layout::parse(source.cursor("layout message", &layout))? else {
-            return Ok(());
+        let stored = match layout::parse(source.cursor("layout message", &layout))? {
+            StoredLayout::Chunked(stored) => stored,
+            StoredLayout::Virtual(Some((address, number))) => {
+                let mut heap = GlobalHeap::new(source);
+                return check_parts(heap.object_for_library(address, number)?);
+            }
+            _ => return Ok(()),
         };
         let space =
             Dataspace::parse(source.cursor("dataspace message", &body(kind::DATASPACE, "dataspace")?))?;
@@ -50,5 +57,13 @@ impl File {
             source.check_range("chunk", chunk.address, chunk.nbytes as u64)?;
         }
         Ok(())
+    }
+}
+
+/// Checks that the list of what a virtual dataset is made of is as it was written.
+fn check_parts(list: &[u8]) -> Outcome<()> {
+    match list.split_last_chunk::<4>() {
+        Some((parts, checksum)) if lookup3(parts) == u32::from_le_bytes(*checksum) => Ok(()),
+        _ => Err(corrupt("virtual dataset", "the checksum of the list of its parts is another")),
     }
 }

@@ -119,7 +119,7 @@ impl Dataset {
                 }
                 (Layout::Contiguous { address, nbytes: array_nbytes }, None)
             }
-            StoredLayout::Virtual => {
+            StoredLayout::Virtual(_) => {
                 return Err(needs_library("a virtual dataset", "open the datasets it is made of"));
             }
             StoredLayout::Chunked(stored) => {

@@ -7,11 +7,18 @@ use super::source::{Budget, Source};
 
 const WHAT: &str = "global heap";
 
+#[derive(Debug)]
+struct Collection {
+    objects: HashMap<u16, Vec<u8>>,
+    /// Whether objects and free space fill it. Where they do not, the HDF5 library may walk through it for ever.
+    is_full: bool,
+}
+
 /// Objects of the global heap; each collection is read once.
 #[derive(Debug)]
 pub(super) struct GlobalHeap<'a> {
     source: &'a Source,
-    collections: HashMap<u64, HashMap<u16, Vec<u8>>>,
+    collections: HashMap<u64, Collection>,
     budget: Budget,
 }
 
@@ -35,14 +42,33 @@ impl<'a> GlobalHeap<'a> {
         let (Some(address), false) = (address.filter(|&address| address != 0), nbytes == 0) else {
             return Ok(&[]);
         };
+        self.budget.spend(WHAT, nbytes as u64)?;
+        let bytes = self.object(address, number)?.get(..nbytes);
+        bytes.ok_or_else(|| corrupt(WHAT, format!("object {number} at {address} has no {nbytes} bytes")))
+    }
+
+    /// All bytes of an object, by its collection's address and its number there.
+    pub fn object(&mut self, address: u64, number: u32) -> Outcome<&[u8]> {
+        let collection = self.collection(address)?;
+        let object = u16::try_from(number).ok().and_then(|number| collection.objects.get(&number));
+        let object = object.map(Vec::as_slice);
+        object.ok_or_else(|| corrupt(WHAT, format!("there is no object {number} at {address}")))
+    }
+
+    /// [`Self::object`], if its collection is one that the HDF5 library can read.
+    pub fn object_for_library(&mut self, address: u64, number: u32) -> Outcome<&[u8]> {
+        if !self.collection(address)?.is_full {
+            return Err(corrupt(WHAT, format!("what the collection at {address} holds does not fill it")));
+        }
+        self.object(address, number)
+    }
+
+    fn collection(&mut self, address: u64) -> Outcome<&Collection> {
         if !self.collections.contains_key(&address) {
             let collection = read_collection(self.source, address, &mut self.budget)?;
             self.collections.insert(address, collection);
         }
-        self.budget.spend(WHAT, nbytes as u64)?;
-        let object = u16::try_from(number).ok().and_then(|number| self.collections[&address].get(&number));
-        let bytes = object.and_then(|object| object.get(..nbytes));
-        bytes.ok_or_else(|| corrupt(WHAT, format!("no object {number} of {nbytes} bytes at {address}")))
+        Ok(&self.collections[&address])
     }
 }
 
@@ -52,7 +78,7 @@ pub(super) fn text_of(bytes: &[u8]) -> String {
     String::from_utf8_lossy(&bytes[..len]).into_owned()
 }
 
-fn read_collection(source: &Source, address: u64, budget: &mut Budget) -> Outcome<HashMap<u16, Vec<u8>>> {
+fn read_collection(source: &Source, address: u64, budget: &mut Budget) -> Outcome<Collection> {
     let header_nbytes = 8 + source.length_size;
     let header = source.read(WHAT, address, header_nbytes as u64)?;
     let mut cursor = source.cursor(WHAT, &header);
@@ -64,19 +90,22 @@ fn read_collection(source: &Source, address: u64, budget: &mut Budget) -> Outcom
     let mut cursor = source.cursor(WHAT, &bytes);
     cursor.skip(header_nbytes)?;
     let mut objects = HashMap::new();
+    let mut is_full = true;
     while cursor.remaining() >= 8 + source.length_size {
+        let left = cursor.remaining();
         let number = cursor.u16()?;
-        // Number 0 is the free space at the end.
+        cursor.skip(6)?;
+        // Number 0 is the free space at the end, and its own head belongs to it.
         if number == 0 {
+            is_full = cursor.length()? == left as u64;
             break;
         }
-        cursor.skip(6)?;
         let nbytes = cursor.length()?;
         let object = cursor.take(usize::try_from(nbytes).unwrap_or(usize::MAX))?;
         objects.insert(number, object.to_vec());
         cursor.align8();
     }
-    Ok(objects)
+    Ok(Collection { objects, is_full })
 }
 
 #[cfg(test)]

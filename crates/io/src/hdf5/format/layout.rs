@@ -14,8 +14,9 @@ pub(super) enum StoredLayout {
         nbytes: Option<u64>,
     },
     Chunked(StoredChunks),
-    /// Made of parts of other datasets.
-    Virtual,
+    /// Made of parts of other datasets, which an object of the global heap lists: where that is, and its number; `None`
+    /// while there are none.
+    Virtual(Option<(u64, u32)>),
 }
 
 /// How a dataset's chunks are found.
@@ -84,7 +85,10 @@ fn parse_version_3(mut cursor: Cursor<'_>, version: u8) -> Outcome<StoredLayout>
             chunked(lengths, IndexKind::BTreeV1, address, false)
         }
         2 => parse_chunked_version_4(cursor),
-        3 => Ok(StoredLayout::Virtual),
+        3 => {
+            let (address, number) = (cursor.address()?, cursor.u32()?);
+            Ok(StoredLayout::Virtual(address.map(|address| (address, number))))
+        }
         _ => Err(unknown_class(class)),
     }
 }
@@ -154,7 +158,7 @@ mod tests {
 
     #[test]
     fn what_is_not_read_is_named() {
-        assert_eq!(parse_bytes(&[4, 3]).unwrap(), StoredLayout::Virtual);
+        assert_eq!(parse_bytes(&[4, 3, 7, 0, 1, 0, 0, 0]).unwrap(), StoredLayout::Virtual(Some((7, 1))));
         assert!(
             parse_bytes(&[3, 2, 2, 9, 0, 0, 0, 0, 0, 4, 0, 0, 0]).unwrap_err().to_string().contains("[0, 4]")
         );

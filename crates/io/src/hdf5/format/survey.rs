@@ -239,7 +239,7 @@ impl<'a> Survey<'a> {
                 chunk = Some(lengths.iter().map(|&n| n as usize).collect());
             }
             Some(StoredLayout::Compact(_)) => layout = Some("compact"),
-            Some(StoredLayout::Virtual) => layout = Some("virtual"),
+            Some(StoredLayout::Virtual(_)) => layout = Some("virtual"),
             _ if header.find(kind::EXTERNAL_FILES).is_some() => layout = Some("external"),
             _ => {}
         }

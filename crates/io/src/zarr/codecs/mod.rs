@@ -114,3 +114,54 @@ fn whole(
         format!("{key:?} is {value}, and can be from {} to {}", allowed.start(), allowed.end())
     })
 }
+
+#[cfg(all(test, any(feature = "pcodec", feature = "zfp")))]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// Numbers that look random and are the same in every run.
+    fn pseudo_random(state: &mut u64) -> usize {
+        *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (*state >> 33) as usize
+    }
+
+    #[test]
+    fn a_damaged_chunk_ends_in_an_answer() {
+        let shape = [30, 21];
+        let settings =
+            [json!({"mode": 5}), json!({"mode": 4, "tolerance": 0.01}), json!({"mode": 2, "rate": 9.5})];
+        let mut state = 1;
+        for known in &KNOWN {
+            let Some(make) = known.make else { continue };
+            for (settings, dtype) in settings
+                .iter()
+                .flat_map(|settings| [DType::I64, DType::F64, DType::F32].map(|dtype| (settings, dtype)))
+            {
+                let codec = make(settings.as_object().unwrap()).unwrap();
+                let from: Vec<u8> = match dtype {
+                    DType::I64 => (0..630_i64).flat_map(|i| (i * i % 977 + (i << 7)).to_ne_bytes()).collect(),
+                    DType::F32 => (0..630).flat_map(|i| (i as f32).sin().to_ne_bytes()).collect(),
+                    _ => (0..630).flat_map(|i| (f64::from(i).sin() * 1e3).to_ne_bytes()).collect(),
+                };
+                let whole = codec.encode(&from, &shape, dtype).unwrap();
+                for round in 0..400 {
+                    let mut damaged = whole.clone();
+                    for _ in 0..=round % 3 {
+                        // Most of what leads astray stands in front.
+                        let within = if round % 2 == 0 { damaged.len().min(40) } else { damaged.len() };
+                        let at = pseudo_random(&mut state) % within;
+                        damaged[at] = [0, 0xff, 0x80, pseudo_random(&mut state) as u8][round % 4];
+                    }
+                    if round % 5 == 0 {
+                        damaged.truncate(pseudo_random(&mut state) % damaged.len());
+                    }
+                    if let Ok(decoded) = codec.decode(&damaged, &shape, dtype) {
+                        assert_eq!(decoded.len(), from.len(), "{} {dtype}", known.name);
+                    }
+                }
+            }
+        }
+    }
+}

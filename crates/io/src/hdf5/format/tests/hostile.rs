@@ -94,3 +94,30 @@ fn zeros_and_noise_behind_a_signature_are_refused() {
         }
     }
 }
+
+/// The library ends the process where the list of a virtual dataset's parts is not where its layout says.
+#[test]
+fn a_virtual_dataset_without_its_list_is_not_for_the_library() {
+    let whole = bytes("refused");
+    let check =
+        |bytes: Vec<u8>| File::from_reader(Arc::new(bytes), "refused").unwrap().check_dataset("/virtual");
+    assert!(check(whole.clone()).is_ok());
+    let heap = whole.windows(4).position(|bytes| bytes == b"GCOL").unwrap();
+    let layout: Vec<u8> = [4, 3].into_iter().chain((heap as u64).to_le_bytes()).collect();
+    let layout = whole.windows(layout.len()).position(|bytes| bytes == layout).unwrap();
+    for (at, said) in [
+        (layout + 2, "global heap"),
+        // Behind version, class and address.
+        (layout + 10, "there is no object"),
+        (heap, "global heap"),
+        (heap + 8, "does not fill it"),
+        (heap + 15, "global heap"),
+        // In the second object, which is the list.
+        (heap + 80, "the checksum of the list of its parts is another"),
+    ] {
+        let mut damaged = whole.clone();
+        damaged[at] ^= 0x70;
+        let error = check(damaged).unwrap_err().to_string();
+        assert!(error.contains(said), "{at}: {error}");
+    }
+}
