@@ -1,5 +1,7 @@
 //! The shuffle filter: bytes sorted by their place in the element.
 
+use brickwork_core::simd::vectorized;
+
 /// Undoes the shuffle of elements of `element_nbytes` bytes; bytes after the last whole element stay as they are.
 ///
 /// `from` and `to` have the same length.
@@ -26,11 +28,19 @@ fn unshuffle_elements<const N: usize>(from: &[u8], to: &mut [u8]) {
     for (plane, bytes) in planes.iter_mut().zip(from.chunks_exact(num_elements)) {
         *plane = bytes;
     }
-    for (at, element) in elements.iter_mut().enumerate() {
-        for (byte, plane) in element.iter_mut().zip(&planes) {
-            *byte = plane[at];
-        }
-    }
+    // Bounds are checked once, so that the loop becomes one of vectors.
+    let planes = planes.map(|plane| &plane[..num_elements]);
+    let elements = &mut elements[..num_elements];
+    vectorized(
+        #[inline(always)]
+        || {
+            for (at, element) in elements.iter_mut().enumerate() {
+                for (byte, plane) in element.iter_mut().zip(&planes) {
+                    *byte = plane[at];
+                }
+            }
+        },
+    );
 }
 
 fn unshuffle_any(element_nbytes: usize, from: &[u8], to: &mut [u8]) {
