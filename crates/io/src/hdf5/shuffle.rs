@@ -21,7 +21,7 @@ fn planes<const N: usize>(from: &[u8], to: &mut [u8]) {
     }
     vectorized(
         #[inline(always)]
-        || {
+        move || {
             for (place, plane) in to.chunks_exact_mut(elements.len()).enumerate() {
                 for (byte, element) in plane.iter_mut().zip(elements) {
                     *byte = element[place];

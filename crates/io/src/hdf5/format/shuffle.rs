@@ -23,21 +23,22 @@ fn unshuffle_elements<const N: usize>(from: &[u8], to: &mut [u8]) {
     if num_elements == 0 {
         return;
     }
-    // All planes side by side: each cache line of the output is written once.
-    let mut planes = [&from[..0]; N];
-    for (plane, bytes) in planes.iter_mut().zip(from.chunks_exact(num_elements)) {
-        *plane = bytes;
-    }
-    // Bounds are checked once, so that the loop becomes one of vectors.
-    let planes = planes.map(|plane| &plane[..num_elements]);
     let elements = &mut elements[..num_elements];
     vectorized(
+        // What it works on is its own, so that the loop becomes one of vectors.
         #[inline(always)]
-        || {
-            for (at, element) in elements.iter_mut().enumerate() {
+        move || {
+            // All planes side by side: each cache line of the output is written once.
+            let mut planes = [&from[..0]; N];
+            for (place, plane) in planes.iter_mut().enumerate() {
+                *plane = &from[place * num_elements..(place + 1) * num_elements];
+            }
+            for at in 0..num_elements {
+                let mut element = [0; N];
                 for (byte, plane) in element.iter_mut().zip(&planes) {
                     *byte = plane[at];
                 }
+                elements[at] = element;
             }
         },
     );
