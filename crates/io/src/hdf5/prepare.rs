@@ -77,7 +77,13 @@ impl Hdf5Sink {
             _ => None,
         };
         self.make_room(file)?;
-        let new = NewDataset { name: &self.location.inner, shape: &meta.shape, file_type: &file_type, fill };
+        let new = NewDataset {
+            name: &self.location.inner,
+            shape: &meta.shape,
+            file_type: &file_type,
+            fill,
+            at_once: !self.options.in_place,
+        };
         let dataset = new.make(file, layout).map_err(|error| library_failed("create the dataset", &error))?;
         write_attributes(&dataset, &trimmings.attributes, &trimmings.dtypes, Some(meta.dtype))
             .map_err(|(name, error)| library_failed(&format!("write attribute {name:?}"), &error))?;

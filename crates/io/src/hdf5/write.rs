@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 
 use super::calls::write_chunk;
 use super::elements::{file_type, write_slabs};
-use super::log::Log;
+use super::log::{Log, Places};
 use super::new_dataset::{Codec, Hdf5Layout, check_layout};
 use super::shared_file::{Joined, LIBRARY, Named, SharedFile, library_failed};
 use super::shuffle::shuffle;
@@ -26,8 +26,8 @@ use crate::written::{WrittenChunks, WrittenRegions, region_at};
 
 /// Writes an array to a dataset of an HDF5 file, new or existing.
 ///
-/// What is written is collected in a file of its own and put together by the library when all of it is there, so the
-/// disk must have room for both. The file is written beside its target and renamed when it is whole; an existing one is
+/// Chunks without filters are written where they belong. What else is written is collected in a file of its own and put
+/// together by the library when all of it is there, so the disk must have room for both. The file is written beside its target and renamed when it is whole; an existing one is
 /// copied first (or, in place, added to at the end), and its other datasets stay. Chunks are compressed by whoever writes them, all at once, and go past the
 /// library's filters and cache. Truth values and complex numbers are written as h5py writes them.
 #[derive(Debug)]
@@ -154,7 +154,12 @@ impl Hdf5Sink {
                 return Ok(());
             }
             Some(Left::Unfinished(part, records)) => Some(Log::take_over(uri, part, records)?),
-            Some(Left::Whole(_)) | None => None,
+            // The file was whole and not renamed. Its target may be another by now: it is made again.
+            Some(Left::Whole(part)) => {
+                part.discard();
+                None
+            }
+            None => None,
         };
         // What is wrong with the file is told before anything is made beside it.
         let (joined, dataset) = self
@@ -166,13 +171,25 @@ impl Hdf5Sink {
         }
         let log = match log {
             Some(log) => Ok(log),
-            None => Log::begin(uri, target, purpose.as_ref(), resume),
+            None => Log::begin(uri, target, purpose.as_ref(), resume).map(|log| self.in_place(log, layout)),
         };
         let log = Arc::new(log.inspect_err(|_| self.file.give_up(joined))?);
         writing.written = writing.written_before(&log);
         writing.open = Some(Open { joined, dataset, log });
         *self.writing.lock() = Some(Arc::new(writing));
         Ok(())
+    }
+
+    /// A log whose chunks go where they belong, if these places are known.
+    fn in_place(&self, log: Log, layout: &Hdf5Layout) -> Log {
+        if layout.chunk.is_none() || layout.is_filtered() || self.options.in_place {
+            return log;
+        }
+        let inner = format!("/{}", self.location.inner);
+        match self.file.flushed().and_then(|path| Places::read(&path, &inner).map(|places| (path, places))) {
+            Some((path, places)) => log.lie_in(&path, places),
+            None => log,
+        }
     }
 
     fn try_write(&self, region: &Region, block: &Block) -> Result<()> {
@@ -195,6 +212,7 @@ impl Hdf5Sink {
         let writing = self.writing.lock().take().ok_or_else(|| fail(not_created()))?;
         let Some(Open { joined, dataset, log }) = &writing.open else { return Ok(()) };
         let put = match &writing.layout.chunk {
+            Some(_) if log.is_in_place() => Ok(()),
             Some(chunk) => {
                 log.for_each_chunk(&mut |at, bytes| put_chunk(dataset, chunk, at, bytes)).map_err(fail)
             }
