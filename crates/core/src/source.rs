@@ -28,6 +28,13 @@ pub trait Source: Debug + Send + Sync {
     /// [`Pending::finish`].
     fn start(&self, granule: &Granule) -> Result<Box<dyn Pending + '_>>;
 
+    /// Starts reading all granules of a region at once, each straight to its place in the region. For regions made of
+    /// whole granules that are so small that what is done for each of them takes longer than reading it; `None` for
+    /// others. It is asked for only where no granule is needed again.
+    fn start_together(&self, _region: &Region) -> Result<Option<Together<'_>>> {
+        Ok(None)
+    }
+
     /// Whether reads wait for a network, and so are best started before their values are needed.
     fn reads_ahead(&self) -> bool {
         false
@@ -70,6 +77,23 @@ pub struct Granule {
     pub decoded_bytes: usize,
     /// Bytes needed besides while decoding.
     pub scratch_bytes: usize,
+}
+
+/// Granules that are read at once: see [`Source::start_together`].
+pub struct Together<'a> {
+    /// How many.
+    pub granules: usize,
+    /// Bytes read for all of them.
+    pub encoded_bytes: usize,
+    /// Gives the elements of their region. It needs no more memory than all the granules decoded, and what the largest of
+    /// them takes to be decoded.
+    pub pending: Box<dyn Pending + 'a>,
+}
+
+impl Debug for Together<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Together({} granules, {} bytes)", self.granules, self.encoded_bytes)
+    }
 }
 
 /// A read that has been started.

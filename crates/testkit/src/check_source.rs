@@ -1,7 +1,9 @@
 //! What every source must do.
 
 use brickwork_core::eval::{evaluate, evaluate_region};
-use brickwork_core::{AxisRange, Block, Kind, Lazy, Node, Operation, Region, Source, Value};
+use brickwork_core::{
+    AxisRange, Block, BlockMut, ChunkGrid, Kind, Lazy, Node, Operation, Region, Source, Value,
+};
 use brickwork_ops::Array;
 
 use crate::compare::{assert_block_eq, index_of};
@@ -36,6 +38,9 @@ pub fn check_source(open: impl Fn() -> Array, expected: &Block) {
             Err(error) => panic!("region {region}: {}", crate::compare::chain(&error)),
         };
         assert_block_eq(&found, &expected.slice(&region), &format!("region {region}"));
+        if let Some(grid) = source.granule_grid().filter(|_| array.size() > 0) {
+            check_granules(source, &whole_granules(&mut chance, &grid), expected);
+        }
     }
     crate::assert_array_eq_in(&open(), expected, &some_configurations(6, 1));
     check_description(operation.as_ref(), expected);
@@ -57,6 +62,18 @@ fn random_region(chance: &mut Chance, shape: &[usize]) -> Region {
     Region::from_iter(axes)
 }
 
+/// A region that is made of whole granules.
+fn whole_granules(chance: &mut Chance, grid: &ChunkGrid) -> Region {
+    let axes = grid.axes().iter().map(|chunks| {
+        let first = chance.below(chunks.num_chunks());
+        let last = first + chance.below(chunks.num_chunks() - first);
+        let (start, _) = chunks.chunk_range(first);
+        let (end, len) = chunks.chunk_range(last);
+        AxisRange::new(start, end + len - start)
+    });
+    Region::from_iter(axes)
+}
+
 fn check_granules(source: &dyn Source, region: &Region, expected: &Block) {
     if let Some(block) = source.borrow(region) {
         assert_block_eq(&block, &expected.slice(region), &format!("borrowed region {region}"));
@@ -67,6 +84,7 @@ fn check_granules(source: &dyn Source, region: &Region, expected: &Block) {
         assert!(granules.is_empty(), "an empty region needs no granule: {granules:?}");
         return;
     }
+    check_together(source, region, granules.len(), expected);
     for granule in &granules {
         let nbytes = granule.region.size() * expected.dtype().itemsize();
         assert_eq!(granule.decoded_bytes, nbytes, "decoded bytes of {granule:?}");
@@ -88,6 +106,18 @@ fn check_granules(source: &dyn Source, region: &Region, expected: &Block) {
         let count = granules.iter().filter(|granule| holds(&granule.region)).count();
         assert_eq!(count, 1, "granules that hold element {index:?} of region {region}");
     }
+}
+
+/// What is read together is what is read granule by granule.
+fn check_together(source: &dyn Source, region: &Region, granules: usize, expected: &Block) {
+    let together =
+        source.start_together(region).unwrap_or_else(|error| panic!("together, region {region}: {error}"));
+    let Some(together) = together else { return };
+    assert_eq!(together.granules, granules, "granules of region {region}, together");
+    let mut out = BlockMut::zeroed(expected.dtype(), &region.shape());
+    let finished = together.pending.finish(out.view_mut());
+    finished.unwrap_or_else(|error| panic!("together, region {region}: {error}"));
+    assert_block_eq(&out.freeze(), &expected.slice(region), &format!("together, region {region}"));
 }
 
 /// It is data: whoever reads it back can read the same values.

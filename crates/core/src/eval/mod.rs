@@ -55,8 +55,16 @@ pub fn evaluate_with(value: &Value, region: &Region, walks: &Walks, context: &dy
     let value = resolved(value)?;
     let graph = Graph::lower(&[&value]);
     let held = HeldMap::default();
-    let evaluator =
-        Evaluator { graph: &graph, walks, context, held: &held, reads: None, local: &held, carries: None };
+    let evaluator = Evaluator {
+        graph: &graph,
+        walks,
+        context,
+        held: &held,
+        reads: None,
+        local: &held,
+        carries: None,
+        apart: false,
+    };
     let asked = region.ascending();
     let block = evaluator.evaluate(&[(graph.outputs[0], asked.clone())])?.swap_remove(0);
     Ok(block.slice(&positions(&asked, region)))

@@ -40,6 +40,8 @@ pub struct Evaluator<'a> {
     pub local: &'a HeldMap,
     /// What scans carry from patch to patch; without it they begin again for every region.
     pub carries: Option<&'a Carries>,
+    /// Whether granules that lie whole in a patch are not needed by another ([`Walk::apart`](super::Walk::apart)).
+    pub apart: bool,
 }
 
 impl std::fmt::Debug for Evaluator<'_> {
@@ -279,6 +281,20 @@ impl<'a> Evaluator<'a> {
         }
         let meta = self.graph.meta(instance.slot);
         let counters = self.context.counters();
+        if self.apart
+            && let Some(together) = source.start_together(region)?
+        {
+            let mut out = BlockMut::take(meta.dtype, &region.lens(), Some(self.context.pool()));
+            {
+                let _reading = doing(Activity::Read);
+                together.pending.finish(out.view_mut())?;
+            }
+            Counters::add(&counters.granules_read, together.granules);
+            Counters::add(&counters.bytes_read, together.encoded_bytes);
+            Counters::add(&counters.bytes_decoded, region.size() * meta.dtype.itemsize());
+            Counters::add(&counters.elements_read, region.size());
+            return Ok(out.freeze());
+        }
         let granules = source.plan_read(region)?;
         let loaded = |granule: &crate::source::Granule| {
             counters.granules_read.fetch_add(1, Ordering::Relaxed);

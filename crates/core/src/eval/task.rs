@@ -49,6 +49,7 @@ pub fn run_task(
         reads: Some(&plan.stages[stage].reads),
         local: &local,
         carries: Some(&carries),
+        apart: plan.stages[stage].walk.apart,
     };
     let task = Task { plan, stage, number, cell, evaluator, deliver };
     let folds = task.folds();
@@ -91,6 +92,7 @@ fn local_values(
             reads: Some(&stage.reads),
             local: &local,
             carries: Some(&carries),
+            apart: false,
         };
         let block =
             evaluator.evaluate(&[(slot, region.clone())])?.swap_remove(0).to_dense(Some(context.pool()));
@@ -292,6 +294,7 @@ pub fn finish_partial(
         reads: None,
         local: &nothing,
         carries: None,
+        apart: false,
     };
     let fold = Fold::new(&plan.graph, *node);
     deliver_fold(plan, stage, index, &fold, kept, acc, &evaluator, deliver)

@@ -70,6 +70,9 @@ pub struct Walk {
     pub outermost: Option<usize>,
     /// The patch that is best evaluated in one go, whatever a cache holds.
     pub best: Option<Vec<usize>>,
+    /// Whether no two elements of the domain need the same element of a source: granules that lie whole in one patch are
+    /// not needed by another.
+    pub apart: bool,
     /// Elements of patches that are prepared together, where nothing but tiles is computed for each: 0 for one patch at
     /// a time.
     pub batch: usize,
@@ -85,6 +88,7 @@ impl Walk {
             square: None,
             outermost: None,
             best: None,
+            apart: false,
             batch: 0,
         }
     }

@@ -3,6 +3,7 @@
 //! [`plan`] lowers the expression ([`Graph::lower`] simplifies views and shares equal nodes), drafts stages
 //! (`stages`), gives them grids (`place`), and proves that they fit the budget, in this order.
 
+mod apart;
 mod batch;
 mod chunk_graph;
 mod data;

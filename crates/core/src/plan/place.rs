@@ -2,6 +2,7 @@
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::apart::reads_apart;
 use super::batch::batch;
 use super::figures::figures;
 use super::graph::{Graph, Slot};
@@ -61,6 +62,7 @@ pub(crate) fn place(graph: &Graph, draft: &Draft, room: &Room<'_>, walks: &mut W
     let by_granule =
         (!draft.scope.inline.is_empty() || passes_on(graph, draft)) && room.options.forced_patch.is_none();
     let mut walk = Walk { cuts, align, by_granule, square, outermost: draft.runs_along, ..Walk::default() };
+    walk.apart = reads_apart(graph, draft)?;
     if room.options.forced_patch.is_none() {
         walk.best = best_patch(graph, draft);
     }

@@ -9,7 +9,7 @@ use super::format::{
     AttributeData, AttributeValue, ElementKind, Hdf5Error, Layout, Object, ObjectKind,
     Problem as FormatProblem, Summary, Survey,
 };
-use super::source::{dtype_of, failed, inner_path, open_file, stamp_of};
+use super::open::{dtype_of, failed, inner_path, open_file, stamp_of};
 use crate::bytes::checked_nbytes;
 use crate::describe::{Description, Tree, float_json, scalar_json};
 use crate::error::{Problem, Result};

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::elements::{Parts, selection};
 use super::format::known_filter;
-use super::source::{inner_path, stamp_of};
+use super::open::{inner_path, stamp_of};
 use crate::bytes::{checked_nbytes, empty_granule, fill_dense};
 use crate::chunk_walk::touched_chunks;
 use crate::error::{Problem, Result};

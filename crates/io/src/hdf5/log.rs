@@ -4,14 +4,16 @@
 //! as they will lie in the dataset, several threads at once; when the last one is there, the library puts them together.
 //! Until then a journal says what is whole, and a later run can go on from there.
 //!
-//! So every byte is written twice. It would be once if chunks were appended to the file itself and only their index were
-//! written at the end. But the library gives chunks their places itself, keeps their index to itself until it closes the
-//! file, and has no way to take over chunks that are there: the index, the end of the file and the dataset's header would
-//! have to be written by code of ours, for every version of the format that an existing file may have.
+//! So every byte is written twice. Chunks without filters are written once: the library gives all of them their places
+//! when the dataset is made, and the log's file is then another name (a hard link) of the file that the dataset is in
+//! ([`Log::lie_in`]). A killed run leaves chunks and journal under the log's name as ever. The next one makes another file,
+//! and reads what is whole out of the old one; so only what goes on from there is written twice. The places of compressed
+//! chunks are known only when these are, and the library cannot be told them: their index would have to be written by
+//! code of ours, for every version of the format that an existing file may have.
 
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -19,6 +21,7 @@ use brickwork_core::{Block, BlockMut, DType, Region};
 use parking_lot::Mutex;
 use xxhash_rust::xxh3::Xxh3;
 
+use crate::chunk_walk::chunk_number;
 use crate::error::{Problem, Result};
 use crate::journal::{Purpose, Record};
 use crate::part::Part;
@@ -28,12 +31,52 @@ use crate::written::{place_of, region_at};
 /// Takes the place of a chunk, and its bytes.
 pub(super) type PutChunk<'a> = dyn FnMut(&[usize], &[u8]) -> Result<(), Problem> + 'a;
 
+/// Where the chunks of a dataset are in its file.
+#[derive(Debug)]
+pub(super) struct Places {
+    /// Chunks along every axis.
+    counts: Vec<usize>,
+    /// By their numbers.
+    offsets: Vec<u64>,
+    nbytes: usize,
+}
+
+impl Places {
+    /// Asks a file, as it is on the disk, for the places of a dataset's chunks; `None` unless all have one, of as many bytes
+    /// as a chunk has elements.
+    pub fn read(file: &Path, inner: &str) -> Option<Self> {
+        let file = super::format::File::open(file).ok()?;
+        let dataset = file.dataset(inner).ok()?;
+        let super::format::Layout::Chunked { chunk } = &dataset.layout else { return None };
+        let nbytes = dataset.chunk_nbytes()?;
+        let counts: Vec<usize> =
+            dataset.shape.iter().zip(chunk).map(|(len, chunk)| len.div_ceil(*chunk)).collect();
+        let index = dataset.chunk_index().ok()?;
+        let number: usize = counts.iter().product();
+        let offsets: Option<Vec<u64>> = (0..number)
+            .map(|number| {
+                index.numbered(number).filter(|chunk| chunk.nbytes == nbytes).map(|chunk| chunk.address)
+            })
+            .collect();
+        Some(Places { counts, offsets: offsets?, nbytes })
+    }
+
+    fn of(&self, at: &[usize], nbytes: usize) -> Result<u64, Problem> {
+        let offset = self.offsets.get(chunk_number(at, &self.counts) as usize);
+        offset.copied().filter(|_| nbytes == self.nbytes).ok_or_else(|| Problem::Misuse {
+            reason: format!("has no place for {nbytes} bytes of chunk {at:?}"),
+        })
+    }
+}
+
 /// What was written of a dataset.
 #[derive(Debug)]
 pub(super) struct Log {
     uri: String,
     part: Part,
     file: File,
+    /// Where chunks belong in the file, if that is the dataset's own.
+    places: Option<Places>,
     end: AtomicU64,
     /// In the order in which they were written; where two say the same place, the later one counts.
     records: Mutex<Vec<Record>>,
@@ -62,10 +105,35 @@ impl Log {
         let failed = |error| Problem::os("create the file for its chunks", error).at(uri);
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(part.path());
         let file = file.map_err(failed)?;
-        // Tells others that this part is being written; not every file system can.
-        let _ = file.try_lock();
-        let end = AtomicU64::new(file.metadata().map_err(failed)?.len());
-        Ok(Log { uri: uri.to_owned(), part, file, end, records: Mutex::default() })
+        let metadata = file.metadata().map_err(failed)?;
+        // Tells others that this part is being written; not every file system can. The other name of one that a killed run
+        // has left is to be cleared away; the journal's lock has to do there.
+        if metadata.nlink() == 1 {
+            let _ = file.try_lock();
+        }
+        let end = AtomicU64::new(metadata.len());
+        Ok(Log { uri: uri.to_owned(), part, file, places: None, end, records: Mutex::default() })
+    }
+
+    /// Makes the log, which is empty, another name of the file that its dataset is in, where chunks have their places
+    /// already. Where the file system has no such thing, it stays as it is.
+    pub fn lie_in(mut self, file: &Path, places: Places) -> Self {
+        let path = self.part.path();
+        let Ok(there) = OpenOptions::new().read(true).write(true).open(file) else { return self };
+        // Made beside it first: there is always a file of the log's name.
+        let link =
+            path.with_file_name(format!("{}-link", path.file_name().unwrap_or_default().to_string_lossy()));
+        let linked = std::fs::hard_link(file, &link).and_then(|()| std::fs::rename(&link, path));
+        match linked {
+            Ok(()) => (self.file, self.places) = (there, Some(places)),
+            Err(_) => drop(std::fs::remove_file(&link)),
+        }
+        self
+    }
+
+    /// Whether what was put is where it belongs already.
+    pub fn is_in_place(&self) -> bool {
+        self.places.is_some()
     }
 
     /// Whether a later run can go on with it.
@@ -80,7 +148,10 @@ impl Log {
 
     /// Appends the bytes of a chunk.
     pub fn put_chunk(&self, at: &[usize], bytes: &[u8]) -> Result<(), Problem> {
-        let offset = self.end.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        let offset = match &self.places {
+            Some(places) => places.of(at, bytes.len())?,
+            None => self.end.fetch_add(bytes.len() as u64, Ordering::Relaxed),
+        };
         self.file.write_all_at(bytes, offset).map_err(|error| write_failed(at, error))?;
         let hash = if self.part.has_journal() { xxhash_rust::xxh3::xxh3_64(bytes) } else { 0 };
         self.note(Record { place: at.to_vec(), offset, nbytes: bytes.len() as u64, hash })

@@ -15,8 +15,12 @@ mod graft;
 mod library;
 #[cfg(feature = "hdf5-write")]
 mod log;
+mod memory;
 #[cfg(feature = "hdf5-write")]
 mod new_dataset;
+mod open;
+#[cfg(feature = "hdf5-write")]
+mod prepare;
 #[cfg(feature = "zarr")]
 mod references;
 #[cfg(feature = "hdf5-write")]
@@ -30,6 +34,7 @@ mod shuffle;
 #[cfg(feature = "hdf5-write")]
 mod skeleton;
 mod source;
+mod together;
 #[cfg(feature = "hdf5-write")]
 mod write;
 
@@ -38,16 +43,17 @@ pub use graft::recover;
 pub use library::Hdf5LibrarySource;
 #[cfg(feature = "hdf5-write")]
 pub use new_dataset::Hdf5Layout;
+pub use open::open_without_library;
 #[cfg(feature = "zarr")]
 pub use references::{References, write_references};
 #[cfg(feature = "hdf5-write")]
 pub use region::Hdf5RegionSink;
-pub use source::{Hdf5Source, open_without_library};
+pub use source::Hdf5Source;
 #[cfg(feature = "hdf5-write")]
 pub use write::{Hdf5Sink, create_dataset};
 
 pub(crate) use describe::{describe, describe_tree};
 pub(crate) use dimension::is_dimension_only;
+pub(crate) use open::open;
 #[cfg(feature = "hdf5-write")]
 pub(crate) use shared_file::SharedFile;
-pub(crate) use source::open;

@@ -21,6 +21,13 @@ pub struct Hdf5Layout {
     pub gzip: Option<u8>,
 }
 
+impl Hdf5Layout {
+    /// Whether chunks are stored otherwise than they are in memory.
+    pub(super) fn is_filtered(&self) -> bool {
+        self.shuffle || self.gzip.is_some()
+    }
+}
+
 /// What is done to the chunks.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Codec {
@@ -85,6 +92,8 @@ pub(super) struct NewDataset<'a> {
     pub shape: &'a [usize],
     pub file_type: &'a TypeDescriptor,
     pub fill: Option<OwnedDynValue>,
+    /// Whether chunks without filters get their places now, all at once, rather than when they are written.
+    pub at_once: bool,
 }
 
 impl NewDataset<'_> {
@@ -92,6 +101,10 @@ impl NewDataset<'_> {
     pub fn make(self, file: &hdf5::File, layout: &Hdf5Layout) -> hdf5::Result<hdf5::Dataset> {
         let mut builder = file.new_dataset_builder();
         builder = match &layout.chunk {
+            Some(chunk) if self.at_once && !layout.is_filtered() => builder
+                .chunk(chunk.as_slice())
+                .alloc_time(Some(hdf5::dataset::AllocTime::Early))
+                .fill_time(hdf5::dataset::FillTime::Never),
             Some(chunk) => builder.chunk(chunk.as_slice()),
             // Every element is written: filling it before would write it twice.
             None => builder.no_chunk().fill_time(hdf5::dataset::FillTime::Never),

@@ -11,7 +11,7 @@ use super::describe::{describe_object, with_survey};
 use super::format::{
     Dataset, Endian, Hdf5Error, Layout, Object, ObjectKind, Problem as FormatProblem, StoredFilter, Survey,
 };
-use super::source::dtype_of;
+use super::open::dtype_of;
 use crate::error::Problem;
 use crate::uri::{Format, Location};
 use crate::whole_file::WholeFile;

@@ -185,6 +185,15 @@ impl SharedFile {
         }
     }
 
+    /// The file as it is written, with all that the library knows of it on the disk.
+    pub(super) fn flushed(&self) -> Option<PathBuf> {
+        let state = self.state.lock();
+        let open = state.open.as_ref()?;
+        let _library = LIBRARY.lock();
+        open.file.flush().ok()?;
+        Some(open.part.path().to_owned())
+    }
+
     /// A sink has written everything, and keeps a log of it until the run is over. The last one publishes the file.
     pub(super) fn leave(&self, joined: Joined, log: Option<Arc<Log>>) -> Result<()> {
         let mut state = self.state.lock();

@@ -1,5 +1,7 @@
 //! The shuffle filter, forwards: bytes sorted by their place in the element.
 
+use brickwork_core::simd::vectorized;
+
 /// Sorts the bytes of elements of `item` bytes by their place in the element. `from` holds whole elements, and `to` is
 /// as long.
 pub(super) fn shuffle(item: usize, from: &[u8], to: &mut [u8]) {
@@ -17,11 +19,16 @@ fn planes<const N: usize>(from: &[u8], to: &mut [u8]) {
     if elements.is_empty() {
         return;
     }
-    for (place, plane) in to.chunks_exact_mut(elements.len()).enumerate() {
-        for (byte, element) in plane.iter_mut().zip(elements) {
-            *byte = element[place];
-        }
-    }
+    vectorized(
+        #[inline(always)]
+        move || {
+            for (place, plane) in to.chunks_exact_mut(elements.len()).enumerate() {
+                for (byte, element) in plane.iter_mut().zip(elements) {
+                    *byte = element[place];
+                }
+            }
+        },
+    );
 }
 
 #[cfg(test)]

@@ -1,43 +1,29 @@
 //! Datasets of HDF5 files as sources.
 
-use std::cell::Cell;
-use std::collections::HashMap;
-use std::io;
 use std::sync::Arc;
 
 use brickwork_core::eval::{Activity, doing};
 use brickwork_core::{
-    AxisRange, ChunkGrid, ChunkSpec, DType, Granule, Kind, Meta, Operation, Pending, Region, Source, ViewMut,
+    AxisRange, ChunkGrid, ChunkSpec, DType, Granule, Kind, Meta, Operation, Pending, Region, Source,
+    Together, ViewMut,
 };
-use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
-use super::format::{
-    ChunkLocation, Dataset, ElementKind, ElementType, File, Hdf5Error, Layout, Problem as FormatProblem,
-};
-use super::graft;
+use super::format::{ChunkLocation, Dataset, Hdf5Error, Layout, Problem as FormatProblem};
+use super::memory::{MEMORY, Memory};
+use super::open::{dataset, dtype_of, failed, stamp_of};
+use super::together;
 use crate::bytes::{empty_granule, fill_dense};
 use crate::chunk_walk::{TouchedChunk, chunk_at, touched_chunks};
 use crate::error::{IoError, Problem, Result};
-use crate::handles::{FileStamp, HandleCache};
-use crate::placed_file;
+use crate::handles::FileStamp;
 use crate::read_at::Started;
 use crate::runs::{run_granules, run_grid, run_start};
 use crate::strided_file::{MAX_READ, read_region};
 use crate::uri::{Location, is_url};
 
-/// Open files; with those of other formats well below what a process may have.
-static FILES: HandleCache<OpenFile> = HandleCache::new(128);
-const EXPECTED: &str = "an HDF5 file";
 /// Chunks of at least this many bytes are read in part where they lie in the file as they are.
 const READ_IN_PART: usize = 256 << 10;
-
-/// A file and those of its datasets that were read from.
-#[derive(Debug)]
-pub(super) struct OpenFile {
-    pub file: File,
-    datasets: Mutex<HashMap<String, Arc<Dataset>>>,
-}
 
 /// A dataset of an HDF5 file. It serialises as its description and is opened where it is read.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -56,152 +42,53 @@ pub struct Hdf5Source {
     chunks: ChunkGrid,
 }
 
-/// Opens a dataset for reading: reads its metadata, neither its elements nor its chunk index.
-///
-/// What our own reader does not read is left to the HDF5 library, if the build has it.
-pub(crate) fn open(location: &Location) -> Result<Arc<dyn Operation>> {
-    match open_own(location) {
-        Ok(source) => Ok(Arc::new(source)),
-        // The library reads local files alone.
-        #[cfg(feature = "hdf5-write")]
-        Err(IoError {
-            problem: Problem::Hdf5 { problem: FormatProblem::NeedsLibrary { what, .. }, .. },
-            ..
-        }) if location.url.is_none() => {
-            check_for_library(location)?;
-            Ok(Arc::new(super::library::open(location, &what)?))
-        }
-        Err(error) => Err(error),
-    }
-}
-
-/// Opens a dataset that our own reader reads, and refuses the others by name: for files that nobody vouches for. Whatever
-/// its bytes, our reader ends in an answer or an error; the HDF5 library, which [`crate::open`] leaves rare layouts and
-/// filters to, may end the process when a file is damaged.
-///
-/// # Errors
-/// As [`crate::open`], and if only the library reads the dataset.
-pub fn open_without_library(uri: &str) -> brickwork_core::Result<Arc<dyn Operation>> {
-    Ok(Arc::new(open_own(&Location::parse(uri)?)?))
-}
-
-/// Checks what can be checked of a dataset that the library is to read.
-#[cfg(feature = "hdf5-write")]
-fn check_for_library(location: &Location) -> Result<()> {
-    let (uri, path) = (&location.uri, location.absolute_path());
-    let open = open_file(uri, &path, stamp_of(uri, &path)?)?;
-    match open.file.check_dataset(&inner_path(&location.inner)) {
-        // Behind a link into another file is what only the library knows.
-        Err(error) if matches!(error.problem, FormatProblem::NeedsLibrary { .. }) => Ok(()),
-        checked => checked.map_err(|error| failed(uri, error)),
-    }
-}
-
-fn open_own(location: &Location) -> Result<Hdf5Source> {
-    let uri = &location.uri;
-    let path = location.absolute_path();
-    let stamp = stamp_of(uri, &path)?;
-    let dataset = dataset(uri, &path, stamp, &location.inner)?;
-    let dtype = dtype_of(dataset.element).map_err(|problem| problem.at(uri))?;
-    let shape = dataset.shape.clone();
-    let chunk = match &dataset.layout {
-        Layout::Chunked { chunk } => Some(chunk.clone()),
-        _ => None,
-    };
-    let chunks = match &chunk {
-        Some(chunk) => ChunkGrid::regular(&shape, chunk),
-        None => ChunkSpec::auto()
-            .resolve(&shape, dtype)
-            .map_err(|error| Problem::Misuse { reason: error.to_string() }.at(uri))?,
-    };
-    let plain = location.url.is_none()
-        && dataset.filters.is_empty()
-        && dataset.chunk_nbytes().is_some_and(|nbytes| nbytes >= READ_IN_PART);
-    Ok(Hdf5Source {
-        uri: uri.clone(),
-        path,
-        inner: location.inner.clone(),
-        stamp,
-        shape,
-        dtype,
-        chunk,
-        plain,
-        chunks,
-    })
-}
-
-pub(super) fn stamp_of(uri: &str, path: &str) -> Result<FileStamp> {
-    placed_file::open_file(path, EXPECTED).map(|(_, stamp)| stamp).map_err(|problem| problem.at(uri))
-}
-
-pub(super) fn open_file(uri: &str, path: &str, stamp: FileStamp) -> Result<Arc<OpenFile>> {
-    FILES.get(uri, path, stamp, || {
-        let opened = placed_file::open_file(path, EXPECTED);
-        let checked = opened.and_then(|(file, found)| stamp.check_same(found).map(|()| file));
-        let reader = checked.map_err(|problem| problem.at(uri))?;
-        if !is_url(path) {
-            graft::check(path).map_err(|problem| problem.at(uri))?;
-        }
-        let file = File::from_reader(reader, path).map_err(|error| failed(uri, error))?;
-        Ok(OpenFile { file, datasets: Mutex::new(HashMap::new()) })
-    })
-}
-
-fn dataset(uri: &str, path: &str, stamp: FileStamp, inner: &str) -> Result<Arc<Dataset>> {
-    let open = open_file(uri, path, stamp)?;
-    if let Some(dataset) = open.datasets.lock().get(inner) {
-        return Ok(dataset.clone());
-    }
-    let dataset = Arc::new(open.file.dataset(&inner_path(inner)).map_err(|error| failed(uri, error))?);
-    Ok(open.datasets.lock().entry(inner.to_owned()).or_insert(dataset).clone())
-}
-
-pub(super) fn inner_path(inner: &str) -> String {
-    format!("/{inner}")
-}
-
-/// The dtype of elements in a file.
-pub(super) fn dtype_of(element: ElementType) -> Result<DType, Problem> {
-    let dtype = match (element.kind, element.size) {
-        (ElementKind::Int, 1) => DType::I8,
-        (ElementKind::Int, 2) => DType::I16,
-        (ElementKind::Int, 4) => DType::I32,
-        (ElementKind::Int, 8) => DType::I64,
-        (ElementKind::UInt, 1) => DType::U8,
-        (ElementKind::UInt, 2) => DType::U16,
-        (ElementKind::UInt, 4) => DType::U32,
-        (ElementKind::UInt, 8) => DType::U64,
-        (ElementKind::Float, 4) => DType::F32,
-        (ElementKind::Float, 8) => DType::F64,
-        (ElementKind::Bool, 1) => DType::Bool,
-        (ElementKind::Complex, 8) => DType::C64,
-        (ElementKind::Complex, 16) => DType::C128,
-        (kind, size) => {
-            let name = match (kind, size) {
-                (ElementKind::Float, 2) => "float16".to_owned(),
-                _ => format!("dtype {:?}", element.to_string()),
-            };
-            let help = "bool, integers, float32, float64, complex64 and complex128 can";
-            return Err(Problem::unreadable(name, help));
-        }
-    };
-    Ok(dtype)
-}
-
-/// The reader's errors in this crate's words.
-pub(super) fn failed(uri: &str, error: Hdf5Error) -> IoError {
-    let object = error.object.into_string();
-    let problem = match error.problem {
-        FormatProblem::Io(error) if error.kind() == io::ErrorKind::NotFound => Problem::NotFound,
-        FormatProblem::Io(error) => Problem::os("read the file", error),
-        FormatProblem::IsGroup { children } => Problem::IsGroup { group: object, children },
-        FormatProblem::NotFound { name, available, .. } => Problem::NoSuchArray { name, available },
-        problem => Problem::Hdf5 { object, problem },
-    };
-    problem.at(uri)
-}
-
 impl Hdf5Source {
+    /// The dataset at a location, if our own reader reads it.
+    pub(super) fn open(location: &Location) -> Result<Self> {
+        let uri = &location.uri;
+        let path = location.absolute_path();
+        let stamp = stamp_of(uri, &path)?;
+        let dataset = dataset(uri, &path, stamp, &location.inner)?;
+        let dtype = dtype_of(dataset.element).map_err(|problem| problem.at(uri))?;
+        let shape = dataset.shape.clone();
+        let chunk = match &dataset.layout {
+            Layout::Chunked { chunk } => Some(chunk.clone()),
+            _ => None,
+        };
+        let chunks = match &chunk {
+            Some(chunk) => ChunkGrid::regular(&shape, chunk),
+            None => ChunkSpec::auto()
+                .resolve(&shape, dtype)
+                .map_err(|error| Problem::Misuse { reason: error.to_string() }.at(uri))?,
+        };
+        let plain = location.url.is_none()
+            && dataset.filters.is_empty()
+            && dataset.chunk_nbytes().is_some_and(|nbytes| nbytes >= READ_IN_PART);
+        Ok(Hdf5Source {
+            uri: uri.clone(),
+            path,
+            inner: location.inner.clone(),
+            stamp,
+            shape,
+            dtype,
+            chunk,
+            plain,
+            chunks,
+        })
+    }
+
+    pub(super) fn uri_text(&self) -> &str {
+        &self.uri
+    }
+
+    pub(super) fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    pub(super) fn itemsize(&self) -> usize {
+        self.dtype.itemsize()
+    }
+
     fn is_remote(&self) -> bool {
         is_url(&self.path)
     }
@@ -210,7 +97,7 @@ impl Hdf5Source {
         run_grid(&self.shape, self.dtype.itemsize(), false)
     }
 
-    fn dataset(&self) -> Result<Arc<Dataset>> {
+    pub(super) fn dataset(&self) -> Result<Arc<Dataset>> {
         let dataset = dataset(&self.uri, &self.path, self.stamp, &self.inner)?;
         let chunk = match &dataset.layout {
             Layout::Chunked { chunk } => Some(chunk),
@@ -338,7 +225,7 @@ impl Hdf5Source {
         Ok(index.get(at))
     }
 
-    fn in_chunk(&self, at: &[usize], error: Hdf5Error) -> IoError {
+    pub(super) fn in_chunk(&self, at: &[usize], error: Hdf5Error) -> IoError {
         match error.problem {
             FormatProblem::Io(_) => failed(&self.uri, error),
             problem => Problem::Chunk { chunk: at.to_vec(), reason: problem.to_string() }.at(&self.uri),
@@ -434,42 +321,6 @@ impl Pending for Fetched {
     }
 }
 
-thread_local! {
-    /// Kept from chunk to chunk: fresh memory costs more than decoding into it.
-    static MEMORY: Cell<Memory> = const { Cell::new(Memory::new()) };
-}
-
-/// What a thread needs to decode a chunk.
-struct Memory {
-    encoded: Vec<u8>,
-    whole: Vec<u8>,
-    scratch: Vec<u8>,
-}
-
-impl Memory {
-    /// The most bytes that a thread keeps for its next chunk, each.
-    const KEPT: usize = 8 << 20;
-
-    const fn new() -> Self {
-        Memory { encoded: Vec::new(), whole: Vec::new(), scratch: Vec::new() }
-    }
-
-    fn trimmed(mut self) -> Self {
-        for memory in [&mut self.encoded, &mut self.whole, &mut self.scratch] {
-            if memory.capacity() > Self::KEPT {
-                *memory = Vec::new();
-            }
-        }
-        self
-    }
-}
-
-impl Default for Memory {
-    fn default() -> Self {
-        Memory::new()
-    }
-}
-
 #[typetag::serde(name = "brickwork_io::Hdf5Source")]
 impl Operation for Hdf5Source {
     fn name(&self) -> String {
@@ -503,6 +354,13 @@ impl Source for Hdf5Source {
             return Ok(started);
         }
         Ok(Box::new(Hdf5Read { source: self, key: granule.key, region: granule.region.clone() }))
+    }
+
+    fn start_together(&self, region: &Region) -> brickwork_core::Result<Option<Together<'_>>> {
+        match &self.chunk {
+            Some(chunk) if !self.plain && !self.is_remote() => Ok(together::start(self, chunk, region)?),
+            _ => Ok(None),
+        }
     }
 
     fn granule_grid(&self) -> Option<ChunkGrid> {

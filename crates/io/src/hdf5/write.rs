@@ -1,28 +1,23 @@
 //! Writing new datasets of HDF5 files.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use brickwork_core::eval::{Activity, doing};
-use brickwork_core::{AxisRange, Block, ChunkGrid, Complex, Meta, Origin, Region, Sink};
+use brickwork_core::{AxisRange, Block, ChunkGrid, Meta, Origin, Region, Sink};
 use libdeflater::{CompressionLvl, Compressor};
 use parking_lot::Mutex;
-use serde_json::{Map, Value, json};
 
-use super::attributes::write_attributes;
 use super::calls::write_chunk;
-use super::elements::{file_type, fill_value, write_slabs};
-use super::log::Log;
-use super::new_dataset::{Codec, Hdf5Layout, NewDataset, check_layout};
+use super::elements::{file_type, write_slabs};
+use super::log::{Log, Places};
+use super::new_dataset::{Codec, Hdf5Layout, check_layout};
 use super::shared_file::{Joined, LIBRARY, Named, SharedFile, library_failed};
 use super::shuffle::shuffle;
 use crate::chunk_choice::store_chunk;
 use crate::chunk_walk::{chunk_number, touched_chunks};
 use crate::error::{Problem, Result};
-use crate::fill::attributes_for_netcdf;
-use crate::journal::{Journal, Purpose};
-use crate::kept::Kept;
+use crate::journal::Journal;
 use crate::options::SinkOptions;
 use crate::part::{Left, Part};
 use crate::uri::{Format, Location};
@@ -31,15 +26,15 @@ use crate::written::{WrittenChunks, WrittenRegions, region_at};
 
 /// Writes an array to a dataset of an HDF5 file, new or existing.
 ///
-/// What is written is collected in a file of its own and put together by the library when all of it is there, so the
-/// disk must have room for both. The file is written beside its target and renamed when it is whole; an existing one is
+/// Chunks without filters are written where they belong. What else is written is collected in a file of its own and put
+/// together by the library when all of it is there, so the disk must have room for both. The file is written beside its target and renamed when it is whole; an existing one is
 /// copied first (or, in place, added to at the end), and its other datasets stay. Chunks are compressed by whoever writes them, all at once, and go past the
 /// library's filters and cache. Truth values and complex numbers are written as h5py writes them.
 #[derive(Debug)]
 pub struct Hdf5Sink {
     file: Arc<SharedFile>,
-    location: Location,
-    options: SinkOptions,
+    pub(super) location: Location,
+    pub(super) options: SinkOptions,
     codec: Codec,
     writing: Mutex<Option<Arc<Writing>>>,
     /// What the run has left beside the file when it is published, until the run is over.
@@ -167,7 +162,12 @@ impl Hdf5Sink {
                 return Ok(());
             }
             Some(Left::Unfinished(part, records)) => Some(Log::take_over(uri, part, records)?),
-            Some(Left::Whole(_)) | None => None,
+            // The file was whole and not renamed. Its target may be another by now: it is made again.
+            Some(Left::Whole(part)) => {
+                part.discard();
+                None
+            }
+            None => None,
         };
         // What is wrong with the file is told before anything is made beside it.
         let (joined, dataset) = self
@@ -179,7 +179,7 @@ impl Hdf5Sink {
         }
         let log = match log {
             Some(log) => Ok(log),
-            None => Log::begin(uri, target, purpose.as_ref(), resume),
+            None => Log::begin(uri, target, purpose.as_ref(), resume).map(|log| self.in_place(log, layout)),
         };
         let log = Arc::new(log.inspect_err(|_| self.file.give_up(joined))?);
         writing.written = writing.written_before(&log);
@@ -194,112 +194,16 @@ impl Hdf5Sink {
         found.is_ok_and(|found| found.shape.as_deref() == Some(meta.shape.as_slice()))
     }
 
-    /// What the dataset has beside its elements.
-    fn trimmings(&self, meta: &Meta) -> Result<Trimmings, Problem> {
-        let kept = self.kept(meta);
-        let (attributes, dtypes) = match &self.options.attributes {
-            Some(attributes) => (attributes.clone(), self.options.attribute_dtypes.clone()),
-            None => (kept.attributes, kept.attribute_dtypes),
-        };
-        let attributes = attributes_for_netcdf(attributes, meta.dtype);
-        let dimension_names = self.options.dimension_names.clone().or(kept.dimension_names);
-        if let Some(names) = dimension_names.as_ref().filter(|names| names.len() != meta.ndim()) {
-            let reason = format!("{} names for {} axes; give every axis a name", names.len(), meta.ndim());
-            return Err(Problem::Misuse { reason });
+    /// A log whose chunks go where they belong, if these places are known.
+    fn in_place(&self, log: Log, layout: &Hdf5Layout) -> Log {
+        if layout.chunk.is_none() || layout.is_filtered() || self.options.in_place {
+            return log;
         }
-        Ok(Trimmings { attributes, dtypes, dimension_names })
-    }
-
-    /// What is compared when a run is resumed.
-    fn purpose(&self, meta: &Meta, layout: &Hdf5Layout, trimmings: &Trimmings, origin: &Origin) -> Purpose {
-        let array = [
-            ("shape", json!(meta.shape)),
-            ("dtype", json!(meta.dtype.to_string())),
-            ("chunks", json!(layout.chunk)),
-            ("codec", json!([json!(layout.shuffle), json!(layout.gzip)])),
-            ("fill value", json!(self.options.fill_value.map(|fill| fill.to_string()))),
-            ("attributes", json!(trimmings.attributes)),
-            ("attribute dtypes", json!(trimmings.dtypes)),
-            ("dimension names", json!(trimmings.dimension_names)),
-        ];
-        let array = array.map(|(name, value)| (name.to_owned(), value)).into_iter().collect();
-        Purpose::new(&self.location.inner, origin, array)
-    }
-
-    /// Makes the dataset, with nothing in it.
-    fn prepare(
-        &self,
-        file: &hdf5::File,
-        meta: &Meta,
-        layout: &Hdf5Layout,
-        trimmings: &Trimmings,
-    ) -> Result<hdf5::Dataset, Problem> {
-        let file_type = file_type(meta.dtype)?;
-        let fill = match self.options.fill_value {
-            // Zero is what there is without.
-            Some(fill) if fill.to_complex() != Complex::new(0.0, 0.0) => Some(fill_value(fill, meta.dtype)?),
-            _ => None,
-        };
-        self.make_room(file)?;
-        let new = NewDataset { name: &self.location.inner, shape: &meta.shape, file_type: &file_type, fill };
-        let dataset = new.make(file, layout).map_err(|error| library_failed("create the dataset", &error))?;
-        write_attributes(&dataset, &trimmings.attributes, &trimmings.dtypes, Some(meta.dtype))
-            .map_err(|(name, error)| library_failed(&format!("write attribute {name:?}"), &error))?;
-        Ok(dataset)
-    }
-
-    /// What is kept of the dataset that is to be replaced.
-    fn kept(&self, meta: &Meta) -> Kept {
-        if !self.options.overwrite || !self.location.path.is_file() {
-            return Kept::default();
+        let inner = format!("/{}", self.location.inner);
+        match self.file.flushed().and_then(|path| Places::read(&path, &inner).map(|places| (path, places))) {
+            Some((path, places)) => log.lie_in(&path, places),
+            None => log,
         }
-        let Kept { attributes, attribute_dtypes, dimension_names } = Kept::of(&self.location.uri);
-        let dimension_names = dimension_names.filter(|names| names.len() == meta.ndim());
-        Kept { attributes, attribute_dtypes, dimension_names }
-    }
-
-    /// Removes a dataset of the same name, if that is allowed.
-    fn make_room(&self, file: &hdf5::File) -> Result<(), Problem> {
-        let inner = &self.location.inner;
-        let ends = inner.match_indices('/').map(|(end, _)| end).chain([inner.len()]);
-        let misuse = |reason: String| Err(Problem::Misuse { reason });
-        for end in ends {
-            let path = &inner[..end];
-            if !file.link_exists(path) {
-                return Ok(());
-            }
-            let dataset = file.dataset(path).ok();
-            if end < inner.len() && dataset.is_some() {
-                return misuse(format!("{path:?} in it is a dataset, not a group; choose another name"));
-            }
-            if end == inner.len() {
-                let Some(dataset) = dataset else {
-                    return misuse(
-                        "is a group in the file, which is not overwritten; choose another name".into(),
-                    );
-                };
-                if !self.options.overwrite {
-                    return Err(Problem::exists(self.options.resume));
-                }
-                // Its place would be given to the new one while others still read it.
-                if self.options.in_place {
-                    return misuse(
-                        "is in the file already, and nothing is replaced in place; leave --in-place (in_place) out, or \
-                         choose another name"
-                            .into(),
-                    );
-                }
-                if dataset.attr("REFERENCE_LIST").is_ok() {
-                    return misuse(
-                        "is a dimension of other datasets in the file, and they would lose it; write into it instead \
-                         (--region on the command line), or choose another name"
-                            .into(),
-                    );
-                }
-                file.unlink(path).map_err(|error| library_failed("remove the old dataset", &error))?;
-            }
-        }
-        Ok(())
     }
 
     fn try_write(&self, region: &Region, block: &Block) -> Result<()> {
@@ -322,6 +226,7 @@ impl Hdf5Sink {
         let writing = self.writing.lock().take().ok_or_else(|| fail(not_created()))?;
         let Some(Open { joined, dataset, log }) = &writing.open else { return Ok(()) };
         let put = match &writing.layout.chunk {
+            Some(_) if log.is_in_place() => Ok(()),
             Some(chunk) => {
                 log.for_each_chunk(&mut |at, bytes| put_chunk(dataset, chunk, at, bytes)).map_err(fail)
             }
@@ -345,14 +250,6 @@ impl Hdf5Sink {
             }
         }
     }
-}
-
-/// Attributes and names of a new dataset.
-#[derive(Debug)]
-struct Trimmings {
-    attributes: Map<String, Value>,
-    dtypes: BTreeMap<String, String>,
-    dimension_names: Option<Vec<String>>,
 }
 
 impl Writing {

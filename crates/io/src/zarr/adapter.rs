@@ -23,6 +23,7 @@ use super::claims::Claims;
 use super::codecs::{self, Known};
 use super::plugins::register;
 use super::renamed::rename;
+use super::straight::Straight;
 use crate::bytes::{ByteFix, time_unit};
 use crate::error::Problem;
 use crate::fletcher32::{fletcher32, without_checksum};
@@ -42,6 +43,8 @@ pub(super) struct Codecs {
     num_own: usize,
     /// Whether chunks end in a fletcher32 checksum. It is ours: that of `zarrs` fails for an odd number of bytes.
     has_checksum: bool,
+    /// What decodes chunks straight to where they are wanted.
+    straight: Option<Straight>,
 }
 
 impl Codecs {
@@ -64,7 +67,9 @@ impl Codecs {
             refuse_big_endian_filters(&metadata)?;
             fill_complex(&mut metadata);
         }
+        let plain_metadata = metadata.clone();
         let has_checksum = without_last_fletcher32(&mut metadata, version);
+        let straight_codec = |dtype| Straight::of(&plain_metadata, version, dtype).filter(|_| !has_checksum);
         let claims = Claims::new(&metadata, version, chunk, MOST_ITEM);
         let (metadata, dates) = if version == 2 { as_integers(metadata) } else { (metadata, None) };
         if !is_known_type(&metadata, version) {
@@ -99,7 +104,8 @@ impl Codecs {
         if array.fill_value().size() != dtype.itemsize() {
             return Err(Problem::corrupt("Zarr metadata", "the fill value is not one of the data type"));
         }
-        Ok(Codecs { array, chunk, dtype, claims, num_own: ours.len(), has_checksum })
+        let straight = straight_codec(dtype).filter(|_| ours.is_empty());
+        Ok(Codecs { array, chunk, dtype, claims, num_own: ours.len(), has_checksum, straight })
     }
 
     /// The dtype of the elements.
@@ -133,6 +139,21 @@ impl Codecs {
     /// [`Codecs::decode`] of a chunk that is not as long as the longest one.
     pub fn decode_as(&self, encoded: Vec<u8>, shape: &[usize]) -> Result<Vec<u8>, String> {
         self.decode_with(encoded, &non_zero(shape).ok_or("it has no elements")?)
+    }
+
+    /// Whether [`Codecs::decode_into`] may have an answer.
+    pub fn is_straight(&self) -> bool {
+        self.straight.is_some()
+    }
+
+    /// Fills `out` with the elements of a whole chunk, where its codecs can do that without memory of their own; false if
+    /// [`Codecs::decode_as`] has to see to it, or to say what is wrong.
+    pub fn decode_into(&self, encoded: &[u8], out: &mut [u8]) -> bool {
+        let Some(straight) = self.straight.filter(|_| self.claims.check(encoded).is_ok()) else {
+            return false;
+        };
+        let _decoding = doing(Activity::Decode);
+        straight.decode(encoded, out)
     }
 
     fn decode_with(&self, mut encoded: Vec<u8>, shape: &[NonZeroU64]) -> Result<Vec<u8>, String> {

@@ -28,6 +28,7 @@ mod shard;
 mod sink;
 mod source;
 mod store;
+mod straight;
 
 pub use consolidate::consolidate;
 #[cfg(feature = "cloud")]

@@ -15,6 +15,7 @@ use super::hierarchy::{Node, children, find};
 use super::metadata::Layout;
 use super::shard::Shards;
 use super::store::{Store, StoredChunk, is_remote, join};
+use super::straight::with_memory;
 use crate::bytes::{ByteFix, fill_dense};
 use crate::chunk_walk::touched_chunks;
 use crate::error::{IoError, Problem, Result};
@@ -266,11 +267,30 @@ impl ZarrSource {
             self.check_raw(&at, chunk.len().map_err(unreadable)?)?;
             return self.read_raw(&at, &chunk, fix, &in_chunk, out, &unreadable);
         }
+        if let (None, StoredChunk::File(_)) = (&array.shards, &chunk)
+            && array.decoder().is_straight()
+            && self.is_whole(&at, &in_chunk)
+        {
+            let decoded = with_memory(|encoded| -> io::Result<bool> {
+                encoded.resize(chunk.len()? as usize, 0);
+                chunk.read_exact_at(encoded, 0)?;
+                Ok(array.decoder().decode_into(encoded, out))
+            });
+            if decoded.map_err(unreadable)? {
+                return Ok(());
+            }
+        }
         let Some(encoded) = array.read_encoded(&at, &chunk).map_err(unreadable)? else {
             absent(out);
             return Ok(());
         };
         self.decode(&array, &at, encoded, &in_chunk, out)
+    }
+
+    /// Whether a region of a chunk is all of it, as it is stored.
+    fn is_whole(&self, at: &[usize], in_chunk: &Region) -> bool {
+        let shape = self.grid.stored_shape(at);
+        in_chunk.axes().iter().zip(&shape).all(|(range, &len)| range.start == 0 && range.len == len)
     }
 
     /// Takes a region's elements out of a chunk as stored.
@@ -282,6 +302,9 @@ impl ZarrSource {
         in_chunk: &Region,
         out: &mut [u8],
     ) -> Result<()> {
+        if self.is_whole(at, in_chunk) && array.decoder().decode_into(&encoded, out) {
+            return Ok(());
+        }
         let stored = encoded.len();
         let shape = self.grid.stored_shape(at);
         let decoded = match array.layout.raw_fix(self.dtype) {

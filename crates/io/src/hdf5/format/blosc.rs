@@ -63,6 +63,17 @@ pub(super) fn decompress(from: &[u8], to: &mut [u8], block: &mut [u8]) -> Outcom
     Ok(())
 }
 
+/// [`decompress`] for others than HDF5: false if the container is damaged, or of a kind that is not read here. `block` grows
+/// as needed.
+#[cfg(feature = "zarr")]
+pub(crate) fn unblosc(from: &[u8], to: &mut [u8], block: &mut Vec<u8>) -> bool {
+    let Ok(header) = Header::parse(from, to.len()) else { return false };
+    if block.len() < header.block_nbytes.min(to.len()) {
+        block.resize(header.block_nbytes.min(to.len()), 0);
+    }
+    decompress(from, to, block).is_ok()
+}
+
 impl Header {
     fn parse(from: &[u8], nbytes: usize) -> Outcome<Self> {
         let Some(bytes) = from.first_chunk::<HEADER_NBYTES>() else {

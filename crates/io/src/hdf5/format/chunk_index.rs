@@ -107,10 +107,7 @@ impl ChunkIndex {
         }
         let number = self.grid.number(at.iter().copied())?;
         match &self.chunks {
-            Chunks::Listed(listed) => {
-                let found = listed.binary_search_by_key(&number, |&(number, _)| number).ok()?;
-                Some(listed[found].1)
-            }
+            Chunks::Listed(listed) => find(listed, number),
             &Chunks::Regular { address, nbytes } => {
                 let in_largest = at
                     .iter()
@@ -119,6 +116,14 @@ impl ChunkIndex {
                 let offset = (in_largest as u64).checked_mul(nbytes as u64)?;
                 Some(ChunkLocation { address: address.checked_add(offset)?, nbytes, filter_mask: 0 })
             }
+        }
+    }
+
+    /// The chunk of this number, last axis of the chunk grid fastest; `None` if it was never written or lies outside.
+    pub fn numbered(&self, number: usize) -> Option<ChunkLocation> {
+        match &self.chunks {
+            Chunks::Listed(listed) => find(listed, number),
+            Chunks::Regular { .. } => self.get(&self.grid.at(number)),
         }
     }
 
@@ -184,6 +189,18 @@ impl ChunkIndex {
         found.dedup_by_key(|&mut (number, _)| number);
         Ok(Self { grid: grid.clone(), chunks: Chunks::Listed(found) })
     }
+}
+
+/// The chunk of a number among those that are sorted by it.
+fn find(listed: &[(usize, ChunkLocation)], number: usize) -> Option<ChunkLocation> {
+    // Where every chunk was written, each stands in the place of its number.
+    if let Some(&(here, location)) = listed.get(number)
+        && here == number
+    {
+        return Some(location);
+    }
+    let found = listed.binary_search_by_key(&number, |&(number, _)| number).ok()?;
+    Some(listed[found].1)
 }
 
 /// The chunks found so far.

@@ -184,6 +184,30 @@ impl Dataset {
         read().map_err(|problem| self.fail(problem))
     }
 
+    /// Whether a chunk lies in the file without any filter: whole elements, in the file's byte order.
+    pub fn is_plain(&self, location: ChunkLocation) -> bool {
+        codec::is_plain(&self.filters, location.filter_mask) && self.chunk_nbytes() == Some(location.nbytes)
+    }
+
+    /// Checks that a chunk ends where the file does, or before.
+    ///
+    /// # Errors
+    /// If it does not.
+    pub fn check_chunk(&self, location: ChunkLocation) -> Result<()> {
+        let checked = self.source.check_range("chunk", location.address, location.nbytes as u64);
+        checked.map(|_| ()).map_err(|problem| self.fail(problem))
+    }
+
+    /// Reads bytes of the file as they are, from the first byte of a chunk on, those of chunks behind it included.
+    ///
+    /// # Errors
+    /// If the file ends before them, or reading fails.
+    pub fn read_encoded(&self, address: u64, out: &mut [u8]) -> Result<()> {
+        let read = self.source.check_range("chunk", address, out.len() as u64);
+        read.and_then(|_| Ok(self.source.reader.read_exact_at(out, address)?))
+            .map_err(|problem| self.fail(problem))
+    }
+
     /// Asks for a chunk as it is stored, without waiting for it; `None` where reads are local.
     ///
     /// # Errors

@@ -58,6 +58,8 @@ mod tests;
 pub use attribute::{AttributeData, AttributeValue};
 #[cfg(feature = "hdf5-blosc")]
 pub use bitshuffle::BlockCodec;
+#[cfg(all(feature = "hdf5-blosc", feature = "zarr"))]
+pub(crate) use blosc::unblosc;
 pub use chunk_index::{ChunkIndex, ChunkLocation};
 pub use dataset::{Dataset, Layout};
 pub use datatype::{ElementKind, ElementType, Endian};

@@ -1,5 +1,7 @@
 //! The shuffle filter: bytes sorted by their place in the element.
 
+use brickwork_core::simd::vectorized;
+
 /// Undoes the shuffle of elements of `element_nbytes` bytes; bytes after the last whole element stay as they are.
 ///
 /// `from` and `to` have the same length.
@@ -21,16 +23,25 @@ fn unshuffle_elements<const N: usize>(from: &[u8], to: &mut [u8]) {
     if num_elements == 0 {
         return;
     }
-    // All planes side by side: each cache line of the output is written once.
-    let mut planes = [&from[..0]; N];
-    for (plane, bytes) in planes.iter_mut().zip(from.chunks_exact(num_elements)) {
-        *plane = bytes;
-    }
-    for (at, element) in elements.iter_mut().enumerate() {
-        for (byte, plane) in element.iter_mut().zip(&planes) {
-            *byte = plane[at];
-        }
-    }
+    let elements = &mut elements[..num_elements];
+    vectorized(
+        // What it works on is its own, so that the loop becomes one of vectors.
+        #[inline(always)]
+        move || {
+            // All planes side by side: each cache line of the output is written once.
+            let mut planes = [&from[..0]; N];
+            for (place, plane) in planes.iter_mut().enumerate() {
+                *plane = &from[place * num_elements..(place + 1) * num_elements];
+            }
+            for at in 0..num_elements {
+                let mut element = [0; N];
+                for (byte, plane) in element.iter_mut().zip(&planes) {
+                    *byte = plane[at];
+                }
+                elements[at] = element;
+            }
+        },
+    );
 }
 
 fn unshuffle_any(element_nbytes: usize, from: &[u8], to: &mut [u8]) {
