@@ -1,6 +1,7 @@
 use brickwork_core::Lazy;
 use brickwork_core::eval::evaluate;
 
+use crate::elementwise::multiply;
 use crate::prelude::*;
 use crate::reduce::test_support::assert_cut_is_free;
 
