@@ -107,7 +107,7 @@ fn bits_do_not_depend_on_the_cut() {
 
 #[test]
 fn products_with_their_own_transpose_have_the_bits_of_others() {
-    for (inner, side) in [(3, 2), (1, 17), (5, 255), (600, 256), (530, 383), (520, 700)] {
+    for (inner, side) in [(3, 2), (1, 17), (5, 255), (520, 60), (40, 256), (30, 383)] {
         let values = numbers(inner * side, 5).iter().map(|x| (x * 0.7).sin() * 9.0).collect::<Vec<f64>>();
         for dtype in DType::NUMERIC {
             let array =
