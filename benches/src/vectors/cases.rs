@@ -6,10 +6,12 @@ use brickwork::user::Boundary;
 use brickwork::{Lazy, Result, Term, table};
 use brickwork_core::Kind;
 
-/// Elements of an operand: with the result they stay in a first-level cache.
+/// Bytes of an operand: with the result it stays in a first-level cache.
+const BYTES: usize = 8 << 10;
+/// Random numbers that are made.
 const SIZE: usize = 1024;
 /// Rows and columns of what is folded.
-const SIDES: [usize; 2] = [32, 1024];
+const SIDES: [usize; 2] = [8, 1024];
 
 type Make = Box<dyn Fn(&[Array]) -> Result<Array>>;
 
@@ -73,7 +75,7 @@ impl Case {
     /// The expression whose last operation is measured; `None` where there is none for the dtype.
     pub fn array(&self) -> Result<Option<Array>> {
         let operands: Vec<Array> =
-            (0..3).map(|seed| operand(self.dtype, &self.shape, seed)).collect::<Result<_>>()?;
+            (0..3).map(|seed| operand(self.dtype, &self.shape(), seed)).collect::<Result<_>>()?;
         let Ok(array) = (self.make)(&operands) else { return Ok(None) };
         let kind = array.value().node.op().kind();
         let is_kernel = match self.name.contains(" over axis ") {
@@ -81,6 +83,13 @@ impl Case {
             false => !matches!(kind, Kind::View(_) | Kind::Source(_) | Kind::Assemble(_) | Kind::Staged(_)),
         };
         Ok(is_kernel.then_some(array))
+    }
+
+    fn shape(&self) -> Vec<usize> {
+        match self.shape[..] {
+            [] => vec![BYTES / self.dtype.itemsize()],
+            _ => self.shape.clone(),
+        }
     }
 
     /// Why it gains little, where that is known.
@@ -121,10 +130,10 @@ pub fn all() -> Vec<Case> {
             let terms: Vec<Term> = operands[..entry.arity].iter().map(Term::from).collect();
             entry.call(&terms)
         };
-        add(entry.name, &DTYPES, &[SIZE], Box::new(make));
+        add(entry.name, &DTYPES, &[], Box::new(make));
     }
     for dtype in DTYPES {
-        add(&format!("cast to {dtype} from"), &DTYPES, &[SIZE], Box::new(move |x| x[0].astype(dtype)));
+        add(&format!("cast to {dtype} from"), &DTYPES, &[], Box::new(move |x| x[0].astype(dtype)));
     }
     folds(&mut add);
     others(&mut add);

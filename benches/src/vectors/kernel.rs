@@ -10,6 +10,8 @@ use brickwork_core::{
     with_element,
 };
 
+const CALLS: usize = 16;
+
 /// A kernel and what it is called with.
 pub struct Kernel {
     operation: Arc<dyn Operation>,
@@ -47,11 +49,15 @@ impl Kernel {
             .collect::<Result<_>>()?;
         let metas: Vec<Meta> = value.node.inputs().iter().map(|input| input.meta().clone()).collect();
         let meta = value.meta();
-        let elements = inputs.iter().map(Block::size).chain([meta.size()]).max().unwrap_or(1);
+        let mut elements = inputs.iter().map(Block::size).chain([meta.size()]).max().unwrap_or(1);
+        if let Kind::Elementwise(_) = operation.kind() {
+            elements *= CALLS;
+        }
         let acc = match operation.kind() {
             Kind::Reduce(reduce) => {
-                let kept = reduce.spec().kept_axes(metas[0].ndim());
-                let kept = kept.iter().map(|&axis| metas[0].shape[axis]).product();
+                let domain = reduce.domain(&metas);
+                let kept = reduce.spec().kept_axes(domain.len());
+                let kept = kept.iter().map(|&axis| domain[axis]).product();
                 Some(Acc::zeroed(&reduce.accumulators(&metas), kept))
             }
             _ => None,
@@ -61,7 +67,7 @@ impl Kernel {
         Ok(Kernel { operation: operation.clone(), value, inputs, metas, out, acc, pool, elements })
     }
 
-    /// One call.
+    /// One call; of elementwise kernels several, which take next to no time each.
     pub fn run(&mut self) -> Result<()> {
         let meta = self.value.meta();
         let whole = Region::full(&meta.shape);
@@ -69,7 +75,9 @@ impl Kernel {
             Kind::Elementwise(operation) => {
                 let tiles: Vec<Tile<'_>> = self.inputs.iter().map(tile).collect::<Result<_>>()?;
                 with_element!(meta.dtype, T => {
-                    operation.apply(&tiles, &mut TileMut::slice(self.out.as_slice_mut::<T>()));
+                    for _ in 0..CALLS {
+                        operation.apply(&tiles, &mut TileMut::slice(self.out.as_slice_mut::<T>()));
+                    }
                     Ok(())
                 }, else Err(unmeasured(&self.operation)))
             }

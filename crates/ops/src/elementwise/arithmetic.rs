@@ -1,6 +1,6 @@
 //! Sums, differences, products, and what a single number becomes: negative, magnitude, sign, square, reciprocal.
 
-use super::cast::FloatToInteger;
+use super::float_to_integer::FloatToInteger;
 use super::function::{
     Loop, binary_methods, build, function, not_bool, numbers, numeric, public_binary, unary_methods,
 };
