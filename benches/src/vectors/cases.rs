@@ -25,17 +25,26 @@ pub struct Case {
 
 /// Kernels that vectors do little for, by the beginning of the name and the dtype, and why.
 const KNOWN: &[(&str, &[DType], &str)] = &[
-    ("divide", &[DType::F64, DType::F32], "divide-bound"),
-    ("sqrt", &[DType::F64, DType::F32], "divide-bound"),
-    ("reciprocal", &[DType::F64, DType::F32], "divide-bound"),
+    ("divide", &[], "divide-bound"),
+    ("true_divide", &[], "divide-bound"),
+    ("sqrt", &[], "divide-bound"),
+    ("reciprocal", &[], "divide-bound"),
     ("floor_divide", &[], "divides one by one"),
     ("remainder", &[], "divides one by one"),
     ("fmod", &[], "divides one by one"),
     ("gcd", &[], "a loop for every element"),
     ("lcm", &[], "a loop for every element"),
     ("power", &INTEGERS, "a loop for every element"),
+    ("power", &[DType::Bool], "a loop for every element"),
+    ("nextafter", &[], "branches"),
     ("cumsum", &[], "every sum waits for the one before"),
     ("topk", &[], "elements above the bar are sorted in one by one"),
+    ("nanargmax", &[DType::C128], "one by one"),
+    ("imag", &REALS, "one value for all"),
+    ("angle", &REALS, "one value for all"),
+    ("is", &REALS, "one value for all"),
+    ("conj", &REALS, "copies"),
+    ("cast to uint8 from", &[DType::Bool], "copies"),
 ];
 
 const COMPLEX_FUNCTIONS: [&str; 25] = [
@@ -66,6 +75,8 @@ const COMPLEX_FUNCTIONS: [&str; 25] = [
     "sign",
 ];
 
+const REALS: [DType; 7] =
+    [DType::F64, DType::F32, DType::I64, DType::I32, DType::I16, DType::U8, DType::Bool];
 const INTEGERS: [DType; 8] =
     [DType::I8, DType::I16, DType::I32, DType::I64, DType::U8, DType::U16, DType::U32, DType::U64];
 const DTYPES: [DType; 8] =

@@ -20,6 +20,9 @@ pub struct Kernel {
     metas: Vec<Meta>,
     out: BlockMut,
     acc: Option<Acc>,
+    maps: Vec<Vec<AxisMap>>,
+    /// Of a reduction: where each lies, and what it holds of the inputs.
+    leaves: Vec<(Region, Vec<Block>)>,
     pool: Arc<BufferPool>,
     /// How many elements a call works on.
     pub elements: usize,
@@ -53,18 +56,33 @@ impl Kernel {
         if let Kind::Elementwise(_) = operation.kind() {
             elements *= CALLS;
         }
-        let acc = match operation.kind() {
-            Kind::Reduce(reduce) => {
-                let domain = reduce.domain(&metas);
-                let kept = reduce.spec().kept_axes(domain.len());
-                let kept = kept.iter().map(|&axis| domain[axis]).product();
-                Some(Acc::zeroed(&reduce.accumulators(&metas), kept))
+        let (mut acc, mut maps, mut leaves) = (None, Vec::new(), Vec::new());
+        if let Kind::Reduce(reduce) = operation.kind() {
+            let (spec, domain) = (reduce.spec(), reduce.domain(&metas));
+            let kept = spec.kept_axes(domain.len()).iter().map(|&axis| domain[axis]).product();
+            acc = Some(Acc::zeroed(&reduce.accumulators(&metas), kept));
+            maps = (0..inputs.len()).map(|k| reduce.input_maps(&metas, k)).collect();
+            for part in spec.leaves_in(&Region::full(&domain)) {
+                let parts = inputs.iter().zip(&maps);
+                let parts =
+                    parts.map(|(input, maps)| input.slice(&demand(maps, &part.region, input.shape())));
+                leaves.push((part.region.clone(), parts.collect()));
             }
-            _ => None,
-        };
+        }
         let out = BlockMut::zeroed(meta.dtype, &meta.shape);
         let pool = BufferPool::new(1 << 24);
-        Ok(Kernel { operation: operation.clone(), value, inputs, metas, out, acc, pool, elements })
+        Ok(Kernel {
+            operation: operation.clone(),
+            value,
+            inputs,
+            metas,
+            out,
+            acc,
+            maps,
+            leaves,
+            pool,
+            elements,
+        })
     }
 
     /// One call; of elementwise kernels several, which take next to no time each.
@@ -88,18 +106,11 @@ impl Kernel {
                 Ok(())
             }
             Kind::Reduce(reduce) => {
-                let (spec, domain) = (reduce.spec(), reduce.domain(&self.metas));
-                let maps: Vec<Vec<AxisMap>> =
-                    (0..self.inputs.len()).map(|k| reduce.input_maps(&self.metas, k)).collect();
-                let acc = self.acc.as_mut().ok_or_else(|| unmeasured(&self.operation))?;
+                let (acc, spec) =
+                    (self.acc.as_mut().ok_or_else(|| unmeasured(&self.operation))?, reduce.spec());
                 reduce.start(acc);
-                for part in spec.leaves_in(&Region::full(&domain)) {
-                    let inputs = self.inputs.iter().zip(&maps);
-                    let blocks: Vec<Block> = inputs
-                        .map(|(input, maps)| input.slice(&demand(maps, &part.region, input.shape())))
-                        .collect();
-                    let leaf =
-                        LeafInput { blocks: &blocks, maps: &maps, at: &part.region, spec, pool: &self.pool };
+                for (at, blocks) in &self.leaves {
+                    let leaf = LeafInput { blocks, maps: &self.maps, at, spec, pool: &self.pool };
                     reduce.fold(acc, &leaf)?;
                 }
                 Ok(())

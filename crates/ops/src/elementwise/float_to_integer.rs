@@ -12,7 +12,9 @@ pub(super) trait FloatToInteger: Element {
 
 macro_rules! float_to_integer {
     ($($t:ty, $below_i32:expr);*) => {
-        $(impl FloatToInteger for $t {
+        $(
+        #[allow(clippy::manual_range_contains, reason = "both comparisons are made, without a branch")]
+        impl FloatToInteger for $t {
             #[inline(always)]
             fn to_i32(self) -> i32 {
                 let fits = (self > $below_i32) & (self < 2_147_483_648.0);
@@ -67,7 +69,7 @@ mod tests {
             (1.8e19f64.to_u64(), (-1.0f64).to_u64(), (-0.9f32).to_u64()),
             (18_000_000_000_000_000_000, u64::MAX, 0)
         );
-        for x in [-2.9, -0.5, 0.0, 0.99, 1.0, 123_456.7, 2e9, -2e9, 9e18, -9e18] {
+        for x in [-2.9f64, -0.5, 0.0, 0.99, 1.0, 123_456.7, 2e9, -2e9, 9e18, -9e18] {
             assert_eq!(
                 (x.to_i64(), x.to_i32()),
                 (x as i64, if x.abs() < 2.1e9 { x as i32 } else { i32::MIN })

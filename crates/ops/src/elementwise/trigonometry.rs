@@ -123,8 +123,14 @@ function!(Sinc, "brickwork_ops::Sinc", "sinc", 1, 25.0, wide_floats, |inputs, ou
     dtype => with_loop!(dtype, [F32, F64], T => bounded_loop(
         operand::<T>(&inputs[0]),
         target::<T>(out),
-        #[inline(always)] |a: T| (a * std::f64::consts::PI as T).abs() as f64 > vector_math::MOST_RADIANS,
-        #[inline(always)] |a: T| vector_math::sine_over((a * std::f64::consts::PI as T) as f64) as T,
+        #[inline(always)] |a: T| {
+            let angle: T = a * std::f64::consts::PI as T;
+            angle.abs() as f64 > vector_math::MOST_RADIANS
+        },
+        #[inline(always)] |a: T| {
+            let angle: T = a * std::f64::consts::PI as T;
+            vector_math::sine_over(angle as f64) as T
+        },
         |a: T| {
             let angle = a * std::f64::consts::PI as T;
             angle.sin() / angle

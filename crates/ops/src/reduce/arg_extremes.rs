@@ -138,7 +138,8 @@ impl Reduce for ArgExtreme {
         with_type!(self.dtype, T => {
             let rows = LeafRows::<T>::new(leaf, self.fold.masked, T::least());
             // Of a complex number either part may be NaN, which leaves its order to the other.
-            let plain = !self.fold.masked && !(self.skip_nan && self.dtype.is_complex());
+            let by_parts = self.skip_nan && self.dtype.is_complex();
+            let plain = !(self.fold.masked || by_parts);
             match rows.form() {
                 FoldForm::Rows if plain => self.rows::<T>(acc, &rows, leaf.at),
                 FoldForm::Columns if plain => self.columns::<T>(acc, &rows, leaf.at),
