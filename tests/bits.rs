@@ -1,14 +1,17 @@
 //! The same bits whatever the chunks, the memory, the threads, the scheduler, the grids: of sums that are not exact, of
 //! moments, of random numbers.
 
+use std::sync::Arc;
+
 use brickwork::random::default_rng;
-use brickwork::{Array, Axes, Result, Threads, greater};
-use brickwork_core::Block;
+use brickwork::{Array, Axes, Compute, DType, Result, Threads, greater};
 use brickwork_core::eval::PATCH_ELEMENTS;
-use brickwork_sched::explain;
+use brickwork_core::plan::{Request, plan};
+use brickwork_core::{Block, Complex, Lazy};
+use brickwork_sched::{Scheduler, explain};
 use brickwork_testkit::{
-    Inputs, assert_array_eq_in, assert_same_everywhere, configurations, noise, some_configurations,
-    strategies,
+    Inputs, MemorySink, assert_array_eq_in, assert_same_everywhere, configurations, noise,
+    some_configurations, strategies,
 };
 use ndarray::ArrayD;
 use proptest::prelude::*;
@@ -77,6 +80,7 @@ fn folds_of_what_was_moved() {
     check(&values, |x| x.reshape(&[-1])?.sum(()));
     check(&values, |x| x.cumsum(Some(0), None)?.cumsum(Some(1), None));
     check(&values, |x| x.matmul(&x.transpose(None)?));
+    check(&values, |x| Ok(x.t().matmul(x)? / 3.0));
 }
 
 #[test]
@@ -138,4 +142,74 @@ proptest! {
         let configuration = brickwork_testkit::Configuration::new("a grid of chance", forced);
         assert_array_eq_in(&build(&Inputs::Chunks(choice).array(&values)).unwrap(), &expected, &[configuration]);
     }
+}
+
+#[test]
+fn products_with_their_own_transpose_are_computed_once() {
+    let values = noise(&[90, 70], 8);
+    let (x, copy) = (Inputs::Memory.array(&values), Inputs::Memory.array(&values));
+    let gram = |x: &Array, y: &Array| x.t().matmul(y).unwrap();
+    let outer = |x: &Array, y: &Array| x.matmul(&y.t()).unwrap();
+    let tail = |x: &Array, y: &Array| (gram(x, y) * 2.0 - 1.0) / gram(x, y).abs().unwrap();
+    let part = |x: &Array, y: &Array| {
+        let part = |x: &Array| x.slice(brickwork::s![1..;2, ..-5]).unwrap();
+        gram(&(part(x) - 0.5), &(part(y) - 0.5))
+    };
+    let whole = |x: &Array, y: &Array| gram(&x.astype(DType::I16).unwrap(), &y.astype(DType::I16).unwrap());
+    let complex = |x: &Array, y: &Array| gram(&(x * Complex::new(1.0, 2.0)), &(y * Complex::new(1.0, 2.0)));
+    type Build<'a> = &'a dyn Fn(&Array, &Array) -> Array;
+    let cases: [(Build<'_>, bool); 6] =
+        [(&gram, true), (&outer, true), (&tail, true), (&part, true), (&whole, true), (&complex, false)];
+    for (number, (build, is_mirrored)) in cases.into_iter().enumerate() {
+        let expected = build(&x, &copy).compute().unwrap();
+        let array = build(&x, &x);
+        assert_same_bits(&array.compute().unwrap(), &expected);
+        for (threads, cell) in [(1, 300 * 90), (2, 2000 * 90), (2, 1)] {
+            // Written cells have the kept axes alone.
+            let cell = if number == 2 { cell / 90 } else { cell }.max(1);
+            let threads = Threads::new(threads).forced(|options| {
+                options.forced_cell = Some(cell);
+                options.forced_patch = Some(cell / 2 + 1);
+            });
+            let request = [Request::Collect(array.value().clone())];
+            let drawn = plan(&request, &threads.options()).unwrap();
+            let stage = &drawn.stages[drawn.targets[0].stage];
+            assert_eq!(stage.mirrored.is_some(), is_mirrored, "case {number}, {drawn:?}");
+            assert!(!is_mirrored || stage.num_tasks() < stage.grid.num_chunks());
+            assert_same_bits(&array.compute_with(&threads).unwrap(), &expected);
+        }
+    }
+}
+
+#[test]
+fn products_with_their_own_transpose_are_stored_in_chunks_of_any_shape() {
+    let values = noise(&[40, 300], 9);
+    let (x, copy) = (Inputs::Memory.array(&values), Inputs::Memory.array(&values));
+    let build = |y: &Array| x.t().matmul(y).unwrap() / 40.0;
+    let expected = build(&copy).compute().unwrap();
+    for (chunks, is_mirrored) in [
+        (vec![50, 50], true),
+        (vec![64, 32], true),
+        (vec![21, 14], true),
+        (vec![37, 41], false),
+        (vec![300, 7], false),
+    ] {
+        for threads in [Threads::new(1), Threads::new(2)] {
+            let threads = threads.memory(1 << 20).forced(|options| options.forced_cell = Some(2500));
+            let sink = Arc::new(MemorySink::with_chunks(&chunks[..]));
+            let requests = [Request::Store(build(&x).value().clone(), sink.clone())];
+            let drawn = plan(&requests, &threads.options()).unwrap();
+            assert_eq!(drawn.stages.last().unwrap().mirrored.is_some(), is_mirrored, "{chunks:?} {drawn:?}");
+            let outcome = threads.run(&requests).unwrap();
+            assert_same_bits(&sink.published().unwrap(), &expected);
+            let bytes = 300 * 300 * 8;
+            assert_eq!((outcome.counts.bytes_written, outcome.counts.bytes_delivered), (bytes, bytes));
+        }
+    }
+}
+
+fn assert_same_bits(found: &Block, expected: &Block) {
+    assert_eq!((found.shape(), found.dtype()), (expected.shape(), expected.dtype()));
+    let bytes = |block: &Block| block.to_dense(None).as_bytes().unwrap().to_vec();
+    assert!(bytes(found) == bytes(expected), "other bits");
 }

@@ -184,6 +184,12 @@ impl Block {
         Block { buffer: self.buffer.clone(), dtype: self.dtype, shape, strides, offset }
     }
 
+    /// The same elements with the axes in reverse order.
+    pub fn transposed(&self) -> Block {
+        let (shape, strides) = (self.shape.iter().rev(), self.strides.iter().rev());
+        self.restrided(shape.copied().collect::<Shape>(), strides.copied().collect::<Strides>(), 0)
+    }
+
     /// A view with other axes: the caller says shape, strides and by how much the first element moves.
     pub(crate) fn restrided(
         &self,

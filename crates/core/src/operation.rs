@@ -190,6 +190,12 @@ pub trait Reduce: Debug {
         None
     }
 
+    /// Whether a result of two axes is its own transpose, bit for bit, where the second of two inputs is the transpose of
+    /// the first. Half of it is not computed then.
+    fn is_symmetric(&self) -> bool {
+        false
+    }
+
     /// The same values by elementwise operations on the planes of a short folded axis; `None` where there is none, or
     /// the operation cannot say it so. Planes are computed as rows, where a fold would meet a few elements at a time.
     fn in_planes(&self, _inputs: &[Value]) -> Result<Option<Value>> {

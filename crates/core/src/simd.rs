@@ -25,9 +25,30 @@ pub fn vectorized<R>(body: impl FnOnce() -> R) -> R {
     body()
 }
 
+/// How wide the vectors are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Vectors {
+    /// Those that every machine of the architecture has.
+    Oldest,
+    /// The widest of this machine.
+    Widest,
+}
+
+/// Has all loops use vectors of this width from now on. For measurements and tests: the bits are the same, and nothing
+/// else gains by it. Where there is but one width, nothing changes.
+pub fn use_at_most(vectors: Vectors) {
+    #[cfg(target_arch = "x86_64")]
+    x86::use_at_most(vectors);
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = vectors;
+}
+
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use std::sync::atomic::{AtomicU8, Ordering};
+
+    use super::Vectors;
 
     const UNKNOWN: u8 = 0;
     const OLDEST: u8 = 1;
@@ -59,6 +80,13 @@ mod x86 {
         };
         LEVEL.store(level, Ordering::Relaxed);
         level
+    }
+
+    pub fn use_at_most(vectors: Vectors) {
+        match vectors {
+            Vectors::Oldest => LEVEL.store(OLDEST, Ordering::Relaxed),
+            Vectors::Widest => LEVEL.store(UNKNOWN, Ordering::Relaxed),
+        }
     }
 
     #[inline(always)]

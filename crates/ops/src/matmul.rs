@@ -3,7 +3,7 @@
 mod gemm;
 mod integers;
 
-use self::gemm::{Matrix, multiply_add};
+use self::gemm::{Matrix, multiply_add, multiply_add_above};
 use crate::elementwise::multiply;
 use crate::prelude::*;
 use crate::reduce::Axes;
@@ -206,6 +206,11 @@ impl Reduce for MatMul {
         Some(vec![rows, inner / RUN * RUN, columns])
     }
 
+    fn is_symmetric(&self) -> bool {
+        // Products of complex numbers are added in an order that is another one when the factors are swapped.
+        self.rows == self.columns && !self.dtype.is_complex()
+    }
+
     fn accumulators(&self, _inputs: &[Meta]) -> Vec<AccSpec> {
         vec![AccSpec::one(self.dtype)]
     }
@@ -247,11 +252,41 @@ impl Reduce for MatMul {
 }
 
 fn fold_runs<T: gemm::Number>(acc: &mut Acc, left: &Block, right: &Block) {
+    let is_mirrored = !T::DTYPE.is_complex() && are_transposed(left, right);
     let (left, right) = (Matrix::<T>::of(left), Matrix::<T>::of(right));
-    let inner = left.columns();
+    let (inner, out) = (left.columns(), acc.part_mut::<T>(0));
     for start in (0..inner).step_by(RUN) {
         let len = RUN.min(inner - start);
-        multiply_add(acc.part_mut::<T>(0), &left.columns_from(start, len), &right.rows_from(start, len));
+        let (left, right) = (left.columns_from(start, len), right.rows_from(start, len));
+        match is_mirrored {
+            true => multiply_add_above(out, &left, &right),
+            false => multiply_add(out, &left, &right),
+        }
+    }
+    if is_mirrored {
+        mirror(out, left.rows());
+    }
+}
+
+/// Whether two matrices are the same elements of memory, one transposed: a box on the diagonal of `x.T @ x`, whose
+/// product is its own transpose.
+fn are_transposed(left: &Block, right: &Block) -> bool {
+    let turned = left.transposed();
+    (turned.shape(), turned.strides(), turned.offset()) == (right.shape(), right.strides(), right.offset())
+        && std::ptr::eq(left.buffer_bytes(), right.buffer_bytes())
+}
+
+/// Copies what is above the diagonal of a square matrix to below it, by blocks that stay in cache.
+fn mirror<T: Copy>(matrix: &mut [T], side: usize) {
+    const BLOCK: usize = 16;
+    for rows in (0..side).step_by(BLOCK) {
+        for columns in (rows..side).step_by(BLOCK) {
+            for row in rows..(rows + BLOCK).min(side) {
+                for column in columns.max(row + 1)..(columns + BLOCK).min(side) {
+                    matrix[column * side + row] = matrix[row * side + column];
+                }
+            }
+        }
     }
 }
 

@@ -8,10 +8,12 @@
 
 mod hyperbolic;
 mod inverse;
+mod inverse_hyperbolic;
 mod power;
 
 pub(crate) use hyperbolic::{cosh, expm1, sinh, tanh};
 pub(crate) use inverse::{arccos, arcsin, arctan, arctan2};
+pub(crate) use inverse_hyperbolic::{arccosh, arcsinh, arctanh, logaddexp, logaddexp2, sine_over};
 pub(crate) use power::{cbrt, hypot, power, power_of_short};
 
 /// The bits of the square root of one half: mantissas are taken from here to the square root of two.

@@ -88,10 +88,28 @@ impl<'a> Values<'a> {
         (context, counters): (&RunContext, &Counters),
         store: &dyn Fn(&Region, &Block) -> Result<()>,
     ) -> Result<()> {
-        let goal = &self.plan.targets[target];
         if region.is_empty() {
             return Ok(());
         }
+        self.take_one(target, region, block, (context, counters), store)?;
+        let Some(opposite) = self.plan.mirrored(target, region) else { return Ok(()) };
+        let block = block.transposed();
+        if !matches!(self.plan.targets[target].kind, TargetKind::Store(..)) {
+            return self.take_one(target, &opposite, &block, (context, counters), store);
+        }
+        Counters::add(&counters.bytes_written, block.nbytes());
+        self.take_one(target, &opposite, &block.to_dense(Some(&context.pool)), (context, counters), store)
+    }
+
+    fn take_one(
+        &self,
+        target: usize,
+        region: &Region,
+        block: &Block,
+        (context, counters): (&RunContext, &Counters),
+        store: &dyn Fn(&Region, &Block) -> Result<()>,
+    ) -> Result<()> {
+        let goal = &self.plan.targets[target];
         Counters::add(&counters.bytes_delivered, block.nbytes());
         let place = placed(goal, region);
         if goal.spill.is_some() {

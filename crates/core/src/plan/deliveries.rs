@@ -26,6 +26,11 @@ impl Plan {
                 }
             }
         }
+        let opposite = found
+            .iter()
+            .filter_map(|(target, region)| Some((*target, self.mirrored(*target, region)?)))
+            .collect::<Vec<_>>();
+        found.extend(opposite);
         found
     }
 }

@@ -75,6 +75,7 @@ pub(crate) fn with_exchanges(
         sources: FxHashSet::from_iter([slot.node]),
         level: 0,
         runs_along: None,
+        mirrored: None,
     });
     let mut drafts: Vec<Draft> = makers.chain(drafts).collect();
     set_levels(&mut drafts);
@@ -148,8 +149,7 @@ fn sampled(graph: &Graph, draft: &Draft, stage: &Stage, slot: Slot, grid: &crate
     let counts = stage.grid.numblocks();
     let middle: Vec<usize> = counts.iter().map(|count| count.saturating_sub(1) / 2).collect();
     let decoded = |at: &[usize]| -> Result<f64> {
-        let cell = at.iter().zip(&counts).fold(0, |number, (at, count)| number * count + at);
-        let reached = touched(graph, &draft.wants(graph, &stage.cell(cell)), &draft.scope)?;
+        let reached = touched(graph, &draft.wants(graph, &stage.cell_at(at)), &draft.scope)?;
         let of_slot = reached.reads.iter().filter(|(other, _)| *other == slot);
         Ok(of_slot.map(|(_, region)| granule_elements(grid, region) as f64).sum())
     };

@@ -48,6 +48,9 @@ pub(super) fn explain(plan: &Plan) -> String {
                 "\n  cells hold axis {axis} whole and go along it, carrying what a scan has come to"
             );
         }
+        if stage.mirrored.is_some() {
+            let _ = write!(text, "\n  cells below the diagonal are those above it, transposed");
+        }
         let _ = write!(text, "{}", exchange(plan, number));
         if stage.is_partial() {
             let _ = write!(

@@ -3,6 +3,7 @@
 use rustc_hash::FxHashSet;
 
 use super::graph::Graph;
+use super::mirror;
 use super::place::{cell_bytes, is_folded};
 use super::stage::{Bands, PlanOptions, TargetKind};
 use super::stages::{Draft, alignment, common};
@@ -32,8 +33,12 @@ pub(super) enum Unit {
 /// be large although granules and chunks are not, as where long chunks lie across long granules.
 pub(super) fn units(graph: &Graph, draft: &Draft, walk: &Walk, most_bytes: usize) -> Result<Vec<Unit>> {
     let shape = draft.domain.shape();
-    let (joined, granule) = joined_units(graph, draft, walk, true)?;
-    let (apart, _) = joined_units(graph, draft, walk, false)?;
+    let (mut joined, granule) = joined_units(graph, draft, walk, true)?;
+    let (mut apart, _) = joined_units(graph, draft, walk, false)?;
+    if let Some(axes) = draft.mirrored {
+        mirror::join_units(&mut joined, axes, shape[axes.0]);
+        mirror::join_units(&mut apart, axes, shape[axes.0]);
+    }
     let size = |units: &[Unit]| -> usize { least_cell(&shape, units).iter().product() };
     let (both, one) = (size(&joined), size(&apart).max(granule));
     // What a fold makes is small, however large its cell.
@@ -187,11 +192,23 @@ pub(super) fn grid(
             Unit::Multiple(unit) => *unit,
             Unit::Ends(_) => 1,
         };
+        // Both sides of the diagonal are cut alike.
+        let is_mirrored = |&(rows, columns): &(usize, usize)| {
+            [rows, columns].contains(&axis) && mirror::are_alike(units, (rows, columns))
+        };
+        let mirrored = draft.mirrored.filter(is_mirrored);
+        let parts = match mirrored {
+            Some(_) if !too_many_bytes => parts.isqrt().max(2),
+            _ => parts,
+        };
         let wanted = cell[axis]
             .div_ceil(if too_many_bytes { 2 } else { parts })
             .max(least_len(axis).min(cell[axis] / 2));
         let len = wanted.div_ceil(unit) * unit;
         cell[axis] = if len < cell[axis] { len } else { unit.max(cell[axis] / 2 / unit * unit) };
+        if let Some((rows, columns)) = mirrored {
+            (cell[rows], cell[columns]) = (cell[axis], cell[axis]);
+        }
     }
     regular(&shape, &cell, units)
 }

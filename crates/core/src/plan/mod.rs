@@ -16,6 +16,7 @@ mod grid;
 mod images;
 mod imagined;
 mod late;
+mod mirror;
 mod place;
 mod planes;
 mod probe;
@@ -127,6 +128,7 @@ fn attempt(
     if !steps.is_empty() {
         return Ok(Attempt::Steps(steps));
     }
+    mirror::find(&graph, &mut drafts);
     let scans = scans::all(&graph);
     let mut plan = Plan {
         graph,

@@ -7,6 +7,7 @@ use super::batch::batch;
 use super::figures::figures;
 use super::graph::{Graph, Slot};
 use super::grid::{Unit, grid, units};
+use super::mirror;
 use super::probe::{Grain, PatchCost, fold_bytes, granule_cuts, touched, worst_patch};
 use super::scans::{bands, state_bytes};
 use super::stage::{Bands, PlanOptions, Stage, StageFigures, StageOutput, TargetKind};
@@ -51,6 +52,24 @@ pub(crate) struct Room<'a> {
 
 /// Gives a stage its walk, its patch and its work grid.
 pub(crate) fn place(graph: &Graph, draft: &Draft, room: &Room<'_>, walks: &mut Walks) -> Result<Placed> {
+    if draft.mirrored.is_some() {
+        let mut changed = walks.clone();
+        match place_as_drafted(graph, draft, room, &mut changed) {
+            Ok(placed) if placed.stage.mirrored.is_some() => {
+                *walks = changed;
+                return Ok(placed);
+            }
+            // Square cells may be what does not fit.
+            Ok(_) | Err(Error::MemoryTooSmall { .. }) => {}
+            Err(error) => return Err(error),
+        }
+        let draft = Draft { mirrored: None, ..draft.clone() };
+        return place_as_drafted(graph, &draft, room, walks);
+    }
+    place_as_drafted(graph, draft, room, walks)
+}
+
+fn place_as_drafted(graph: &Graph, draft: &Draft, room: &Room<'_>, walks: &mut Walks) -> Result<Placed> {
     add_inner_walks(graph, draft, walks)?;
     let ndim = draft.domain.ndim();
     let wants = |part: &Region| draft.wants(graph, part);
@@ -175,7 +194,8 @@ fn candidate(
     let reads_again = cache_bytes < running * fixed.granules;
     figures.at_least |= reads_again && figures.bytes_read > 0;
     figures.unspilled_at_least |= reads_again && figures.bytes_unspilled > 0;
-    let stage = Stage { bands, ..stage(graph, draft, grid, walk, patch, figures) };
+    let mirrored = draft.mirrored.filter(|&axes| mirror::fits(&grid, units, axes));
+    let stage = Stage { bands, mirrored, ..stage(graph, draft, grid, walk, patch, figures) };
     Ok((Placed { stage, cache_bytes }, fit))
 }
 
@@ -197,6 +217,7 @@ pub(super) fn stage(
         walk,
         patch,
         bands: None,
+        mirrored: None,
         reads: FxHashSet::default(),
         depends: Vec::new(),
         finishes,
@@ -352,7 +373,9 @@ pub(super) fn cell_bytes(graph: &Graph, draft: &Draft, grid: &ChunkGrid, bands: 
                 // One band is being filled while the one before is completed.
                 shape[axis] = shape[axis].min(2 * len);
             }
-            spilled + rounded_size(shape.iter().product::<usize>() * itemsize)
+            // What is written a second time is turned for that.
+            let copies = if draft.mirrored.is_some() { 2 } else { 1 };
+            spilled + copies * rounded_size(shape.iter().product::<usize>() * itemsize)
         })
         .sum()
 }

@@ -114,8 +114,7 @@ fn moves(
     let counts = stage.grid.numblocks();
     let middle: Vec<usize> = counts.iter().map(|count| (count - 1) / 2).collect();
     let read = |at: &[usize]| -> Result<Vec<Region>> {
-        let number = at.iter().zip(&counts).fold(0, |number, (at, count)| number * count + at);
-        let held = touched(graph, &draft.wants(graph, &stage.cell(number)), &draft.scope)?.held;
+        let held = touched(graph, &draft.wants(graph, &stage.cell_at(at)), &draft.scope)?.held;
         let own = held.into_iter().filter(|(other, _)| *other == slot);
         Ok(own.map(|(_, asked)| crate::eval::positions(region, &asked)).collect())
     };
@@ -215,7 +214,10 @@ pub(super) fn informed(
     for (number, output) in draft.outputs.iter().enumerate() {
         let is_held = output.targets.iter().any(|(_, kind)| matches!(kind, TargetKind::Held));
         if is_held && let Some(cells) = readers.get(&output.slot) {
-            informed.get_or_insert_with(|| draft.clone()).outputs[number].spill = Some(cells.clone());
+            let informed = informed.get_or_insert_with(|| draft.clone());
+            informed.outputs[number].spill = Some(cells.clone());
+            // Blocks of a spill file are written by the cells that they are laid out for.
+            informed.mirrored = None;
         }
     }
     informed

@@ -7,6 +7,7 @@ use rustc_hash::FxHashSet;
 use serde::{Deserialize, Serialize};
 
 use super::graph::{Graph, GraphNode, Slot};
+use super::mirror;
 use crate::chunks::ChunkGrid;
 use crate::error::Result;
 use crate::eval::{HeldMap, Walk, Walks};
@@ -195,6 +196,9 @@ pub struct Stage {
     pub grid: ChunkGrid,
     /// What the cells make.
     pub outputs: Vec<StageOutput>,
+    /// Two axes of the domain, cut alike, of which only the cells on and above the diagonal are computed: what they make
+    /// is written a second time, transposed.
+    pub mirrored: Option<(usize, usize)>,
     /// Values that a task computes over its whole cell beforehand and keeps, inputs first.
     pub local: Vec<Slot>,
     /// How a cell is walked.
@@ -242,20 +246,33 @@ pub struct StageFigures {
 impl Stage {
     /// Number of tasks.
     pub fn num_tasks(&self) -> usize {
-        self.grid.num_chunks()
+        match self.mirrored {
+            Some((rows, _)) => mirror::num_cells(&self.grid, rows),
+            None => self.grid.num_chunks(),
+        }
     }
 
     /// The box of a task, in coordinates of the domain.
     pub fn cell(&self, mut number: usize) -> Region {
-        let mut axes = Vec::with_capacity(self.domain.ndim());
-        for (chunks, range) in self.grid.axes().iter().zip(self.domain.axes()).rev() {
-            let count = chunks.num_chunks();
-            let (start, len) = chunks.chunk_range(number % count);
-            number /= count;
-            axes.push(range.compose(&AxisRange::new(start, len)));
+        if let Some(axes) = self.mirrored {
+            return self.cell_at(&mirror::cell(&self.grid, axes, number));
         }
-        axes.reverse();
-        Region::new(axes)
+        let mut at = vec![0; self.domain.ndim()];
+        for (at, chunks) in at.iter_mut().zip(self.grid.axes()).rev() {
+            let count = chunks.num_chunks();
+            *at = number % count;
+            number /= count;
+        }
+        self.cell_at(&at)
+    }
+
+    /// The box at a place of the grid, in coordinates of the domain.
+    pub(crate) fn cell_at(&self, at: &[usize]) -> Region {
+        let cells = self.grid.axes().iter().zip(self.domain.axes()).zip(at);
+        Region::from_iter(cells.map(|((chunks, range), &at)| {
+            let (start, len) = chunks.chunk_range(at);
+            range.compose(&AxisRange::new(start, len))
+        }))
     }
 
     /// Whether some of its cells cover only part of what a reduction folds.
@@ -316,6 +333,11 @@ impl Plan {
             true => MOST_AHEAD.min(self.options.memory.saturating_sub(self.peak_bytes)),
             false => 0,
         }
+    }
+
+    /// Where else the values of a region of a target go, transposed: below the diagonal nothing is computed.
+    pub fn mirrored(&self, target: usize, region: &Region) -> Option<Region> {
+        mirror::opposite(&self.stages[self.targets[target].stage], region)
     }
 
     /// What is known of a target's value, restricted to its region.

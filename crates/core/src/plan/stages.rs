@@ -44,6 +44,8 @@ pub(crate) struct Draft {
     pub level: usize,
     /// The axis of the domain along which its scans run, from the start of their lines: no cell cuts it.
     pub runs_along: Option<usize>,
+    /// Two axes of the domain that can be swapped: all that it makes is its own transpose.
+    pub mirrored: Option<(usize, usize)>,
 }
 
 #[derive(Debug, Clone)]
@@ -158,6 +160,7 @@ pub(crate) fn draft(
             sources: FxHashSet::default(),
             level: 0,
             runs_along: None,
+            mirrored: None,
         };
         let draft = decided(graph, draft)?;
         for (read, region) in &draft.reads {
@@ -195,6 +198,7 @@ fn writer(slot: Slot, region: &Region, targets: Vec<(Slot, TargetKind)>) -> Draf
         sources: FxHashSet::default(),
         level: 0,
         runs_along: None,
+        mirrored: None,
     }
 }
 

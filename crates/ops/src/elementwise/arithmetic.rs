@@ -1,11 +1,12 @@
 //! Sums, differences, products, and what a single number becomes: negative, magnitude, sign, square, reciprocal.
 
-use super::cast::FloatToInteger;
+use super::float_to_integer::FloatToInteger;
 use super::function::{
     Loop, binary_methods, build, function, not_bool, numbers, numeric, public_binary, unary_methods,
 };
-use super::kernel::{fast_binary, fast_unary, plain_unary, with_integer_bits, with_loop, with_number_bits};
+use super::kernel::{fast_binary, fast_unary, with_integer_bits, with_loop, with_number_bits};
 use crate::prelude::*;
+use crate::vector_math;
 
 /// Addition and its kin. Integers wrap, so signed ones use the loops of the unsigned.
 pub(super) trait Ring: Element + Default {
@@ -114,8 +115,10 @@ function!(Absolute, "brickwork_ops::Absolute", "absolute", 1, 1.0, magnitude, |i
     DType::I64 => fast_unary!(inputs, out, i64 => i64, |a| a.wrapping_abs()),
     DType::F32 => fast_unary!(inputs, out, f32 => f32, |a| a.abs()),
     DType::F64 => fast_unary!(inputs, out, f64 => f64, |a| a.abs()),
-    DType::C64 => plain_unary!(inputs, out, Complex<f32> => f32, |a| a.re.hypot(a.im)),
-    DType::C128 => plain_unary!(inputs, out, Complex<f64> => f64, |a| a.re.hypot(a.im)),
+    DType::C64 => fast_unary!(inputs, out, Complex<f32> => f32, |a| {
+        vector_math::hypot(f64::from(a.re), f64::from(a.im)) as f32
+    }),
+    DType::C128 => fast_unary!(inputs, out, Complex<f64> => f64, |a| vector_math::hypot(a.re, a.im)),
     dtype => with_integer_bits!(dtype, T => fast_unary!(inputs, out, T => T, |a| a)),
 });
 

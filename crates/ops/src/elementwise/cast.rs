@@ -1,5 +1,6 @@
 //! `astype`.
 
+use super::float_to_integer::FloatToInteger;
 use super::function::{check_arity, no_loop};
 use super::kernel::{fast_unary, unsigned, with_loop, with_number_bits};
 use crate::array::broadcast_meta;
@@ -185,49 +186,3 @@ fn float_to_integer<F: FloatToInteger>(inputs: &[Tile<'_>], out: &mut TileMut<'_
         _ => no_loop(to),
     }
 }
-
-/// How floats become integers where they do not fit; see [`Array::astype`].
-pub(super) trait FloatToInteger: Element {
-    fn to_i32(self) -> i32;
-    fn to_u32(self) -> u32;
-    fn to_i64(self) -> i64;
-    fn to_u64(self) -> u64;
-}
-
-macro_rules! float_to_integer {
-    ($($t:ty),*) => {
-        $(impl FloatToInteger for $t {
-            #[inline(always)]
-            fn to_i32(self) -> i32 {
-                // `as` saturates; what is too low or too high but for the top end is right already.
-                let fits = self < 2_147_483_648.0;
-                if fits { self as i32 } else { i32::MIN }
-            }
-
-            #[inline(always)]
-            fn to_u32(self) -> u32 {
-                if self >= 2_147_483_648.0 {
-                    (self - 2_147_483_648.0).to_i32() as u32 ^ (1 << 31)
-                } else {
-                    self.to_i32() as u32
-                }
-            }
-
-            #[inline(always)]
-            fn to_i64(self) -> i64 {
-                let fits = self < 9_223_372_036_854_775_808.0;
-                if fits { self as i64 } else { i64::MIN }
-            }
-
-            #[inline(always)]
-            fn to_u64(self) -> u64 {
-                if self >= 9_223_372_036_854_775_808.0 {
-                    (self - 9_223_372_036_854_775_808.0).to_i64() as u64 ^ (1 << 63)
-                } else {
-                    self.to_i64() as u64
-                }
-            }
-        })*
-    };
-}
-float_to_integer!(f32, f64);

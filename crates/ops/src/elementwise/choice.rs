@@ -4,7 +4,7 @@ use bytemuck::Pod;
 
 use super::function::{check_arity, find_loop, numeric, to_array};
 use super::joint::joint;
-use super::kernel::{fast_unary, operand, plain_unary, target, vectorized, with_loop};
+use super::kernel::{fast_unary, operand, target, vectorized, with_loop};
 use crate::array::broadcast_meta;
 use crate::prelude::*;
 
@@ -75,7 +75,33 @@ impl Elementwise for Where {
     }
 }
 
-fn choose<T: Pod>(inputs: &[Tile<'_>], out: &mut TileMut<'_>) {
+/// Bits that are chosen as a whole.
+trait Bits: Pod {
+    /// The first or the second, without a branch: what is loaded only where it is needed is loaded one by one.
+    fn chosen(condition: Bool8, x: Self, y: Self) -> Self;
+}
+
+macro_rules! bits {
+    ($($t:ty),*) => {
+        $(impl Bits for $t {
+            #[inline(always)]
+            fn chosen(condition: Bool8, x: Self, y: Self) -> Self {
+                let mask = <$t>::from(condition.get()).wrapping_neg();
+                y ^ ((x ^ y) & mask)
+            }
+        })*
+    };
+}
+bits!(u8, u16, u32, u64);
+
+impl Bits for [u64; 2] {
+    #[inline(always)]
+    fn chosen(condition: Bool8, x: Self, y: Self) -> Self {
+        [u64::chosen(condition, x[0], y[0]), u64::chosen(condition, x[1], y[1])]
+    }
+}
+
+fn choose<T: Bits>(inputs: &[Tile<'_>], out: &mut TileMut<'_>) {
     let (x, y) = (operand::<T>(&inputs[1]), operand::<T>(&inputs[2]));
     let condition = inputs[0].get::<Bool8>();
     let out = target::<T>(out);
@@ -90,25 +116,25 @@ fn choose<T: Pod>(inputs: &[Tile<'_>], out: &mut TileMut<'_>) {
     };
     vectorized(
         #[inline(always)]
-        || match (x, y) {
+        move || match (x, y) {
             (Operand::Slice(x), Operand::Slice(y)) => {
                 for (((out, c), &x), &y) in out.iter_mut().zip(condition).zip(x).zip(y) {
-                    *out = if c.get() { x } else { y };
+                    *out = T::chosen(*c, x, y);
                 }
             }
             (Operand::Slice(x), Operand::Scalar(y)) => {
                 for ((out, c), &x) in out.iter_mut().zip(condition).zip(x) {
-                    *out = if c.get() { x } else { y };
+                    *out = T::chosen(*c, x, y);
                 }
             }
             (Operand::Scalar(x), Operand::Slice(y)) => {
                 for ((out, c), &y) in out.iter_mut().zip(condition).zip(y) {
-                    *out = if c.get() { x } else { y };
+                    *out = T::chosen(*c, x, y);
                 }
             }
             (Operand::Scalar(x), Operand::Scalar(y)) => {
                 for (out, c) in out.iter_mut().zip(condition) {
-                    *out = if c.get() { x } else { y };
+                    *out = T::chosen(*c, x, y);
                 }
             }
         },
@@ -160,15 +186,9 @@ macro_rules! mend {
         $(impl Mend for $t {
             #[inline(always)]
             fn mended(self, nan: Self, posinf: Self, neginf: Self) -> Self {
-                if self.is_nan() {
-                    nan
-                } else if self == <$t>::INFINITY {
-                    posinf
-                } else if self == <$t>::NEG_INFINITY {
-                    neginf
-                } else {
-                    self
-                }
+                let value = if self == <$t>::INFINITY { posinf } else { self };
+                let value = if self == <$t>::NEG_INFINITY { neginf } else { value };
+                if self.is_nan() { nan } else { value }
             }
         })*
     };
@@ -182,7 +202,7 @@ impl Elementwise for NanToNum {
             let high = self.posinf.map_or(T::MAX, |value| value as T);
             let low = self.neginf.map_or(T::MIN, |value| value as T);
             if out.dtype().is_complex() {
-                plain_unary!(inputs, out, Complex<T> => Complex<T>, |a| {
+                fast_unary!(inputs, out, Complex<T> => Complex<T>, |a| {
                     Complex::new(a.re.mended(nan, high, low), a.im.mended(nan, high, low))
                 });
             } else {

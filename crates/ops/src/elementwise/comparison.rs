@@ -1,7 +1,7 @@
 //! Comparisons, which give bools.
 
 use super::function::{Function, Loop, binary_methods, build_in, check_arity, find_loop};
-use super::kernel::{binary_loop, fast_binary, operand, plain_binary, target, with_loop, with_number_bits};
+use super::kernel::{binary_loop, fast_binary, operand, target, with_loop, with_number_bits};
 use crate::array::broadcast_meta;
 use crate::prelude::*;
 
@@ -28,13 +28,13 @@ macro_rules! orders_of_complex {
         $(impl Order for Complex<$t> {
             #[inline(always)]
             fn is_less(self, other: Self) -> bool {
-                let whole = self.im == self.im && other.im == other.im;
-                (self.re < other.re && whole) || (self.re == other.re && self.im < other.im)
+                let whole = (self.im == self.im) & (other.im == other.im);
+                ((self.re < other.re) & whole) | ((self.re == other.re) & (self.im < other.im))
             }
             #[inline(always)]
             fn is_less_equal(self, other: Self) -> bool {
-                let whole = self.im == self.im && other.im == other.im;
-                (self.re < other.re && whole) || (self.re == other.re && self.im <= other.im)
+                let whole = (self.im == self.im) & (other.im == other.im);
+                ((self.re < other.re) & whole) | ((self.re == other.re) & (self.im <= other.im))
             }
         })*
     };
@@ -136,8 +136,8 @@ macro_rules! ordered {
     ($inputs:expr, $out:expr, $dtype:expr, |$a:ident, $b:ident| $f:expr) => {
         match $dtype {
             DType::Bool => fast_binary!($inputs, $out, u8 => Bool8, |$a, $b| ($f).into()),
-            DType::C64 => plain_binary!($inputs, $out, Complex<f32> => Bool8, |$a, $b| ($f).into()),
-            DType::C128 => plain_binary!($inputs, $out, Complex<f64> => Bool8, |$a, $b| ($f).into()),
+            DType::C64 => fast_binary!($inputs, $out, Complex<f32> => Bool8, |$a, $b| ($f).into()),
+            DType::C128 => fast_binary!($inputs, $out, Complex<f64> => Bool8, |$a, $b| ($f).into()),
             dtype => with_loop!(dtype, [I8, I16, I32, I64, U8, U16, U32, U64, F32, F64], T =>
                 fast_binary!($inputs, $out, T => Bool8, |$a, $b| ($f).into())),
         }

@@ -1,8 +1,9 @@
 //! Parts of complex numbers.
 
 use super::function::{Loop, build, function};
-use super::kernel::{fast_unary, plain_unary};
+use super::kernel::fast_unary;
 use crate::prelude::*;
+use crate::vector_math;
 
 /// Complex numbers to the floats they are made of.
 fn part(dtype: DType) -> Result<Loop, &'static str> {
@@ -41,8 +42,10 @@ function!(Conjugate, "brickwork_ops::Conjugate", "conjugate", 1, 1.0, complex_on
 });
 
 function!(Angle, "brickwork_ops::Angle", "angle", 1, 30.0, part, |inputs, out| match inputs[0].dtype() {
-    DType::C64 => plain_unary!(inputs, out, Complex<f32> => f32, |a| a.im.atan2(a.re)),
-    _ => plain_unary!(inputs, out, Complex<f64> => f64, |a| a.im.atan2(a.re)),
+    DType::C64 => fast_unary!(inputs, out, Complex<f32> => f32, |a| {
+        vector_math::arctan2(f64::from(a.im), f64::from(a.re)) as f32
+    }),
+    _ => fast_unary!(inputs, out, Complex<f64> => f64, |a| vector_math::arctan2(a.im, a.re)),
 });
 
 impl Array {

@@ -2,7 +2,7 @@
 
 use super::complex_math;
 use super::function::{binary_methods, floats, function, public_binary, real_floats, unary_methods};
-use super::kernel::{bounded_loop, fast_unary, operand, plain_binary, plain_unary, target, with_loop};
+use super::kernel::{bounded_loop, fast_binary, fast_unary, operand, plain_unary, target, with_loop};
 use crate::prelude::*;
 use crate::vector_math;
 
@@ -20,15 +20,6 @@ macro_rules! complex_or {
     };
 }
 pub(super) use complex_or;
-
-/// A function of floats, by its method on `f32` and `f64` and its function of `Complex<f64>`.
-macro_rules! float_function {
-    ($op:ident, $tag:tt, $numpy:tt, $cost:expr, $method:ident, $complex:expr) => {
-        function!($op, $tag, $numpy, 1, $cost, floats, |inputs, out| complex_or!(inputs, out, $complex, dtype =>
-            with_loop!(dtype, [F32, F64], T => plain_unary!(inputs, out, T => T, |a| a.$method()))));
-    };
-}
-pub(super) use float_function;
 
 /// A function of floats with a vector loop in [`vector_math`], which is right up to some magnitude; beyond it the method
 /// serves.
@@ -116,29 +107,15 @@ unary_methods! {
     cbrt, Cbrt, "as `self`; floats for integers: `float32` up to 16 bits, `float64` above; not for complex numbers";
 }
 
-/// The logarithm of a sum, from logarithms.
-macro_rules! log_of_sum {
-    ($op:ident, $tag:tt, $numpy:tt, $of_two:expr, $exp:ident, $scale:expr) => {
-        function!($op, $tag, $numpy, 2, 40.0, real_floats, |inputs, out| {
-            with_loop!(out.dtype(), [F32, F64], T => plain_binary!(inputs, out, T => T, |a, b| {
-                // Equal infinities have no difference.
-                if a == b {
-                    return a + $of_two as T;
-                }
-                let difference = a - b;
-                if difference > 0.0 {
-                    a + (-difference).$exp().ln_1p() * $scale as T
-                } else if difference <= 0.0 {
-                    b + difference.$exp().ln_1p() * $scale as T
-                } else {
-                    difference
-                }
-            }));
-        });
-    };
-}
-log_of_sum!(LogAddExp, "brickwork_ops::LogAddExp", "logaddexp", std::f64::consts::LN_2, exp, 1.0);
-log_of_sum!(LogAddExp2, "brickwork_ops::LogAddExp2", "logaddexp2", 1.0, exp2, std::f64::consts::LOG2_E);
+function!(LogAddExp, "brickwork_ops::LogAddExp", "logaddexp", 2, 12.0, real_floats, |inputs, out| {
+    with_loop!(out.dtype(), [F32, F64], T =>
+        fast_binary!(inputs, out, T => T, |a, b| vector_math::logaddexp(a as f64, b as f64) as T));
+});
+
+function!(LogAddExp2, "brickwork_ops::LogAddExp2", "logaddexp2", 2, 12.0, real_floats, |inputs, out| {
+    with_loop!(out.dtype(), [F32, F64], T =>
+        fast_binary!(inputs, out, T => T, |a, b| vector_math::logaddexp2(a as f64, b as f64) as T));
+});
 
 public_binary!(
     /// `log(exp(x) + exp(y))` without overflow.

@@ -122,6 +122,26 @@ fn of_two<T: Copy>(a: Operand<'_, T>, b: Operand<'_, T>, out: &mut [T], f: impl 
     );
 }
 
+/// A loop over slices that are as long as each other: `out = value, for the elements of these`.
+macro_rules! vector_loop {
+    ($out:ident = $value:expr, for $first:ident $(, $x:ident)*) => {
+        vector_loop!(@ $out, $value, ($out, &$first), $out.iter_mut().zip($first) $(, $x)*)
+    };
+    (@ $out:ident, $value:expr, $pattern:pat, $zipped:expr, $first:ident $(, $x:ident)*) => {
+        vector_loop!(@ $out, $value, ($pattern, &$first), $zipped.zip($first) $(, $x)*)
+    };
+    (@ $out:ident, $value:expr, $pattern:pat, $zipped:expr) => {
+        vectorized(
+            #[inline(always)]
+            move || {
+                for $pattern in $zipped {
+                    *$out = $value;
+                }
+            },
+        )
+    };
+}
+
 /// The first operand is often one number for all.
 fn of_three<T: Copy + Default>(
     a: Operand<'_, T>,
@@ -130,29 +150,10 @@ fn of_three<T: Copy + Default>(
     out: &mut [T],
     f: impl Fn(T, T, T) -> T + Copy,
 ) {
-    let Operand::Scalar(first) = a else {
-        return spread([b, c], out, |[b, c], start, out| {
-            let a = part(&a, start, out.len());
-            vectorized(
-                #[inline(always)]
-                move || {
-                    for (((out, &a), &b), &c) in out.iter_mut().zip(a).zip(b).zip(c) {
-                        *out = f(a, b, c);
-                    }
-                },
-            );
-        });
-    };
-    spread([b, c], out, |[b, c], _, out| {
-        vectorized(
-            #[inline(always)]
-            move || {
-                for ((out, &b), &c) in out.iter_mut().zip(b).zip(c) {
-                    *out = f(first, b, c);
-                }
-            },
-        );
-    });
+    match a {
+        Operand::Scalar(a) => spread([b, c], out, |[b, c], out| vector_loop!(out = f(a, b, c), for b, c)),
+        a => spread([a, b, c], out, |[a, b, c], out| vector_loop!(out = f(a, b, c), for a, b, c)),
+    }
 }
 
 /// The last operand is often one number for all, or the first and the last.
@@ -164,42 +165,17 @@ fn of_four<T: Copy + Default>(
     out: &mut [T],
     f: impl Fn(T, T, T, T) -> T + Copy,
 ) {
-    let Operand::Scalar(last) = d else {
-        return spread([a, b, c], out, |[a, b, c], start, out| {
-            let d = part(&d, start, out.len());
-            vectorized(
-                #[inline(always)]
-                move || {
-                    for ((((out, &a), &b), &c), &d) in out.iter_mut().zip(a).zip(b).zip(c).zip(d) {
-                        *out = f(a, b, c, d);
-                    }
-                },
-            );
-        });
-    };
-    let Operand::Scalar(first) = a else {
-        return spread([b, c], out, |[b, c], start, out| {
-            let a = part(&a, start, out.len());
-            vectorized(
-                #[inline(always)]
-                move || {
-                    for (((out, &a), &b), &c) in out.iter_mut().zip(a).zip(b).zip(c) {
-                        *out = f(a, b, c, last);
-                    }
-                },
-            );
-        });
-    };
-    spread([b, c], out, |[b, c], _, out| {
-        vectorized(
+    if let Operand::Scalar(d) = d {
+        return of_three(
+            a,
+            b,
+            c,
+            out,
             #[inline(always)]
-            move || {
-                for ((out, &b), &c) in out.iter_mut().zip(b).zip(c) {
-                    *out = f(first, b, c, last);
-                }
-            },
+            move |a, b, c| f(a, b, c, d),
         );
-    });
+    }
+    spread([a, b, c, d], out, |[a, b, c, d], out| vector_loop!(out = f(a, b, c, d), for a, b, c, d));
 }
 
 /// The last two operands are often one number for all.
@@ -223,15 +199,8 @@ fn of_five<T: Copy + Default>(
             move |a, b, c, d| f(a, b, c, d, e),
         );
     }
-    spread([a, b, c, d, e], out, |[a, b, c, d, e], _, out| {
-        vectorized(
-            #[inline(always)]
-            move || {
-                for (((((out, &a), &b), &c), &d), &e) in out.iter_mut().zip(a).zip(b).zip(c).zip(d).zip(e) {
-                    *out = f(a, b, c, d, e);
-                }
-            },
-        );
+    spread([a, b, c, d, e], out, |[a, b, c, d, e], out| {
+        vector_loop!(out = f(a, b, c, d, e), for a, b, c, d, e);
     });
 }
 
@@ -245,16 +214,7 @@ fn of_pairs<T: Copy + Default>(
     f: impl Fn(T, T, T, T) -> T + Copy,
 ) {
     let (Operand::Scalar(a), Operand::Scalar(c)) = (a, c) else { return of_four(a, b, c, d, out, f) };
-    spread([b, d], out, |[b, d], _, out| {
-        vectorized(
-            #[inline(always)]
-            move || {
-                for ((out, &b), &d) in out.iter_mut().zip(b).zip(d) {
-                    *out = f(a, b, c, d);
-                }
-            },
-        );
-    });
+    spread([b, d], out, |[b, d], out| vector_loop!(out = f(a, b, c, d), for b, d));
 }
 
 /// One operand of each of the first three pairs, and the last, are often one number for all. The operands of a pair may
@@ -317,12 +277,12 @@ const STEP: usize = 64;
 fn spread<T: Copy + Default, const N: usize>(
     operands: [Operand<'_, T>; N],
     out: &mut [T],
-    run: impl Fn([&[T]; N], usize, &mut [T]),
+    run: impl Fn([&[T]; N], &mut [T]),
 ) {
     let has_scalar = operands.iter().any(|operand| matches!(operand, Operand::Scalar(_)));
     if !has_scalar {
         let len = out.len();
-        return run(operands.map(|operand| part(&operand, 0, len)), 0, out);
+        return run(operands.map(|operand| part(&operand, 0, len)), out);
     }
     let spread = operands.map(|operand| match operand {
         Operand::Scalar(value) => [value; STEP],
@@ -334,7 +294,7 @@ fn spread<T: Copy + Default, const N: usize>(
             Operand::Scalar(_) => &spread[k][..len],
             slice => part(slice, start, len),
         });
-        run(slices, start, out);
+        run(slices, out);
     }
 }
 

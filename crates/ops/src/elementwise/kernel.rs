@@ -91,19 +91,20 @@ pub(super) fn binary_loop<A: Copy, B: Copy, R: Copy>(
     }
 }
 
-/// Calls a loop of one operand for `$T`, vectorised.
+/// Calls a loop of one operand for `$T`, vectorised. What the function takes from around it is moved in: what is looked up
+/// where it lies might be written by the loop itself, for all that the compiler knows.
 macro_rules! fast_unary {
     ($inputs:expr, $out:expr, $T:ty => $R:ty, |$a:ident| $f:expr) => {{
         let a = $crate::elementwise::kernel::operand::<$T>(&$inputs[0]);
         let out = $crate::elementwise::kernel::target::<$R>($out);
         $crate::elementwise::kernel::vectorized(
             #[inline(always)]
-            || {
+            move || {
                 $crate::elementwise::kernel::unary_loop(
                     a,
                     out,
                     #[inline(always)]
-                    |$a: $T| -> $R { $f },
+                    move |$a: $T| -> $R { $f },
                 )
             },
         )
@@ -118,13 +119,13 @@ macro_rules! fast_binary {
         let out = $crate::elementwise::kernel::target::<$R>($out);
         $crate::elementwise::kernel::vectorized(
             #[inline(always)]
-            || {
+            move || {
                 $crate::elementwise::kernel::binary_loop(
                     a,
                     b,
                     out,
                     #[inline(always)]
-                    |$a: $T, $b: $T| -> $R { $f },
+                    move |$a: $T, $b: $T| -> $R { $f },
                 )
             },
         )

@@ -10,6 +10,7 @@ mod complex_math;
 mod division;
 mod exponential;
 mod extremes;
+mod float_to_integer;
 mod floating;
 mod function;
 mod joint;

@@ -1,7 +1,7 @@
 //! Whole numbers near a number, and rounding to decimals.
 
 use super::function::{Loop, build, check_arity, find_loop, floats, function, reals, unary_methods};
-use super::kernel::{fast_unary, plain_unary, with_integer_bits, with_loop};
+use super::kernel::{fast_unary, with_integer_bits, with_loop};
 use crate::prelude::*;
 
 /// Integers and bools are whole already.
@@ -21,10 +21,10 @@ rounding!(Ceil, "brickwork_ops::Ceil", "ceil", ceil);
 rounding!(Trunc, "brickwork_ops::Trunc", "trunc", trunc);
 
 function!(Rint, "brickwork_ops::Rint", "rint", 1, 1.0, floats, |inputs, out| match out.dtype() {
-    DType::C64 => plain_unary!(inputs, out, Complex<f32> => Complex<f32>, |a| {
+    DType::C64 => fast_unary!(inputs, out, Complex<f32> => Complex<f32>, |a| {
         Complex::new(a.re.round_ties_even(), a.im.round_ties_even())
     }),
-    DType::C128 => plain_unary!(inputs, out, Complex<f64> => Complex<f64>, |a| {
+    DType::C128 => fast_unary!(inputs, out, Complex<f64> => Complex<f64>, |a| {
         Complex::new(a.re.round_ties_even(), a.im.round_ties_even())
     }),
     dtype => with_loop!(dtype, [F32, F64], T => fast_unary!(inputs, out, T => T, |a| a.round_ties_even())),
@@ -102,10 +102,10 @@ impl Elementwise for Round {
             match (is_complex, is_below) {
                 (false, true) => fast_unary!(inputs, out, T => T, |a| a.round_below(f)),
                 (false, false) => fast_unary!(inputs, out, T => T, |a| a.round_above(f)),
-                (true, true) => plain_unary!(inputs, out, Complex<T> => Complex<T>, |a| {
+                (true, true) => fast_unary!(inputs, out, Complex<T> => Complex<T>, |a| {
                     Complex::new(a.re.round_below(f), a.im.round_below(f))
                 }),
-                (true, false) => plain_unary!(inputs, out, Complex<T> => Complex<T>, |a| {
+                (true, false) => fast_unary!(inputs, out, Complex<T> => Complex<T>, |a| {
                     Complex::new(a.re.round_above(f), a.im.round_above(f))
                 }),
             }

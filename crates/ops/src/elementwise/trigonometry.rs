@@ -1,7 +1,7 @@
 //! Functions of angles, their inverses, and their hyperbolic kin. Angles are in radians.
 
 use super::complex_math;
-use super::exponential::{complex_or, float_function, vector_function};
+use super::exponential::{complex_or, vector_function};
 use super::function::{
     binary_methods, floats, function, public_binary, real_floats, unary_methods, wide_floats,
 };
@@ -9,30 +9,6 @@ use super::kernel::{bounded_loop, fast_binary, fast_unary, operand, plain_unary,
 
 use crate::prelude::*;
 use crate::vector_math::{self, MOST_RADIANS};
-
-/// Inverse hyperbolic functions that do not overflow: std squares the number.
-trait InverseHyperbolic {
-    fn arcsinh(self) -> Self;
-    fn arccosh(self) -> Self;
-}
-
-macro_rules! inverse_hyperbolic {
-    ($($t:ident, $large:literal);*) => {
-        $(
-            impl InverseHyperbolic for $t {
-                fn arcsinh(self) -> Self {
-                    let large = (self.abs().ln() + std::$t::consts::LN_2).copysign(self);
-                    if self.abs() > $large { large } else { self.asinh() }
-                }
-
-                fn arccosh(self) -> Self {
-                    if self > $large { self.ln() + std::$t::consts::LN_2 } else { self.acosh() }
-                }
-            }
-        )*
-    };
-}
-inverse_hyperbolic!(f32, 1e15; f64, 1e150);
 
 vector_function!(Sin, "brickwork_ops::Sin", "sin", vector_math::sin, MOST_RADIANS, sin, complex_math::sin);
 vector_function!(Cos, "brickwork_ops::Cos", "cos", vector_math::cos, MOST_RADIANS, cos, complex_math::cos);
@@ -91,9 +67,33 @@ vector_function!(
     tanh,
     complex_math::tanh
 );
-float_function!(Arcsinh, "brickwork_ops::Arcsinh", "arcsinh", 30.0, arcsinh, complex_math::asinh);
-float_function!(Arccosh, "brickwork_ops::Arccosh", "arccosh", 30.0, arccosh, complex_math::acosh);
-float_function!(Arctanh, "brickwork_ops::Arctanh", "arctanh", 30.0, atanh, complex_math::atanh);
+vector_function!(
+    Arcsinh,
+    "brickwork_ops::Arcsinh",
+    "arcsinh",
+    vector_math::arcsinh,
+    f64::INFINITY,
+    asinh,
+    complex_math::asinh
+);
+vector_function!(
+    Arccosh,
+    "brickwork_ops::Arccosh",
+    "arccosh",
+    vector_math::arccosh,
+    f64::INFINITY,
+    acosh,
+    complex_math::acosh
+);
+vector_function!(
+    Arctanh,
+    "brickwork_ops::Arctanh",
+    "arctanh",
+    vector_math::arctanh,
+    f64::INFINITY,
+    atanh,
+    complex_math::atanh
+);
 
 function!(Deg2rad, "brickwork_ops::Deg2rad", "deg2rad", 1, 1.0, real_floats, |inputs, out| {
     with_loop!(out.dtype(), [F32, F64], T =>
@@ -119,10 +119,23 @@ function!(Sinc, "brickwork_ops::Sinc", "sinc", 1, 25.0, wide_floats, |inputs, ou
         Complex::new(wide.re as f32, wide.im as f32)
     }),
     DType::C128 => plain_unary!(inputs, out, Complex<f64> => Complex<f64>, |a| complex_sinc(a)),
-    dtype => with_loop!(dtype, [F32, F64], T => plain_unary!(inputs, out, T => T, |a| {
-        let angle = a * std::f64::consts::PI as T;
-        if a == 0.0 { 1.0 } else { angle.sin() / angle }
-    })),
+    // The angle is rounded as NumPy rounds it.
+    dtype => with_loop!(dtype, [F32, F64], T => bounded_loop(
+        operand::<T>(&inputs[0]),
+        target::<T>(out),
+        #[inline(always)] |a: T| {
+            let angle: T = a * std::f64::consts::PI as T;
+            angle.abs() as f64 > vector_math::MOST_RADIANS
+        },
+        #[inline(always)] |a: T| {
+            let angle: T = a * std::f64::consts::PI as T;
+            vector_math::sine_over(angle as f64) as T
+        },
+        |a: T| {
+            let angle = a * std::f64::consts::PI as T;
+            angle.sin() / angle
+        },
+    )),
 });
 
 function!(Arctan2, "brickwork_ops::Arctan2", "arctan2", 2, 6.0, real_floats, |inputs, out| {

@@ -14,6 +14,10 @@ const SMALL: usize = 256;
 const STRIP_BYTES: usize = 2048;
 const TALL: usize = 64;
 
+/// Columns of a strip of a product that is its own transpose: as wide as the diagonal that is computed for nothing is
+/// worth the fewer, longer calls.
+const DIAGONAL: usize = 128;
+
 /// The numbers that the library multiplies.
 pub(super) trait Number: Element {
     const ONE: Self;
@@ -73,6 +77,10 @@ impl<'a, T: Element> Matrix<'a, T> {
         }
     }
 
+    pub(super) fn rows(&self) -> usize {
+        self.rows
+    }
+
     pub(super) fn columns(&self) -> usize {
         self.columns
     }
@@ -82,6 +90,11 @@ impl<'a, T: Element> Matrix<'a, T> {
         assert!(start + len <= self.columns, "the columns are there");
         let offset = self.offset + start as isize * self.column_stride;
         Matrix { offset, columns: len, ..*self }
+    }
+
+    /// The rows before `end`.
+    pub(super) fn rows_up_to(&self, end: usize) -> Self {
+        self.rows_from(0, end)
     }
 
     /// `len` rows from `start` on.
@@ -136,13 +149,29 @@ pub(super) fn multiply_add<T: Number>(out: &mut [T], left: &Matrix<'_, T>, right
     }
 }
 
-/// Some columns of `out += left · right`.
+/// What is on and above the diagonal of `out += left · right`, for square `out`; below it, some more.
+pub(super) fn multiply_add_above<T: Number>(out: &mut [T], left: &Matrix<'_, T>, right: &Matrix<'_, T>) {
+    let side = left.rows;
+    if side < 2 * DIAGONAL || right.columns != side {
+        return multiply_add(out, left, right);
+    }
+    for start in (0..side).step_by(DIAGONAL) {
+        // What is left at the end is not a strip of its own: as small as it might be, it would be added otherwise.
+        let end = if side - start < 2 * DIAGONAL { side } else { start + DIAGONAL };
+        call(out, &left.rows_up_to(end), right, start, end - start);
+        if end == side {
+            break;
+        }
+    }
+}
+
+/// Some columns of the first rows of `out += left · right`.
 fn call<T: Number>(out: &mut [T], left: &Matrix<'_, T>, right: &Matrix<'_, T>, start: usize, len: usize) {
     let (rows, inner, columns) = (left.rows, left.columns, right.columns);
     let right = right.columns_from(start, len);
-    assert!(right.rows == inner && out.len() == rows * columns && inner > 0 && rows > 0 && len > 0);
-    // SAFETY: `out` holds rows × columns elements in C order, of which the `len` columns from `start` on are written:
-    // `columns_from` checks that they are there. Every element of `left` and `right` lies in their slices:
+    assert!(right.rows == inner && out.len() >= rows * columns && inner > 0 && rows > 0 && len > 0);
+    // SAFETY: `out` holds at least rows × columns elements in C order, of which the `len` columns from `start` on are
+    // written: `columns_from` checks that they are there. Every element of `left` and `right` lies in their slices:
     // `Matrix::new` checks the reach of both strides, `columns_from` and `rows_from` only shrink it. The slices of
     // the operands are shared borrows and `out` is an exclusive one, so they do not overlap. `T` is one of the four
     // types that the library knows.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::{are_transposed, mirror};
 use brickwork_core::fold::Acc;
 use brickwork_core::simd::vectorized;
 use brickwork_core::{Block, Bool8, BufferPool, DType, Element};
@@ -35,13 +36,17 @@ macro_rules! with_integer {
 /// `acc += left · right`, wrapping.
 pub(super) fn multiply_add(dtype: DType, acc: &mut Acc, left: &Block, right: &Block, pool: &Arc<BufferPool>) {
     with_integer!(dtype, E, U => {
+        let is_mirrored = are_transposed(left, right);
         let (left, right) = (left.to_dense(Some(pool)), right.to_dense(Some(pool)));
         let (inner, columns) = (left.shape()[1], right.shape()[1]);
         let out: &mut [U] = bytemuck::cast_slice_mut(acc.part_mut::<E>(0));
         let left: &[U] = bytemuck::cast_slice(dense::<E>(&left));
         let right: &[U] = bytemuck::cast_slice(dense::<E>(&right));
         if inner > 0 && columns > 0 {
-            vectorized(#[inline(always)] || product(out, left, right, inner, columns));
+            vectorized(#[inline(always)] || product(out, left, right, inner, columns, is_mirrored));
+            if is_mirrored {
+                mirror(out, columns);
+            }
         }
     });
 }
@@ -62,13 +67,15 @@ fn dense<E: Element>(block: &Block) -> &[E] {
 }
 
 #[inline(always)]
-fn product<U: Ring>(out: &mut [U], left: &[U], right: &[U], inner: usize, columns: usize) {
+fn product<U: Ring>(out: &mut [U], left: &[U], right: &[U], inner: usize, columns: usize, is_mirrored: bool) {
     for start in (0..inner).step_by(BLOCK) {
         let end = (start + BLOCK).min(inner);
-        for (out, left) in out.chunks_exact_mut(columns).zip(left.chunks_exact(inner)) {
+        for (row, (out, left)) in out.chunks_exact_mut(columns).zip(left.chunks_exact(inner)).enumerate() {
+            // What is below the diagonal is copied in the end.
+            let first = if is_mirrored { row } else { 0 };
             for (factor, right) in left[start..end].iter().zip(right[start * columns..].chunks_exact(columns))
             {
-                for (out, right) in out.iter_mut().zip(right) {
+                for (out, right) in out[first..].iter_mut().zip(&right[first..]) {
                     *out = out.plus(factor.times(*right));
                 }
             }

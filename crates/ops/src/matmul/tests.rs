@@ -1,6 +1,7 @@
 use brickwork_core::Lazy;
 use brickwork_core::eval::evaluate;
 
+use crate::elementwise::multiply;
 use crate::prelude::*;
 use crate::reduce::test_support::assert_cut_is_free;
 
@@ -100,6 +101,30 @@ fn bits_do_not_depend_on_the_cut() {
         for dtype in [DType::F64, DType::F32, DType::C64, DType::C128] {
             let (left, right) = (left.astype(dtype).unwrap(), right.astype(dtype).unwrap());
             assert_cut_is_free(&left.matmul(&right).unwrap());
+        }
+    }
+}
+
+#[test]
+fn products_with_their_own_transpose_have_the_bits_of_others() {
+    for (inner, side) in [(3, 2), (1, 17), (5, 255), (520, 60), (40, 256), (30, 383)] {
+        let values = numbers(inner * side, 5).iter().map(|x| (x * 0.7).sin() * 9.0).collect::<Vec<f64>>();
+        for dtype in DType::NUMERIC {
+            let array =
+                || Array::from_vec(values.clone(), &[inner, side]).unwrap().astype(DType::F32).unwrap();
+            let cast = |array: Array| match dtype {
+                DType::C64 | DType::C128 => {
+                    let imaginary = Array::from_vec(vec![Complex::new(0.0, 0.3)], &[1]).unwrap();
+                    (multiply(&array, &imaginary).unwrap() + &array).astype(dtype).unwrap()
+                }
+                DType::Bool => array.astype(DType::I8).unwrap().astype(dtype).unwrap(),
+                _ => array.astype(DType::I8).unwrap().astype(dtype).unwrap() * array.astype(dtype).unwrap(),
+            };
+            let (x, copy) = (cast(array()), cast(array()));
+            let bytes = |left: &Array, right: &Array| {
+                crate::reduce::test_support::bytes(&left.t().matmul(right).unwrap())
+            };
+            assert!(bytes(&x, &x) == bytes(&x, &copy), "{dtype} {inner} {side}");
         }
     }
 }

@@ -137,7 +137,9 @@ impl Reduce for ArgExtreme {
     fn fold(&self, acc: &mut Acc, leaf: &LeafInput<'_>) -> Result<()> {
         with_type!(self.dtype, T => {
             let rows = LeafRows::<T>::new(leaf, self.fold.masked, T::least());
-            let plain = !self.fold.masked && !(self.skip_nan && (self.dtype.is_float() || self.dtype.is_complex()));
+            // Of a complex number either part may be NaN, which leaves its order to the other.
+            let by_parts = self.skip_nan && self.dtype.is_complex();
+            let plain = !(self.fold.masked || by_parts);
             match rows.form() {
                 FoldForm::Rows if plain => self.rows::<T>(acc, &rows, leaf.at),
                 FoldForm::Columns if plain => self.columns::<T>(acc, &rows, leaf.at),
@@ -190,9 +192,11 @@ impl ArgExtreme {
             if elements.is_empty() {
                 continue;
             }
+            let (largest, skip_nan) = (self.largest, self.skip_nan);
+            let keys = &mut keys;
             let best = vectorized(
                 #[inline(always)]
-                || extreme_of(elements, self.largest, &mut keys),
+                move || extreme_of(elements, largest, skip_nan, keys),
             );
             let found = if best.is_nan() {
                 elements.iter().position(|element| element.is_nan())
@@ -213,15 +217,17 @@ impl ArgExtreme {
         for row in 0..rows.count() {
             let (elements, _) = rows.row_and_mask(row);
             let position = self.fold.position(at, row) as i64;
+            let (values, positions) = (&mut *values, &mut *positions);
+            let skip_nan = self.skip_nan;
             if self.largest {
                 vectorized(
                     #[inline(always)]
-                    || take_better::<T, true>(values, positions, elements, position),
+                    move || take_better::<T, true>(values, positions, elements, position, skip_nan),
                 );
             } else {
                 vectorized(
                     #[inline(always)]
-                    || take_better::<T, false>(values, positions, elements, position),
+                    move || take_better::<T, false>(values, positions, elements, position, skip_nan),
                 );
             }
         }
@@ -260,9 +266,10 @@ fn take_better<T: Ordered, const LARGEST: bool>(
     positions: &mut [i64],
     elements: &[T],
     position: i64,
+    skip_nan: bool,
 ) {
     for ((value, at), element) in values.iter_mut().zip(positions).zip(elements) {
-        let better = (*at == NOWHERE) | beats(LARGEST, *element, *value);
+        let better = ((*at == NOWHERE) | beats(LARGEST, *element, *value)) & !(skip_nan & element.is_nan());
         *value = if better { *element } else { *value };
         *at = if better { position } else { *at };
     }

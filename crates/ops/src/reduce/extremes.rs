@@ -214,7 +214,7 @@ fn fold_rows<T: Ordered, C: Combine<T>>(largest: bool, rows: &mut LeafRows<'_, T
     for (row, acc) in acc.iter_mut().enumerate() {
         let elements = rows.row(row);
         if !elements.is_empty() {
-            *acc = C::join(*acc, extreme_of(elements, largest, &mut keys));
+            *acc = C::join(*acc, extreme_of(elements, largest, false, &mut keys));
         }
     }
 }

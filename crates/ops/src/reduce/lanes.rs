@@ -100,6 +100,14 @@ fn join_row<T: Copy, C: Combine<T>, const N: usize>(values: &[T], parts: usize) 
         _ => {
             let mut lanes = [C::identity(); N];
             let (whole, rest) = values.as_chunks::<N>();
+            // Four at a time, in the same order: of integers, which may be added in any order, one at a time becomes
+            // scalar code with the vectors of AVX-512.
+            let (fours, whole) = whole.as_chunks::<4>();
+            for [a, b, c, d] in fours {
+                for i in 0..N {
+                    lanes[i] = C::join(C::join(C::join(C::join(lanes[i], a[i]), b[i]), c[i]), d[i]);
+                }
+            }
             for chunk in whole {
                 for i in 0..N {
                     lanes[i] = C::join(lanes[i], chunk[i]);

@@ -315,6 +315,19 @@ fn columns<E: Element, R: Real>(masked: bool, acc: &mut Acc, leaf: &LeafInput<'_
                 }
                 counts.fill(first + row as i64 + 1);
             }
+            Some(mask) if parts == 1 => {
+                let all = counts.iter_mut().zip(&mut *means).zip(&mut *squares);
+                for ((((count, mean), squares), element), is_taken) in all.zip(elements).zip(mask.row(row)) {
+                    let is_taken = is_taken.get();
+                    *count += i64::from(is_taken);
+                    let value = element.widened();
+                    let delta = value - *mean;
+                    let moved = *mean + delta * (1.0 / *count as f64);
+                    let more = *squares + delta * (value - moved);
+                    *mean = if is_taken { moved } else { *mean };
+                    *squares = if is_taken { more } else { *squares };
+                }
+            }
             _ => {
                 let mask = mask.as_ref().map(|mask| mask.row(row));
                 for (i, element) in elements.chunks_exact(parts).enumerate() {

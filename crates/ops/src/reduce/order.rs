@@ -159,22 +159,24 @@ macro_rules! ordered {
 
             #[inline(always)]
             fn before(self, other: Self) -> bool {
-                self.re < other.re || (self.re == other.re && self.im < other.im)
+                (self.re < other.re) | ((self.re == other.re) & (self.im < other.im))
             }
 
             #[inline(always)]
             fn is_nan(self) -> bool {
-                self.re.is_nan() || self.im.is_nan()
+                self.re.is_nan() | self.im.is_nan()
             }
 
             #[inline(always)]
             fn lesser(self, other: Self) -> Self {
-                if !self.is_nan() && (other.is_nan() || other.before(self)) { other } else { self }
+                let takes_other = !self.is_nan() & (other.is_nan() | other.before(self));
+                if takes_other { other } else { self }
             }
 
             #[inline(always)]
             fn greater(self, other: Self) -> Self {
-                if !self.is_nan() && (other.is_nan() || self.before(other)) { other } else { self }
+                let takes_other = !self.is_nan() & (other.is_nan() | self.before(other));
+                if takes_other { other } else { self }
             }
 
             type Key = Self;
@@ -285,11 +287,25 @@ impl<T: Ordered> Combine<T> for Larger {
     }
 }
 
-/// The smallest or largest of a row of at least one element: NaN if there is one. To be called inside `dispatch!`.
+/// The smallest or largest of a row of at least one element: NaN if there is one, but if NaN is to be skipped; then what no
+/// element is less or greater than stands for it. To be called inside [`vectorized`](brickwork_core::simd::vectorized).
 #[inline(always)]
-pub(crate) fn extreme_of<T: Ordered>(elements: &[T], largest: bool, keys: &mut Vec<T::Key>) -> T {
+pub(crate) fn extreme_of<T: Ordered>(
+    elements: &[T],
+    largest: bool,
+    skip_nan: bool,
+    keys: &mut Vec<T::Key>,
+) -> T {
+    let last = if largest { T::least() } else { T::greatest() };
+    let last = last.key(largest);
     keys.clear();
-    keys.extend(elements.iter().map(|element| element.key(largest)));
+    keys.extend(elements.iter().map(
+        #[inline(always)]
+        move |element| {
+            let key = element.key(largest);
+            if skip_nan & element.is_nan() { last } else { key }
+        },
+    ));
     let [key, _] =
         if largest { T::Key::join_row::<Larger>(keys, 1) } else { T::Key::join_row::<Smaller>(keys, 1) };
     T::from_key(key, largest)
@@ -318,10 +334,10 @@ mod tests {
             assert!(rising.iter().all(|x| f64::from_key(x.key(largest), largest).to_bits() == x.to_bits()));
             for nan in [f64::NAN, -f64::NAN] {
                 let row: Vec<f64> = rising.iter().copied().chain([nan]).chain(rising).collect();
-                assert!(extreme_of(&row, largest, &mut Vec::new()).is_nan());
+                assert!(extreme_of(&row, largest, false, &mut Vec::new()).is_nan());
             }
         }
-        assert!(extreme_of(&[0.0f32, -0.0, 3.0], false, &mut Vec::new()).is_sign_negative());
+        assert!(extreme_of(&[0.0f32, -0.0, 3.0], false, false, &mut Vec::new()).is_sign_negative());
     }
 
     #[test]

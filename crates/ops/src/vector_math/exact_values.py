@@ -56,6 +56,24 @@ for name, (function, special) in UNARY.items():
     for x in NEAR_ZERO + special + [random.uniform(0.01, 0.999) for _ in range(20)]:
         for x in [x, -x] if odd or (name == "log1p" and 0 < x < 1) else [x]:
             print(name, bits(x), bits(rounded(function(mpf(x)))))
+INVERSE_HYPERBOLIC = {
+    "arcsinh": (mpmath.asinh, NEAR_ZERO + [0.35, 0.3536, 0.75, 1.0, 1.2, 1.3, 2.0, 1e8, 0.99e9, 1.01e9, 1e155, 1e300, MAX]),
+    "arccosh": (mpmath.acosh, [1 + 2**-52, 1 + 2**-51, 1 + 1e-10, 1.0001, 1.01, 1.0606, 1.25, 1.26, 1.5, 2.0, 3.0, 4.0,
+                               1e8, 0.99e9, 1.01e9, 1e155, 1e300, MAX]),
+    "arctanh": (mpmath.atanh, NEAR_ZERO + [0.17, 0.1716, 0.25, 1 / 3, 0.34, 0.4999, 0.5, 0.5001, 0.9, 0.999, 1 - 2**-53, 0.9e-9]),
+}
+
+
+def inverse_hyperbolic():
+    # Its own generator, so that the other lines stay.
+    own = random.Random(2)
+    for name, (function, special) in INVERSE_HYPERBOLIC.items():
+        low, high = {"arcsinh": (0.0, 5.0), "arccosh": (1.0, 5.0), "arctanh": (0.0, 1.0)}[name]
+        for x in special + [own.uniform(low, high) for _ in range(30)]:
+            for x in [x] if name == "arccosh" else [x, -x]:
+                print(name, bits(x), bits(rounded(function(mpf(x)))))
+
+
 for x, y in POWERS + [(random.uniform(0.1, 10), random.uniform(-300, 300)) for _ in range(60)]:
     print("power", bits(x), bits(y), bits(rounded(mpmath.power(mpf(x), mpf(y)))))
 SIDES = [1.0, 0.5, 2.0, 3.0, TINY, 1e-310, 1e-160, 1e160, 1e-300, 1e300, 4.0, MAX / 2, 0.499]
@@ -64,3 +82,4 @@ for x in SIDES:
         print("hypot", bits(x), bits(-y), bits(rounded(mpmath.sqrt(mpf(x) ** 2 + mpf(y) ** 2))))
         for x_signed, y_signed in ((x, y), (-x, y), (x, -y), (-x, -y)):
             print("arctan2", bits(x_signed), bits(y_signed), bits(rounded(mpmath.atan2(mpf(x_signed), mpf(y_signed)))))
+inverse_hyperbolic()

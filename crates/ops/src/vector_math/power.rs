@@ -16,6 +16,18 @@ fn upper(x: f64) -> f64 {
     f64::from_bits(x.to_bits() & !((1 << 27) - 1))
 }
 
+/// A product as a sum: it, rounded, and what rounding took. For factors whose product is neither too large nor too small
+/// to have parts.
+#[inline(always)]
+pub(super) fn product_in_parts(x: f64, y: f64) -> (f64, f64) {
+    let product = x * y;
+    let (x_upper, y_upper) = (upper(x), upper(y));
+    let (x_rest, y_rest) = (x - x_upper, y - y_upper);
+    // The upper parts have 26 digits, the rests 27: the last product alone can be rounded, far below the last place.
+    let rest = ((x_upper * y_upper - product) + x_upper * y_rest + x_rest * y_upper) + x_rest * y_rest;
+    (product, rest)
+}
+
 /// The logarithm to base 2 of a positive number as a sum: 26 digits, and a rest that makes them 65.
 #[inline(always)]
 fn log2_in_parts(x: f64) -> (f64, f64) {
