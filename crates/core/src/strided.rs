@@ -128,10 +128,10 @@ fn turn_square<T: Copy>(
             let lines: [[T; SIDE]; SIDE] = std::array::from_fn(|j| {
                 *from[(column + j) * from_step + row..].first_chunk().expect("the square lies in the slice")
             });
-            for i in 0..SIDE {
+            let turned: [[T; SIDE]; SIDE] = std::array::from_fn(|i| std::array::from_fn(|j| lines[j][i]));
+            for (i, line) in turned.iter().enumerate() {
                 let at = to_at + (row + i) as isize * to_step;
-                let line: [T; SIDE] = std::array::from_fn(|j| lines[j][i]);
-                to.line(at as usize + column, SIDE).copy_from_slice(&line);
+                to.line(at as usize + column, SIDE).copy_from_slice(line);
             }
         }
     }
