@@ -237,27 +237,12 @@ fn of_seven<T: Copy + Default>(
     };
     let ((a, b), (c, d), (e, f)) = (ordered(a, b), ordered(c, d), ordered(e, f));
     if let (Operand::Scalar(a), Operand::Scalar(c), Operand::Scalar(e), Operand::Scalar(g)) = (a, c, e, g) {
-        return spread([b, d, f], out, |[b, d, f], _, out| {
-            vectorized(
-                #[inline(always)]
-                move || {
-                    for (((out, &b), &d), &f) in out.iter_mut().zip(b).zip(d).zip(f) {
-                        *out = value(a, b, c, d, e, f, g);
-                    }
-                },
-            );
+        return spread([b, d, f], out, |[b, d, f], out| {
+            vector_loop!(out = value(a, b, c, d, e, f, g), for b, d, f);
         });
     }
-    spread([a, b, c, d, e, f, g], out, |[a, b, c, d, e, f, g], _, out| {
-        vectorized(
-            #[inline(always)]
-            move || {
-                let pairs = a.iter().zip(b).zip(c.iter().zip(d)).zip(e.iter().zip(f));
-                for ((out, (((&a, &b), (&c, &d)), (&e, &f))), &g) in out.iter_mut().zip(pairs).zip(g) {
-                    *out = value(a, b, c, d, e, f, g);
-                }
-            },
-        );
+    spread([a, b, c, d, e, f, g], out, |[a, b, c, d, e, f, g], out| {
+        vector_loop!(out = value(a, b, c, d, e, f, g), for a, b, c, d, e, f, g);
     });
 }
 
