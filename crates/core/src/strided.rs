@@ -17,9 +17,6 @@ struct CopyAxis {
 /// Side of the squares in which a transposing copy works, so that both sides stay in cache.
 const SQUARE: usize = 32;
 
-/// Side of the smaller squares in them: one line of a cache of the widest common elements.
-const SIDE: usize = 8;
-
 /// Memory that elements are copied to, line by line.
 pub(crate) trait Lines<T> {
     /// `len` elements that lie together, from the element `at` on.
@@ -92,12 +89,6 @@ fn copy_plane<T: Copy>(
             let height = SQUARE.min(rows.len - row);
             for column in (0..columns.len).step_by(SQUARE) {
                 let width = SQUARE.min(columns.len - column);
-                let from_square = from_at + row as isize * rows.from + column as isize * columns.from;
-                let to_square = to_at + row as isize * rows.to + column as isize * columns.to;
-                if (height, width, rows.from, columns.to) == (SQUARE, SQUARE, 1, 1) && columns.from > 0 {
-                    turn_square(to, to_square, rows.to, &from[from_square as usize..], columns.from as usize);
-                    continue;
-                }
                 for i in row..row + height {
                     let to_row = to_at + i as isize * rows.to + column as isize * columns.to;
                     let from_row = from_at + i as isize * rows.from + column as isize * columns.from;
@@ -109,30 +100,6 @@ fn copy_plane<T: Copy>(
         for i in 0..rows.len as isize {
             let (to_row, from_row) = (to_at + i * rows.to, from_at + i * rows.from);
             copy_line(columns.len, to, to_row, columns.to, from, from_row, columns.from);
-        }
-    }
-}
-
-/// Copies a square of [`SQUARE`] rows and columns whose columns lie together on one side and whose rows on the other, in
-/// small squares that are turned in registers.
-#[inline]
-fn turn_square<T: Copy>(
-    to: &mut (impl Lines<T> + ?Sized),
-    to_at: isize,
-    to_step: isize,
-    from: &[T],
-    from_step: usize,
-) {
-    for row in (0..SQUARE).step_by(SIDE) {
-        for column in (0..SQUARE).step_by(SIDE) {
-            let lines: [[T; SIDE]; SIDE] = std::array::from_fn(|j| {
-                *from[(column + j) * from_step + row..].first_chunk().expect("the square lies in the slice")
-            });
-            let turned: [[T; SIDE]; SIDE] = std::array::from_fn(|i| std::array::from_fn(|j| lines[j][i]));
-            for (i, line) in turned.iter().enumerate() {
-                let at = to_at + (row + i) as isize * to_step;
-                to.line(at as usize + column, SIDE).copy_from_slice(line);
-            }
         }
     }
 }

@@ -211,7 +211,7 @@ impl Evaluator<'_> {
         }
         let Some((program, place, tile)) = batch.program(&wants, wants_of)? else { return Ok(false) };
         let pool = self.context.pool();
-        program.in_runs(&place, run, pool, tile, &mut |line, leaf, values| {
+        program.in_runs(&place, run, tile, &mut |line, leaf, values| {
             running.iter_mut().try_for_each(|running| running.fold_leaf(line, leaf, values, pool))
         })?;
         for (running, trees) in running.into_iter().zip(trees) {

@@ -106,15 +106,10 @@ impl<'a> Program<'a> {
         &mut self,
         positions: &Region,
         run: usize,
-        pool: &Arc<BufferPool>,
         forced_tile: Option<usize>,
         visit: &mut dyn FnMut(usize, usize, Tile<'_>) -> Result<()>,
     ) -> Result<()> {
         let whole = self.narrow(positions);
-        // There is no block of results, so there is room to turn an operand at once rather than line by line.
-        for operand in self.operands.iter_mut().filter(|operand| is_turned(operand)) {
-            *operand = operand.to_dense(Some(pool));
-        }
         let mut scratch = self.scratch(forced_tile);
         let done = self.visit_runs(&mut scratch, &positions.lens(), run, visit);
         self.scratch = Some(scratch);
@@ -181,13 +176,6 @@ fn in_rows(operand: Block, pool: &Arc<BufferPool>) -> Block {
     let strides: Strides =
         repeated.map(|((&stride, &once), &len)| if once == 1 && len > 1 { 0 } else { stride }).collect();
     dense.restrided(Shape::from_slice(shape), strides, 0)
-}
-
-/// Whether what lies together in memory is not what follows along the last axis.
-fn is_turned(operand: &Block) -> bool {
-    let axes = || operand.shape().iter().zip(operand.strides()).filter(|(len, _)| **len > 1);
-    let last = operand.strides().last().copied().unwrap_or(1);
-    !matches!(last, 0 | 1) && axes().any(|(_, &stride)| stride == 1) && axes().all(|(_, &stride)| stride != 0)
 }
 
 /// One axis of the program's region after merging what lies together in every operand.
