@@ -110,7 +110,15 @@ impl Kernel {
                     (self.acc.as_mut().ok_or_else(|| unmeasured(&self.operation))?, reduce.spec());
                 reduce.start(acc);
                 for (at, blocks) in &self.leaves {
-                    let leaf = LeafInput { blocks, maps: &self.maps, at, spec, pool: &self.pool, row: None };
+                    let leaf = LeafInput {
+                        blocks,
+                        maps: &self.maps,
+                        at,
+                        spec,
+                        pool: &self.pool,
+                        row: None,
+                        starts: None,
+                    };
                     reduce.fold(acc, &leaf)?;
                 }
                 Ok(())

@@ -212,7 +212,8 @@ pub trait Reduce: Debug {
     /// times, with rising rows.
     fn fold(&self, acc: &mut Acc, leaf: &LeafInput<'_>) -> Result<()>;
 
-    /// Whether folding asks where the elements lie ([`LeafInput::at`]). If not, many leaves may be folded in one call.
+    /// Whether folding asks [`LeafInput::at`] where the elements lie. If not, or if it knows [`LeafInput::starts`] as well,
+    /// many leaves may be folded in one call.
     fn is_positional(&self) -> bool {
         true
     }

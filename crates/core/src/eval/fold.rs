@@ -191,7 +191,8 @@ impl Evaluator<'_> {
                     .collect();
                 &parts
             };
-            let input = LeafInput { blocks, maps: &fold.maps, at: &leaf.region, spec, pool, row: None };
+            let (maps, at) = (&fold.maps, &leaf.region);
+            let input = LeafInput { blocks, maps, at, spec, pool, row: None, starts: None };
             let (kept, elements) = (input.kept(), input.elements());
             let start = || fold.start(kept);
             tree.fold_part(fold.op, leaf.number, elements, leaf.size, start, |acc| fold.op.fold(acc, &input))

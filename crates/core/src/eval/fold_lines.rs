@@ -3,6 +3,7 @@
 //! Leaves follow one another along one axis of the domain: axes after it lie wholly in a leaf, and of folded axes before
 //! it every element has leaves of its own. A line is what lies along that axis.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::fold::{Fold, FoldTrees};
@@ -32,6 +33,8 @@ struct Lines {
     rest: usize,
     /// Of every line that is folded away, the first leaf: its number and where it lies.
     firsts: Vec<(usize, Region)>,
+    /// Elements from one leaf of a line to the next, in C order of the folded axes.
+    elements: usize,
     /// Kept elements of the patch.
     kept: usize,
 }
@@ -58,7 +61,14 @@ impl Lines {
         *heads.axis_mut(axis) = AxisRange::new(line.start, leaf.min(line.len));
         let firsts = spec.leaves_in(&heads).map(|leaf| (leaf.number, leaf.region)).collect();
         let kept = fold.kept_axes.iter().map(|&axis| patch.axes()[axis].len).product();
-        Some(Lines { axis, start: line.start, leaf, count, rest, firsts, kept })
+        let after = spec.axes().iter().filter(|&&other| other > axis).map(|&other| spec.len_along(other));
+        let elements = leaf * after.product::<usize>();
+        Some(Lines { axis, start: line.start, leaf, count, rest, firsts, elements, kept })
+    }
+
+    /// Position of the first element of a leaf, in C order of the folded axes.
+    fn start_of(&self, spec: &FoldSpec, line: usize, leaf: usize) -> usize {
+        spec.start_of(&self.firsts[line].1) + leaf * self.elements
     }
 
     /// Leaves of a line.
@@ -68,12 +78,13 @@ impl Lines {
 
     /// Whole leaves of all lines.
     fn full(&self) -> Leaves {
-        Leaves { axis: self.axis, start: self.start, count: self.count, len: self.leaf }
+        Leaves { axis: self.axis, first: 0, start: self.start, count: self.count, len: self.leaf }
     }
 
     /// The shorter leaves that end the lines.
     fn tail(&self) -> Leaves {
-        Leaves { axis: self.axis, start: self.start + self.count * self.leaf, count: 1, len: self.rest }
+        let start = self.start + self.count * self.leaf;
+        Leaves { axis: self.axis, first: self.count, start, count: 1, len: self.rest }
     }
 
     /// Puts the leaves of all lines into the tree; a patch of one kept element.
@@ -92,7 +103,8 @@ impl Lines {
 #[derive(Debug, Clone, Copy)]
 struct Leaves {
     axis: usize,
-    /// Where the first begins.
+    /// Number of the first of them on its line, and where it begins.
+    first: usize,
     start: usize,
     /// How many there are on a line.
     count: usize,
@@ -119,27 +131,41 @@ impl Evaluator<'_> {
         let Some(lines) = Lines::new(fold, patch) else { return Ok(false) };
         let inputs = Inputs { wants, blocks };
         let Lines { axis, count, rest, kept, .. } = lines;
+        let (spec, all) = (fold.op.spec(), lines.firsts.len());
+        // Of every line, leaf and kept element, in this order.
+        let starts = |on: Range<usize>, leaves: Leaves| -> Vec<usize> {
+            let leaves =
+                move |line| (leaves.first..leaves.first + leaves.count).map(move |leaf| (line, leaf));
+            let starts = on.flat_map(leaves).map(|(line, leaf)| lines.start_of(spec, line, leaf));
+            starts.flat_map(|start| std::iter::repeat_n(start, kept)).collect()
+        };
         if kept == 1 {
             let acc = match (count, rest) {
-                (0, _) => self.folded(fold, inputs, patch, lines.tail())?,
-                (_, 0) => self.folded(fold, inputs, patch, lines.full())?,
+                (0, _) => self.folded(fold, inputs, patch, lines.tail(), &starts(0..all, lines.tail()))?,
+                (_, 0) => self.folded(fold, inputs, patch, lines.full(), &starts(0..all, lines.full()))?,
                 _ => {
-                    let full = self.folded(fold, inputs, patch, lines.full())?;
-                    full.followed(count, &self.folded(fold, inputs, patch, lines.tail())?)
+                    let full =
+                        self.folded(fold, inputs, patch, lines.full(), &starts(0..all, lines.full()))?;
+                    let tail =
+                        self.folded(fold, inputs, patch, lines.tail(), &starts(0..all, lines.tail()))?;
+                    full.followed(count, &tail)
                 }
             };
             lines.insert(fold, tree, acc);
             return Ok(true);
         }
-        for (number, first) in &lines.firsts {
+        for (line, (number, first)) in lines.firsts.iter().enumerate() {
+            let on = line..line + 1;
             let mut one = first.clone();
             *one.axis_mut(axis) = patch.axes()[axis];
             if count > 0 {
-                let acc = self.folded(fold, inputs, &one, lines.full())?;
+                let starts = starts(on.clone(), lines.full());
+                let acc = self.folded(fold, inputs, &one, lines.full(), &starts)?;
                 tree.insert_run(fold.op, *number, count, kept, acc);
             }
             if rest > 0 {
-                let acc = self.folded(fold, inputs, &one, lines.tail())?;
+                let starts = starts(on, lines.tail());
+                let acc = self.folded(fold, inputs, &one, lines.tail(), &starts)?;
                 tree.insert_run(fold.op, number + count, 1, kept, acc);
             }
         }
@@ -147,9 +173,16 @@ impl Evaluator<'_> {
     }
 
     /// The accumulators of leaves: for every line of the box, leaf and kept element, in this order.
-    fn folded(&self, fold: &Fold<'_>, inputs: Inputs<'_>, at: &Region, leaves: Leaves) -> Result<Acc> {
+    fn folded(
+        &self,
+        fold: &Fold<'_>,
+        inputs: Inputs<'_>,
+        at: &Region,
+        leaves: Leaves,
+        starts: &[usize],
+    ) -> Result<Acc> {
         let node = &self.graph.nodes[fold.node];
-        let Leaves { axis, start, count, len } = leaves;
+        let Leaves { axis, start, count, len, .. } = leaves;
         let mut at = at.clone();
         *at.axis_mut(axis) = AxisRange::new(start, count * len);
         let folded = fold.op.spec().axes().iter();
@@ -179,7 +212,8 @@ impl Evaluator<'_> {
             parts.iter().map(|_| (0..shape.len()).map(AxisMap::along).collect()).collect();
         let region = Region::full(&shape);
         let pool = self.context.pool();
-        let input = LeafInput { blocks: &parts, maps: &maps, at: &region, spec: &spec, pool, row: None };
+        let (blocks, maps, starts) = (parts.as_slice(), maps.as_slice(), Some(starts));
+        let input = LeafInput { blocks, maps, at: &region, spec: &spec, pool, row: None, starts };
         let mut acc = fold.start(shape[..rows].iter().product());
         fold.op.fold(&mut acc, &input)?;
         Ok(acc)
@@ -259,7 +293,10 @@ impl<'a> Running<'a> {
         pool: &Arc<BufferPool>,
     ) -> Result<()> {
         let (spec, at) = if leaf < self.lines.count { &self.full } else { &self.tail };
-        let input = LeafInput { blocks: &[], maps: &[], at, spec, pool, row: Some(values) };
+        let on = if self.lines.kept == 1 { line } else { 0 };
+        let starts = [self.lines.start_of(self.fold.op.spec(), on, leaf)];
+        let input =
+            LeafInput { blocks: &[], maps: &[], at, spec, pool, row: Some(values), starts: Some(&starts) };
         self.fold.op.start(&mut self.one);
         self.fold.op.fold(&mut self.one, &input)?;
         let place = match self.lines.kept {

@@ -25,6 +25,9 @@ pub struct LeafInput<'a> {
     pub pool: &'a Arc<BufferPool>,
     /// The elements of the only input, for one kept element, where they are in no block.
     pub row: Option<Tile<'a>>,
+    /// In a call for many leaves, of every row: the position of its first element in C order of the folded axes. Those
+    /// after it follow one another; `at` does not say then where elements lie.
+    pub starts: Option<&'a [usize]>,
 }
 
 /// The elements of one input as a matrix whose rows are contiguous.
@@ -172,7 +175,8 @@ mod tests {
         let pool = BufferPool::new(0);
         let blocks = [block];
         let at = Region::full(shape);
-        let leaf = LeafInput { blocks: &blocks, maps: &maps, at: &at, spec, pool: &pool, row: None };
+        let leaf =
+            LeafInput { blocks: &blocks, maps: &maps, at: &at, spec, pool: &pool, row: None, starts: None };
         let view = leaf.view::<i64>(0);
         (0..view.rows).map(|row| view.row(row).to_vec()).collect()
     }

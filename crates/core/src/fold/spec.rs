@@ -79,6 +79,12 @@ impl FoldSpec {
         self.axes.iter().position(|&reduced| reduced == axis).map_or(0, |k| self.lens[k])
     }
 
+    /// Position of the first element of a box, in C order of the folded axes.
+    pub(crate) fn start_of(&self, region: &Region) -> usize {
+        let axes = self.axes.iter().zip(&self.lens);
+        axes.fold(0, |position, (&axis, &len)| position * len + region.axes()[axis].start)
+    }
+
     /// The kept axes of an index space of `ndim` axes.
     pub fn kept_axes(&self, ndim: usize) -> Vec<usize> {
         (0..ndim).filter(|axis| !self.axes.contains(axis)).collect()

@@ -75,8 +75,10 @@ pub(super) struct Log {
     uri: String,
     part: Part,
     file: File,
-    /// Where chunks belong in the file, if that is the dataset's own.
+    /// Where chunks belong in the file, if that is (or was, in an earlier run) the dataset's own.
     places: Option<Places>,
+    /// Whether the dataset is in another file.
+    is_elsewhere: bool,
     end: AtomicU64,
     /// In the order in which they were written; where two say the same place, the later one counts.
     records: Mutex<Vec<Record>>,
@@ -93,12 +95,25 @@ impl Log {
         Log::open(uri, part)
     }
 
-    /// The log of an earlier run, with those records whose bytes are as the journal says.
-    pub fn take_over(uri: &str, part: Part, records: Vec<Record>) -> Result<Self> {
-        let log = Log::open(uri, part)?;
+    /// The log of an earlier run, with those records whose bytes are as the journal says. `None`, and the log is gone, if
+    /// nothing can be added to it.
+    pub fn take_over(uri: &str, part: Part, records: Vec<Record>, inner: &str) -> Result<Option<Self>> {
+        let mut log = Log::open(uri, part)?;
+        let metadata = log.file.metadata().map_err(|error| Problem::os("read its log", error).at(uri))?;
+        if metadata.nlink() > 1 {
+            // The logs of other datasets may have the same file: nothing is appended, every chunk goes to its own place.
+            match Places::read(log.part.path(), inner) {
+                Some(places) => log.places = Some(places),
+                None => {
+                    log.discard();
+                    return Ok(None);
+                }
+            }
+        }
+        log.is_elsewhere = true;
         let whole: Vec<Record> = records.into_iter().filter(|record| log.is_whole(record)).collect();
         *log.records.lock() = whole;
-        Ok(log)
+        Ok(Some(log))
     }
 
     fn open(uri: &str, part: Part) -> Result<Self> {
@@ -112,7 +127,15 @@ impl Log {
             let _ = file.try_lock();
         }
         let end = AtomicU64::new(metadata.len());
-        Ok(Log { uri: uri.to_owned(), part, file, places: None, end, records: Mutex::default() })
+        Ok(Log {
+            uri: uri.to_owned(),
+            part,
+            file,
+            places: None,
+            is_elsewhere: false,
+            end,
+            records: Mutex::default(),
+        })
     }
 
     /// Makes the log, which is empty, another name of the file that its dataset is in, where chunks have their places
@@ -133,7 +156,7 @@ impl Log {
 
     /// Whether what was put is where it belongs already.
     pub fn is_in_place(&self) -> bool {
-        self.places.is_some()
+        self.places.is_some() && !self.is_elsewhere
     }
 
     /// Whether a later run can go on with it.
@@ -286,7 +309,7 @@ mod tests {
             panic!("it was left")
         };
         assert_eq!(records.len(), 3);
-        let log = Log::take_over("x.h5#a", part, records).unwrap();
+        let log = Log::take_over("x.h5#a", part, records, "/a").unwrap().unwrap();
         log.put_chunk(&[1, 0], b"more").unwrap();
         let mut found = Vec::new();
         log.for_each_chunk(&mut |at, bytes| {

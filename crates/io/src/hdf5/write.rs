@@ -161,7 +161,9 @@ impl Hdf5Sink {
                 *self.writing.lock() = Some(Arc::new(writing));
                 return Ok(());
             }
-            Some(Left::Unfinished(part, records)) => Some(Log::take_over(uri, part, records)?),
+            Some(Left::Unfinished(part, records)) => {
+                Log::take_over(uri, part, records, &format!("/{}", self.location.inner))?
+            }
             // The file was whole and not renamed. Its target may be another by now: it is made again.
             Some(Left::Whole(part)) => {
                 part.discard();

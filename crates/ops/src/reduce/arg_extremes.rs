@@ -114,6 +114,10 @@ macro_rules! with_type {
 }
 
 impl Reduce for ArgExtreme {
+    fn is_positional(&self) -> bool {
+        false
+    }
+
     fn spec(&self) -> &FoldSpec {
         &self.fold.spec
     }
@@ -141,9 +145,9 @@ impl Reduce for ArgExtreme {
             let by_parts = self.skip_nan && self.dtype.is_complex();
             let plain = !(self.fold.masked || by_parts);
             match rows.form() {
-                FoldForm::Rows if plain => self.rows::<T>(acc, &rows, leaf.at),
+                FoldForm::Rows if plain => self.rows::<T>(acc, &rows, leaf),
                 FoldForm::Columns if plain => self.columns::<T>(acc, &rows, leaf.at),
-                _ => self.one_by_one::<T>(acc, &rows, leaf.at),
+                _ => self.one_by_one::<T>(acc, &rows, leaf),
             }
         });
         Ok(())
@@ -183,8 +187,17 @@ impl Reduce for ArgExtreme {
 }
 
 impl ArgExtreme {
+    /// The position of element `i` of a kept element's leaf.
+    fn position(&self, leaf: &LeafInput<'_>, kept: usize, i: usize) -> i64 {
+        let position = match leaf.starts {
+            Some(starts) => starts[kept] + i,
+            None => self.fold.position(leaf.at, i),
+        };
+        position as i64
+    }
+
     /// Every row is the leaf of one kept element: its extreme first, in lanes, then where that is.
-    fn rows<T: Ordered>(&self, acc: &mut Acc, rows: &LeafRows<'_, T>, at: &Region) {
+    fn rows<T: Ordered>(&self, acc: &mut Acc, rows: &LeafRows<'_, T>, leaf: &LeafInput<'_>) {
         let mut keys = Vec::new();
         let (values, positions) = acc.two_mut::<T, i64>(0, 1);
         for (row, (value, position)) in values.iter_mut().zip(positions).enumerate() {
@@ -207,7 +220,7 @@ impl ArgExtreme {
                 && (*position == NOWHERE || beats(self.largest, best, *value))
             {
                 // The element itself: of two zeros the first.
-                (*value, *position) = (elements[found], self.fold.position(at, found) as i64);
+                (*value, *position) = (elements[found], self.position(leaf, row, found));
             }
         }
     }
@@ -234,7 +247,7 @@ impl ArgExtreme {
     }
 
     /// With a mask, or NaNs to skip. Elements come in rising order of position for every kept element.
-    fn one_by_one<T: Ordered>(&self, acc: &mut Acc, rows: &LeafRows<'_, T>, at: &Region) {
+    fn one_by_one<T: Ordered>(&self, acc: &mut Acc, rows: &LeafRows<'_, T>, leaf: &LeafInput<'_>) {
         let mut seen = if self.fold.ranked { acc.part::<i64>(2).to_vec() } else { Vec::new() };
         let (values, positions) = acc.two_mut::<T, i64>(0, 1);
         for row in 0..rows.count() {
@@ -250,7 +263,7 @@ impl ArgExtreme {
                 }
                 if positions[kept] == NOWHERE || beats(self.largest, element, values[kept]) {
                     values[kept] = element;
-                    positions[kept] = rank.unwrap_or_else(|| self.fold.position(at, i) as i64);
+                    positions[kept] = rank.unwrap_or_else(|| self.position(leaf, kept, i));
                 }
             }
         }

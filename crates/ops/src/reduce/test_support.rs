@@ -95,6 +95,7 @@ pub(crate) fn run_cut(array: &Array, seed: u64) -> Block {
                     spec,
                     pool: &Arc::clone(&pool),
                     row: None,
+                    starts: None,
                 };
                 tree.fold_part(reduce, part.number, elements, part.size, start, |acc| {
                     reduce.fold(acc, &leaf)

@@ -446,6 +446,7 @@ fn values_folded_as_they_are_computed_give_the_same_bits() {
                 assert_cut_is_free(&values.sum(over()).unwrap());
                 assert_cut_is_free(&values.std(over()).unwrap());
                 assert_cut_is_free(&values.max(over()).unwrap());
+                assert_cut_is_free(&values.argmin(over()).unwrap());
             }
             for dtype in [DType::F32, DType::C128] {
                 let values = x.astype(dtype).unwrap() * 3.0;
