@@ -11,6 +11,7 @@ const WHAT: &str = "global heap";
 struct Collection {
     objects: HashMap<u16, Vec<u8>>,
     /// Whether objects and free space fill it. Where they do not, the HDF5 library may walk through it for ever.
+    #[cfg_attr(not(feature = "hdf5-write"), allow(dead_code, reason = "asked for the library alone"))]
     is_full: bool,
 }
 
@@ -56,6 +57,7 @@ impl<'a> GlobalHeap<'a> {
     }
 
     /// [`Self::object`], if its collection is one that the HDF5 library can read.
+    #[cfg(feature = "hdf5-write")]
     pub fn object_for_library(&mut self, address: u64, number: u32) -> Outcome<&[u8]> {
         if !self.collection(address)?.is_full {
             return Err(corrupt(WHAT, format!("what the collection at {address} holds does not fill it")));
