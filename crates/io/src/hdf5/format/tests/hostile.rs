@@ -96,6 +96,7 @@ fn zeros_and_noise_behind_a_signature_are_refused() {
 }
 
 /// The library ends the process where the list of a virtual dataset's parts is not where its layout says.
+#[cfg(feature = "hdf5-write")]
 #[test]
 fn a_virtual_dataset_without_its_list_is_not_for_the_library() {
     let whole = bytes("refused");
