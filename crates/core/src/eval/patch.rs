@@ -113,7 +113,7 @@ impl<'a> Evaluator<'a> {
                 );
                 let lookup = |number: usize| blocks[number].clone().expect("inputs are evaluated first");
                 let mut program = Program::new(self.graph, demand, cluster, &lookup, self.context.pool());
-                if let Some(wanted) = demand.wanted_as(self.graph, number).filter(|_| defer) {
+                if defer && let Some(wanted) = demand.wanted_as(self.graph, number) {
                     // Its operands stay as long as it does.
                     deferred.insert(wanted, program);
                     continue;
