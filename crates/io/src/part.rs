@@ -201,9 +201,10 @@ impl Part {
     #[cfg(feature = "hdf5-write")]
     pub fn discard(mut self) {
         self.keep = false;
-        if let Some(journal) = self.journal.take() {
-            journal.settle();
-        }
+        let journal = self.journal.take();
+        // The journal last: a run that is killed in between is found ended by it, and a part alone means nothing.
+        drop(self);
+        journal.into_iter().for_each(Journal::settle);
     }
 
     /// Puts the part, whose bytes are on the disk, in the target's place. What is given back is to be settled when
