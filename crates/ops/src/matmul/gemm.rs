@@ -127,6 +127,13 @@ pub(super) fn multiply_add<T: Number>(out: &mut [T], left: &Matrix<'_, T>, right
     if rows == 0 || columns == 0 || inner == 0 {
         return;
     }
+    if left.column_stride < 0 || right.row_stride < 0 {
+        // The library would go along the shared axis backwards, and add in that order.
+        let (left, right) = (left.packed(rows, inner), right.packed(inner, columns));
+        let left = Matrix::new(&left, 0, (rows, inner), (inner as isize, 1));
+        let right = Matrix::new(&right, 0, (inner, columns), (columns as isize, 1));
+        return multiply_add(out, &left, &right);
+    }
     if rows > 1 && columns > 1 && rows * columns > SMALL {
         let most = if rows < TALL { columns } else { STRIP_BYTES / size_of::<T>() };
         let width = columns.div_ceil(columns.div_ceil(most)).next_multiple_of(8);
@@ -152,7 +159,7 @@ pub(super) fn multiply_add<T: Number>(out: &mut [T], left: &Matrix<'_, T>, right
 /// What is on and above the diagonal of `out += left · right`, for square `out`; below it, some more.
 pub(super) fn multiply_add_above<T: Number>(out: &mut [T], left: &Matrix<'_, T>, right: &Matrix<'_, T>) {
     let side = left.rows;
-    if side < 2 * DIAGONAL || right.columns != side {
+    if side < 2 * DIAGONAL || right.columns != side || left.column_stride < 0 {
         return multiply_add(out, left, right);
     }
     for start in (0..side).step_by(DIAGONAL) {

@@ -106,6 +106,34 @@ fn bits_do_not_depend_on_the_cut() {
 }
 
 #[test]
+fn operands_that_lie_backwards_have_the_bits_of_others() {
+    for (rows, inner, columns) in [(13, 511, 47), (70, 40, 300), (3, 600, 2)] {
+        let noise =
+            |size: usize, seed| -> Vec<f64> { numbers(size, seed).iter().map(|x| (x * 0.7).sin()).collect() };
+        for dtype in [DType::F64, DType::F32, DType::C64, DType::C128] {
+            let array = |values: Vec<f64>, shape: &[usize]| {
+                Array::from_vec(values, shape).unwrap().astype(dtype).unwrap()
+            };
+            let (left, right) = (noise(rows * inner, 3), noise(inner * columns, 4));
+            let turned = |values: &[f64], shape: &[usize]| {
+                let backwards = array(values.iter().rev().copied().collect(), shape);
+                backwards.flip(None).unwrap()
+            };
+            let bytes = |left: &Array, right: &Array| {
+                crate::reduce::test_support::bytes(&left.matmul(right).unwrap())
+            };
+            let (left_turned, right_turned) =
+                (turned(&left, &[rows, inner]), turned(&right, &[inner, columns]));
+            let (left, right) = (array(left, &[rows, inner]), array(right, &[inner, columns]));
+            let expected = bytes(&left, &right);
+            assert!(bytes(&left_turned, &right) == expected, "left, {dtype} {rows} {inner} {columns}");
+            assert!(bytes(&left, &right_turned) == expected, "right, {dtype} {rows} {inner} {columns}");
+            assert!(bytes(&left_turned, &right_turned) == expected, "both, {dtype} {rows} {inner} {columns}");
+        }
+    }
+}
+
+#[test]
 fn products_with_their_own_transpose_have_the_bits_of_others() {
     for (inner, side) in [(3, 2), (1, 17), (5, 255), (520, 60), (40, 256), (30, 383)] {
         let values = numbers(inner * side, 5).iter().map(|x| (x * 0.7).sin() * 9.0).collect::<Vec<f64>>();
