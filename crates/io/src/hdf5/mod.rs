@@ -20,6 +20,8 @@ mod memory;
 mod new_dataset;
 mod open;
 #[cfg(feature = "hdf5-write")]
+mod places;
+#[cfg(feature = "hdf5-write")]
 mod prepare;
 #[cfg(feature = "zarr")]
 mod references;

@@ -10,8 +10,9 @@ use parking_lot::Mutex;
 
 use super::calls::write_chunk;
 use super::elements::{file_type, write_slabs};
-use super::log::{Log, Places};
+use super::log::Log;
 use super::new_dataset::{Codec, Hdf5Layout, check_layout};
+use super::places::Places;
 use super::shared_file::{Joined, LIBRARY, Named, SharedFile, library_failed};
 use super::shuffle::shuffle;
 use crate::chunk_choice::store_chunk;
@@ -26,8 +27,8 @@ use crate::written::{WrittenChunks, WrittenRegions, region_at};
 
 /// Writes an array to a dataset of an HDF5 file, new or existing.
 ///
-/// Chunks without filters are written where they belong. What else is written is collected in a file of its own and put
-/// together by the library when all of it is there, so the disk must have room for both. The file is written beside its target and renamed when it is whole; an existing one is
+/// What has no filters is written where it belongs. Compressed chunks are collected in a file of their own and put
+/// together by the library when all of them are there, so the disk must have room for both. The file is written beside its target and renamed when it is whole; an existing one is
 /// copied first (or, in place, added to at the end), and its other datasets stay. Chunks are compressed by whoever writes them, all at once, and go past the
 /// library's filters and cache. Truth values and complex numbers are written as h5py writes them.
 #[derive(Debug)]
@@ -196,9 +197,9 @@ impl Hdf5Sink {
         found.is_ok_and(|found| found.shape.as_deref() == Some(meta.shape.as_slice()))
     }
 
-    /// A log whose chunks go where they belong, if these places are known.
+    /// A log whose elements go where they belong, if these places are known.
     fn in_place(&self, log: Log, layout: &Hdf5Layout) -> Log {
-        if layout.chunk.is_none() || layout.is_filtered() || self.options.in_place {
+        if layout.is_filtered() || self.options.in_place {
             return log;
         }
         let inner = format!("/{}", self.location.inner);
@@ -228,7 +229,7 @@ impl Hdf5Sink {
         let writing = self.writing.lock().take().ok_or_else(|| fail(not_created()))?;
         let Some(Open { joined, dataset, log }) = &writing.open else { return Ok(()) };
         let put = match &writing.layout.chunk {
-            Some(_) if log.is_in_place() => Ok(()),
+            _ if log.is_in_place() => Ok(()),
             Some(chunk) => {
                 log.for_each_chunk(&mut |at, bytes| put_chunk(dataset, chunk, at, bytes)).map_err(fail)
             }
