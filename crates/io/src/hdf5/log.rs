@@ -27,6 +27,7 @@ use crate::error::{Problem, Result};
 use crate::journal::{Purpose, Record};
 use crate::part::Part;
 use crate::strided_file::{MAX_READ, for_each_dense, for_each_piece, read_region, write_dense};
+use crate::write_back::WriteBack;
 use crate::written::{place_of, region_at};
 
 /// Takes the place of a chunk, and its bytes.
@@ -43,6 +44,7 @@ pub(super) struct Log {
     /// Whether the dataset is in another file.
     is_elsewhere: bool,
     end: AtomicU64,
+    write_back: WriteBack,
     /// In the order in which they were written; where two say the same place, the later one counts.
     records: Mutex<Vec<Record>>,
 }
@@ -94,6 +96,7 @@ impl Log {
             places: None,
             is_elsewhere: false,
             end,
+            write_back: WriteBack::default(),
             records: Mutex::default(),
         })
     }
@@ -175,6 +178,10 @@ impl Log {
     }
 
     fn note(&self, record: Record) -> Result<(), Problem> {
+        // Else it is read back and removed, and never synced.
+        if self.is_in_place() {
+            self.write_back.wrote(&self.file, record.nbytes);
+        }
         self.part.note(&record)?;
         self.records.lock().push(record);
         Ok(())
