@@ -162,13 +162,11 @@ impl Hdf5Sink {
                 *self.writing.lock() = Some(Arc::new(writing));
                 return Ok(());
             }
-            Some(Left::Unfinished(part, records)) => {
+            // The file may have been whole, and not renamed. It is not renamed now: since it was made, its target may have
+            // become another file, whose datasets would get lost, and other results of this run, which write the same file,
+            // may have more to add. So a new one is made, and elements come out of the old one rather than being computed.
+            Some(Left::Unfinished(part, records) | Left::Whole(part, records)) => {
                 Log::take_over(uri, part, records, &format!("/{}", self.location.inner))?
-            }
-            // The file was whole and not renamed. Its target may be another by now: it is made again.
-            Some(Left::Whole(part)) => {
-                part.discard();
-                None
             }
             None => None,
         };

@@ -137,6 +137,39 @@ fn a_dataset_in_place_is_gone_on_with_again_and_again() {
 }
 
 #[test]
+fn a_file_that_was_whole_and_not_renamed_is_gone_on_with() {
+    use std::os::unix::fs::MetadataExt;
+    for chunks in [None, Some(brickwork_core::ChunkSpec::from(&[4, 3][..]))] {
+        let directory = tempfile::tempdir().unwrap();
+        let path = file(&directory, "x.h5");
+        let block = sample(DType::F32, &[9, 7]);
+        let options = SinkOptions { resume: true, chunks, ..SinkOptions::default() };
+        let (meta, origin) = (Meta::whole(&[9, 7], DType::F32), Origin { expression: 1, inputs: Vec::new() });
+        let sink = Hdf5Sink::new(&format!("{path}#x"), &options).unwrap();
+        sink.create_from(&meta, &origin).unwrap();
+        sink.write(&Region::full(&[9, 7]), &block).unwrap();
+        // What a run leaves that is killed between the seal and the rename.
+        let names = fs::read_dir(directory.path()).unwrap().map(|entry| entry.unwrap());
+        let part = names.into_iter().find(|entry| !entry.file_name().to_string_lossy().contains("journal"));
+        let log = sink.writing.lock().clone().unwrap().open.as_ref().unwrap().log.clone();
+        log.seal(part.unwrap().metadata().unwrap().ino()).unwrap();
+        drop(log);
+        sink.abort();
+        // Meanwhile somebody else has made the target.
+        create_dataset(Path::new(&path), "other", &block, &Hdf5Layout::default()).unwrap();
+        let sink = Hdf5Sink::new(&format!("{path}#x"), &options).unwrap();
+        sink.create_from(&meta, &origin).unwrap();
+        assert!(sink.is_whole(&Region::full(&[9, 7])), "nothing is to be computed");
+        sink.commit().unwrap();
+        sink.settle();
+        for name in ["x", "other"] {
+            assert_eq!(read_all(&format!("{path}#{name}")).as_bytes(), block.as_bytes());
+        }
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+}
+
+#[test]
 fn what_is_in_a_file_is_kept_and_not_overwritten_unasked() {
     let directory = tempfile::tempdir().unwrap();
     let path = file(&directory, "x.h5");
