@@ -38,6 +38,8 @@ mod skeleton;
 mod source;
 mod together;
 #[cfg(feature = "hdf5-write")]
+mod virtual_sources;
+#[cfg(feature = "hdf5-write")]
 mod write;
 
 pub use graft::recover;
