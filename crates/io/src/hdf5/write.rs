@@ -17,7 +17,7 @@ use super::shared_file::{Joined, LIBRARY, Named, SharedFile, library_failed};
 use super::shuffle::shuffle;
 use crate::chunk_choice::store_chunk;
 use crate::chunk_walk::{chunk_number, touched_chunks};
-use crate::error::{Problem, Result};
+use crate::error::{IoError, Problem, Result};
 use crate::journal::Journal;
 use crate::options::SinkOptions;
 use crate::part::{Left, Part};
@@ -143,7 +143,8 @@ impl Hdf5Sink {
         let (uri, target, resume) = (&self.location.uri, self.file.target(), self.options.resume);
         self.file.recover().map_err(fail)?;
         let left = match purpose.as_ref().filter(|_| resume) {
-            Some(purpose) => Part::left(uri, target, true, purpose)?,
+            Some(purpose) => Part::left(uri, target, true, purpose)
+                .map_err(|error| self.changed_by_itself(error, origin, meta))?,
             None => None,
         };
         let left = match left {
@@ -187,6 +188,30 @@ impl Hdf5Sink {
         writing.open = Some(Open { joined, dataset, log });
         *self.writing.lock() = Some(Arc::new(writing));
         Ok(())
+    }
+
+    /// An input in the file that is added to has another version as soon as a killed run has begun to add: that the run
+    /// was killed there, and nobody else wrote the file meanwhile, cannot be told from the file.
+    fn changed_by_itself(&self, mut error: IoError, origin: Option<&Origin>, meta: &Meta) -> IoError {
+        let Problem::Misuse { reason } = &mut error.problem else { return error };
+        let inputs = origin.into_iter().flat_map(|origin| &origin.inputs);
+        let is_own = inputs.into_iter().any(|(uri, _)| {
+            reason.contains(&format!("its input {uri} has changed"))
+                && Location::parse(uri).is_ok_and(|location| self.file.is_at(&location.path))
+        });
+        if is_own && self.options.in_place {
+            *reason += match self.is_there(meta) {
+                true => {
+                    "; the input is in the file that is written in place, and so is the result by now: if nobody else has \
+                     written the file, the run was killed when all was done, and there is nothing to be resumed"
+                }
+                false => {
+                    "; the input is in the file that is written in place, and the run may have changed it itself when it \
+                     was killed while it added its result: what was computed cannot be used again then"
+                }
+            };
+        }
+        error
     }
 
     /// Whether the file has a dataset of this name and shape.

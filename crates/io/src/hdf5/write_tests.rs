@@ -170,6 +170,28 @@ fn a_file_that_was_whole_and_not_renamed_is_gone_on_with() {
 }
 
 #[test]
+fn an_input_that_the_run_itself_has_changed_is_explained() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = file(&directory, "x.h5");
+    let block = sample(DType::F32, &[9, 7]);
+    create_dataset(Path::new(&path), "a", &block, &Hdf5Layout::default()).unwrap();
+    let options = SinkOptions { resume: true, in_place: true, ..SinkOptions::default() };
+    let begin = |version: &str| {
+        let origin = Origin { expression: 1, inputs: vec![(format!("{path}#a"), version.into())] };
+        let sink = Hdf5Sink::new(&format!("{path}#b"), &options).unwrap();
+        let created = sink.create_from(&Meta::whole(&[9, 7], DType::F32), &origin);
+        sink.abort();
+        created.map(|_| ()).map_err(|error| error.to_string())
+    };
+    begin("old").unwrap();
+    let message = begin("new").unwrap_err();
+    assert!(message.contains("(it was old, and is new); leave out resuming to begin again; the input is in"));
+    assert!(message.ends_with("what was computed cannot be used again then"), "{message}");
+    create_dataset(Path::new(&path), "b", &block, &Hdf5Layout::default()).unwrap();
+    assert!(begin("new").unwrap_err().ends_with("there is nothing to be resumed"));
+}
+
+#[test]
 fn what_is_in_a_file_is_kept_and_not_overwritten_unasked() {
     let directory = tempfile::tempdir().unwrap();
     let path = file(&directory, "x.h5");
