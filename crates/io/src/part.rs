@@ -34,7 +34,10 @@ pub(crate) enum Left {
     /// A part, and what was written of it.
     Unfinished(Part, Vec<Record>),
     /// A part that is whole, and was not renamed; and what was written of it.
-    Whole(Part, Vec<Record>),
+    Whole(
+        Part,
+        #[cfg_attr(not(feature = "hdf5-write"), allow(dead_code, reason = "others rename it"))] Vec<Record>,
+    ),
     /// The target itself; only the end of the run was missing.
     Published(Journal),
 }
