@@ -101,12 +101,17 @@ fn a_killed_copy_is_resumed() {
     let root = directory.path();
     succeed(root, &["eval", "random.normal(size=(1500, 1400))", "--seed", "3", "-o", "in.npy"]);
     succeed(root, &["copy", "in.npy", "in.zarr", "--chunks", "(150, 200)", "--codec", "gzip:1"]);
-    for (target, codec) in
-        [("out.npy", "none"), ("out.zarr", "gzip:4"), ("out.h5#/g/x", "gzip:4"), ("out.h5#/g/x", "none")]
-    {
+    for (source, target, codec) in [
+        ("in.zarr", "out.npy", ""),
+        ("in.zarr", "out.zarr", "gzip:4"),
+        ("in.zarr", "out.h5#/g/x", "gzip:4"),
+        ("in.zarr", "out.h5#/g/x", "none"),
+        // One run of bytes, as it was.
+        ("in.npy", "out.h5#/g/x", ""),
+    ] {
         let chunks = ["--chunks", "(100, 140)", "--codec", codec];
-        let chunks = if target == "out.npy" { &[] } else { &chunks[..] };
-        check(root, &[&["copy", "in.zarr", target], chunks].concat(), &[target]);
+        let chunks = if codec.is_empty() { &[] } else { &chunks[..] };
+        check(root, &[&["copy", source, target], chunks].concat(), &[target]);
         let file = root.join(target.split('#').next().unwrap());
         let _ = if file.is_dir() { fs::remove_dir_all(file) } else { fs::remove_file(file) };
     }

@@ -93,6 +93,8 @@ mod strided_file;
 mod test_support;
 mod uri;
 mod whole_file;
+#[cfg(any(feature = "npy", feature = "hdf5-write"))]
+mod write_back;
 #[cfg(any(feature = "npy", feature = "zarr", feature = "hdf5-write"))]
 mod write_checks;
 #[cfg(any(feature = "npy", feature = "zarr", feature = "hdf5-write"))]

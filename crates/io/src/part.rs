@@ -33,8 +33,11 @@ pub(crate) struct Part {
 pub(crate) enum Left {
     /// A part, and what was written of it.
     Unfinished(Part, Vec<Record>),
-    /// A part that is whole, and was not renamed.
-    Whole(Part),
+    /// A part that is whole, and was not renamed; and what was written of it.
+    Whole(
+        Part,
+        #[cfg_attr(not(feature = "hdf5-write"), allow(dead_code, reason = "others rename it"))] Vec<Record>,
+    ),
     /// The target itself; only the end of the run was missing.
     Published(Journal),
 }
@@ -112,7 +115,7 @@ impl Part {
             }
             // One that was sealed under another inode is looked through like any other.
             return Ok(Some(match sealed == Some(there) {
-                true => Left::Whole(part),
+                true => Left::Whole(part, records),
                 false => Left::Unfinished(part, records),
             }));
         }

@@ -4,12 +4,13 @@
 //! as they will lie in the dataset, several threads at once; when the last one is there, the library puts them together.
 //! Until then a journal says what is whole, and a later run can go on from there.
 //!
-//! So every byte is written twice. Chunks without filters are written once: the library gives all of them their places
-//! when the dataset is made, and the log's file is then another name (a hard link) of the file that the dataset is in
-//! ([`Log::lie_in`]). A killed run leaves chunks and journal under the log's name as ever. The next one makes another file,
-//! and reads what is whole out of the old one; so only what goes on from there is written twice. The places of compressed
-//! chunks are known only when these are, and the library cannot be told them: their index would have to be written by
-//! code of ours, for every version of the format that an existing file may have.
+//! So every byte is written twice. What has no filters is written once, in chunks or not: the library gives all elements
+//! their places when the dataset is made, and the log's file is then another name (a hard link) of the file that the
+//! dataset is in ([`Log::lie_in`]). A killed run leaves elements and journal under the log's name as ever. The next one
+//! makes another file, and reads what is whole out of the old one, where what it adds goes to its place as well; so only
+//! what goes on from there is written twice. The places of compressed chunks are known only when these are, and the
+//! library cannot be told them: their index would have to be written by code of ours, for every version of the format
+//! that an existing file may have.
 
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
@@ -21,53 +22,16 @@ use brickwork_core::{Block, BlockMut, DType, Region};
 use parking_lot::Mutex;
 use xxhash_rust::xxh3::Xxh3;
 
-use crate::chunk_walk::chunk_number;
+use super::places::{Places, Run};
 use crate::error::{Problem, Result};
 use crate::journal::{Purpose, Record};
 use crate::part::Part;
-use crate::strided_file::{MAX_READ, for_each_dense, for_each_piece};
+use crate::strided_file::{MAX_READ, for_each_dense, for_each_piece, read_region, write_dense};
+use crate::write_back::WriteBack;
 use crate::written::{place_of, region_at};
 
 /// Takes the place of a chunk, and its bytes.
 pub(super) type PutChunk<'a> = dyn FnMut(&[usize], &[u8]) -> Result<(), Problem> + 'a;
-
-/// Where the chunks of a dataset are in its file.
-#[derive(Debug)]
-pub(super) struct Places {
-    /// Chunks along every axis.
-    counts: Vec<usize>,
-    /// By their numbers.
-    offsets: Vec<u64>,
-    nbytes: usize,
-}
-
-impl Places {
-    /// Asks a file, as it is on the disk, for the places of a dataset's chunks; `None` unless all have one, of as many bytes
-    /// as a chunk has elements.
-    pub fn read(file: &Path, inner: &str) -> Option<Self> {
-        let file = super::format::File::open(file).ok()?;
-        let dataset = file.dataset(inner).ok()?;
-        let super::format::Layout::Chunked { chunk } = &dataset.layout else { return None };
-        let nbytes = dataset.chunk_nbytes()?;
-        let counts: Vec<usize> =
-            dataset.shape.iter().zip(chunk).map(|(len, chunk)| len.div_ceil(*chunk)).collect();
-        let index = dataset.chunk_index().ok()?;
-        let number: usize = counts.iter().product();
-        let offsets: Option<Vec<u64>> = (0..number)
-            .map(|number| {
-                index.numbered(number).filter(|chunk| chunk.nbytes == nbytes).map(|chunk| chunk.address)
-            })
-            .collect();
-        Some(Places { counts, offsets: offsets?, nbytes })
-    }
-
-    fn of(&self, at: &[usize], nbytes: usize) -> Result<u64, Problem> {
-        let offset = self.offsets.get(chunk_number(at, &self.counts) as usize);
-        offset.copied().filter(|_| nbytes == self.nbytes).ok_or_else(|| Problem::Misuse {
-            reason: format!("has no place for {nbytes} bytes of chunk {at:?}"),
-        })
-    }
-}
 
 /// What was written of a dataset.
 #[derive(Debug)]
@@ -75,11 +39,12 @@ pub(super) struct Log {
     uri: String,
     part: Part,
     file: File,
-    /// Where chunks belong in the file, if that is (or was, in an earlier run) the dataset's own.
+    /// Where elements belong in the file, if that is (or was, in an earlier run) the dataset's own.
     places: Option<Places>,
     /// Whether the dataset is in another file.
     is_elsewhere: bool,
     end: AtomicU64,
+    write_back: WriteBack,
     /// In the order in which they were written; where two say the same place, the later one counts.
     records: Mutex<Vec<Record>>,
 }
@@ -99,16 +64,13 @@ impl Log {
     /// nothing can be added to it.
     pub fn take_over(uri: &str, part: Part, records: Vec<Record>, inner: &str) -> Result<Option<Self>> {
         let mut log = Log::open(uri, part)?;
+        // A file of the format is one that datasets have lain in, and the logs of others may have the same file: nothing is
+        // appended, everything goes to its own place.
+        log.places = Places::read(log.part.path(), inner);
         let metadata = log.file.metadata().map_err(|error| Problem::os("read its log", error).at(uri))?;
-        if metadata.nlink() > 1 {
-            // The logs of other datasets may have the same file: nothing is appended, every chunk goes to its own place.
-            match Places::read(log.part.path(), inner) {
-                Some(places) => log.places = Some(places),
-                None => {
-                    log.discard();
-                    return Ok(None);
-                }
-            }
+        if log.places.is_none() && metadata.nlink() > 1 {
+            log.discard();
+            return Ok(None);
         }
         log.is_elsewhere = true;
         let whole: Vec<Record> = records.into_iter().filter(|record| log.is_whole(record)).collect();
@@ -134,11 +96,12 @@ impl Log {
             places: None,
             is_elsewhere: false,
             end,
+            write_back: WriteBack::default(),
             records: Mutex::default(),
         })
     }
 
-    /// Makes the log, which is empty, another name of the file that its dataset is in, where chunks have their places
+    /// Makes the log, which is empty, another name of the file that its dataset is in, where elements have their places
     /// already. Where the file system has no such thing, it stays as it is.
     pub fn lie_in(mut self, file: &Path, places: Places) -> Self {
         let path = self.part.path();
@@ -172,7 +135,7 @@ impl Log {
     /// Appends the bytes of a chunk.
     pub fn put_chunk(&self, at: &[usize], bytes: &[u8]) -> Result<(), Problem> {
         let offset = match &self.places {
-            Some(places) => places.of(at, bytes.len())?,
+            Some(places) => places.of_chunk(at, bytes.len())?,
             None => self.end.fetch_add(bytes.len() as u64, Ordering::Relaxed),
         };
         self.file.write_all_at(bytes, offset).map_err(|error| write_failed(at, error))?;
@@ -180,26 +143,45 @@ impl Log {
         self.note(Record { place: at.to_vec(), offset, nbytes: bytes.len() as u64, hash })
     }
 
-    /// Appends the elements of a region, in C order.
+    /// Puts the elements of a region where they belong, or appends them in C order.
     pub fn put_region(&self, region: &Region, block: &Block) -> Result<()> {
         let nbytes = block.nbytes() as u64;
-        let offset = self.end.fetch_add(nbytes, Ordering::Relaxed);
+        let run = self.run();
+        let offset = match run {
+            Some(run) => run.start,
+            None => self.end.fetch_add(nbytes, Ordering::Relaxed),
+        };
+        let mut write = |place: usize, bytes: &[u8]| {
+            let written = self.file.write_all_at(bytes, offset + place as u64);
+            written.map_err(|error| Problem::os(format!("write region {region}"), error).at(&self.uri))
+        };
         let mut hash = Xxh3::new();
         let mut done = 0;
-        for_each_dense(block, region, &mut |_, bytes| {
+        for_each_dense(block, region, &mut |piece, bytes| {
             if self.part.has_journal() {
                 hash.update(bytes);
             }
-            let written = self.file.write_all_at(bytes, offset + done);
-            written.map_err(|error| Problem::os(format!("write region {region}"), error).at(&self.uri))?;
-            done += bytes.len() as u64;
-            Ok(())
+            let place = done;
+            done += bytes.len();
+            match run {
+                Some(run) => write_dense(&mut write, &run.shape, run.item, piece, bytes),
+                None => write(place, bytes),
+            }
         })?;
         let record = Record { place: place_of(region), offset, nbytes, hash: hash.digest() };
         self.note(record).map_err(|problem| problem.at(&self.uri))
     }
 
+    /// Where all elements are, if each has its place and they follow each other.
+    fn run(&self) -> Option<&Run> {
+        self.places.as_ref().and_then(Places::run)
+    }
+
     fn note(&self, record: Record) -> Result<(), Problem> {
+        // Else it is read back and removed, and never synced.
+        if self.is_in_place() {
+            self.write_back.wrote(&self.file, record.nbytes);
+        }
         self.part.note(&record)?;
         self.records.lock().push(record);
         Ok(())
@@ -232,13 +214,14 @@ impl Log {
         let fail = |problem: Problem| problem.at(&self.uri);
         for record in self.records() {
             let Some(region) = region_at(&record.place, shape) else { continue };
-            let mut offset = record.offset;
+            let mut done = 0;
             for_each_piece(&region.shape(), dtype.itemsize(), MAX_READ, &mut |piece| {
                 let mut block = BlockMut::zeroed(dtype, &piece.shape());
                 let bytes = block.bytes_mut();
-                self.file.read_exact_at(bytes, offset).map_err(|error| fail(read_failed(error)))?;
-                offset += bytes.len() as u64;
-                visit(&region.compose(piece), &block.freeze()).map_err(fail)
+                let piece = region.compose(piece);
+                self.read_piece(&record, &piece, done, bytes)?;
+                done += bytes.len();
+                visit(&piece, &block.freeze()).map_err(fail)
             })?;
         }
         Ok(())
@@ -259,9 +242,36 @@ impl Log {
         self.part.discard();
     }
 
+    /// Reads elements of a region that was written: a piece of it, which in C order begins after so many of its bytes.
+    fn read_piece(&self, record: &Record, piece: &Region, done: usize, into: &mut [u8]) -> Result<()> {
+        let mut read = |place: usize, into: &mut [u8]| {
+            let read = self.file.read_exact_at(into, record.offset + place as u64);
+            read.map_err(|error| read_failed(error).at(&self.uri))
+        };
+        match self.run() {
+            Some(run) => read_region(&mut read, &run.shape, run.item, piece, into),
+            None => read(done, into),
+        }
+    }
+
+    /// Whether the bytes of a record are as it says.
     fn is_whole(&self, record: &Record) -> bool {
         let mut hash = Xxh3::new();
-        let mut bytes = vec![0; MAX_READ.min(record.nbytes as usize)];
+        let mut bytes = Vec::new();
+        if let Some(run) = self.run() {
+            let Some(region) = region_at(&record.place, &run.shape) else { return false };
+            if record.offset != run.start {
+                return false;
+            }
+            let read = for_each_piece(&region.shape(), run.item, MAX_READ, &mut |piece| {
+                bytes.resize(piece.size() * run.item, 0);
+                self.read_piece(record, &region.compose(piece), 0, &mut bytes)?;
+                hash.update(&bytes);
+                Ok(())
+            });
+            return read.is_ok() && hash.digest() == record.hash;
+        }
+        bytes.resize(MAX_READ.min(record.nbytes as usize), 0);
         let mut done = 0;
         while done < record.nbytes {
             let count = (record.nbytes - done).min(MAX_READ as u64) as usize;

@@ -20,6 +20,8 @@ mod memory;
 mod new_dataset;
 mod open;
 #[cfg(feature = "hdf5-write")]
+mod places;
+#[cfg(feature = "hdf5-write")]
 mod prepare;
 #[cfg(feature = "zarr")]
 mod references;
@@ -35,6 +37,8 @@ mod shuffle;
 mod skeleton;
 mod source;
 mod together;
+#[cfg(feature = "hdf5-write")]
+mod virtual_sources;
 #[cfg(feature = "hdf5-write")]
 mod write;
 

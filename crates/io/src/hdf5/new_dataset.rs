@@ -92,7 +92,7 @@ pub(super) struct NewDataset<'a> {
     pub shape: &'a [usize],
     pub file_type: &'a TypeDescriptor,
     pub fill: Option<OwnedDynValue>,
-    /// Whether chunks without filters get their places now, all at once, rather than when they are written.
+    /// Whether elements without filters get their places now, all at once, rather than when they are written.
     pub at_once: bool,
 }
 
@@ -100,14 +100,17 @@ impl NewDataset<'_> {
     /// Makes it, and the groups above it.
     pub fn make(self, file: &hdf5::File, layout: &Hdf5Layout) -> hdf5::Result<hdf5::Dataset> {
         let mut builder = file.new_dataset_builder();
+        let at_once = self.at_once && !layout.is_filtered();
+        if at_once {
+            builder = builder.alloc_time(Some(hdf5::dataset::AllocTime::Early));
+        }
+        // Every element is written: filling it before would write it twice.
+        if at_once || layout.chunk.is_none() {
+            builder = builder.fill_time(hdf5::dataset::FillTime::Never);
+        }
         builder = match &layout.chunk {
-            Some(chunk) if self.at_once && !layout.is_filtered() => builder
-                .chunk(chunk.as_slice())
-                .alloc_time(Some(hdf5::dataset::AllocTime::Early))
-                .fill_time(hdf5::dataset::FillTime::Never),
             Some(chunk) => builder.chunk(chunk.as_slice()),
-            // Every element is written: filling it before would write it twice.
-            None => builder.no_chunk().fill_time(hdf5::dataset::FillTime::Never),
+            None => builder.no_chunk(),
         };
         if layout.shuffle {
             builder = builder.shuffle();

@@ -60,11 +60,7 @@ pub fn open_without_library(uri: &str) -> brickwork_core::Result<Arc<dyn Operati
 fn check_for_library(location: &Location) -> Result<()> {
     let (uri, path) = (&location.uri, location.absolute_path());
     let open = open_file(uri, &path, stamp_of(uri, &path)?)?;
-    match open.file.check_dataset(&inner_path(&location.inner)) {
-        // Behind a link into another file is what only the library knows.
-        Err(error) if matches!(error.problem, FormatProblem::NeedsLibrary { .. }) => Ok(()),
-        checked => checked.map_err(|error| failed(uri, error)),
-    }
+    super::virtual_sources::check(uri, &open.file, &path, &location.inner)
 }
 
 pub(super) fn stamp_of(uri: &str, path: &str) -> Result<FileStamp> {

@@ -10,13 +10,14 @@ use parking_lot::Mutex;
 
 use super::calls::write_chunk;
 use super::elements::{file_type, write_slabs};
-use super::log::{Log, Places};
+use super::log::Log;
 use super::new_dataset::{Codec, Hdf5Layout, check_layout};
+use super::places::Places;
 use super::shared_file::{Joined, LIBRARY, Named, SharedFile, library_failed};
 use super::shuffle::shuffle;
 use crate::chunk_choice::store_chunk;
 use crate::chunk_walk::{chunk_number, touched_chunks};
-use crate::error::{Problem, Result};
+use crate::error::{IoError, Problem, Result};
 use crate::journal::Journal;
 use crate::options::SinkOptions;
 use crate::part::{Left, Part};
@@ -26,8 +27,8 @@ use crate::written::{WrittenChunks, WrittenRegions, region_at};
 
 /// Writes an array to a dataset of an HDF5 file, new or existing.
 ///
-/// Chunks without filters are written where they belong. What else is written is collected in a file of its own and put
-/// together by the library when all of it is there, so the disk must have room for both. The file is written beside its target and renamed when it is whole; an existing one is
+/// What has no filters is written where it belongs. Compressed chunks are collected in a file of their own and put
+/// together by the library when all of them are there, so the disk must have room for both. The file is written beside its target and renamed when it is whole; an existing one is
 /// copied first (or, in place, added to at the end), and its other datasets stay. Chunks are compressed by whoever writes them, all at once, and go past the
 /// library's filters and cache. Truth values and complex numbers are written as h5py writes them.
 #[derive(Debug)]
@@ -142,7 +143,8 @@ impl Hdf5Sink {
         let (uri, target, resume) = (&self.location.uri, self.file.target(), self.options.resume);
         self.file.recover().map_err(fail)?;
         let left = match purpose.as_ref().filter(|_| resume) {
-            Some(purpose) => Part::left(uri, target, true, purpose)?,
+            Some(purpose) => Part::left(uri, target, true, purpose)
+                .map_err(|error| self.changed_by_itself(error, origin, meta))?,
             None => None,
         };
         let left = match left {
@@ -161,13 +163,11 @@ impl Hdf5Sink {
                 *self.writing.lock() = Some(Arc::new(writing));
                 return Ok(());
             }
-            Some(Left::Unfinished(part, records)) => {
+            // The file may have been whole, and not renamed. It is not renamed now: since it was made, its target may have
+            // become another file, whose datasets would get lost, and other results of this run, which write the same file,
+            // may have more to add. So a new one is made, and elements come out of the old one rather than being computed.
+            Some(Left::Unfinished(part, records) | Left::Whole(part, records)) => {
                 Log::take_over(uri, part, records, &format!("/{}", self.location.inner))?
-            }
-            // The file was whole and not renamed. Its target may be another by now: it is made again.
-            Some(Left::Whole(part)) => {
-                part.discard();
-                None
             }
             None => None,
         };
@@ -190,15 +190,39 @@ impl Hdf5Sink {
         Ok(())
     }
 
+    /// An input in the file that is added to has another version as soon as a killed run has begun to add: that the run
+    /// was killed there, and nobody else wrote the file meanwhile, cannot be told from the file.
+    fn changed_by_itself(&self, mut error: IoError, origin: Option<&Origin>, meta: &Meta) -> IoError {
+        let Problem::Misuse { reason } = &mut error.problem else { return error };
+        let inputs = origin.into_iter().flat_map(|origin| &origin.inputs);
+        let is_own = inputs.into_iter().any(|(uri, _)| {
+            reason.contains(&format!("its input {uri} has changed"))
+                && Location::parse(uri).is_ok_and(|location| self.file.is_at(&location.path))
+        });
+        if is_own && self.options.in_place {
+            *reason += match self.is_there(meta) {
+                true => {
+                    "; the input is in the file that is written in place, and so is the result by now: if nobody else has \
+                     written the file, the run was killed when all was done, and there is nothing to be resumed"
+                }
+                false => {
+                    "; the input is in the file that is written in place, and the run may have changed it itself when it \
+                     was killed while it added its result: what was computed cannot be used again then"
+                }
+            };
+        }
+        error
+    }
+
     /// Whether the file has a dataset of this name and shape.
     fn is_there(&self, meta: &Meta) -> bool {
         let found = crate::describe(&self.location.uri);
         found.is_ok_and(|found| found.shape.as_deref() == Some(meta.shape.as_slice()))
     }
 
-    /// A log whose chunks go where they belong, if these places are known.
+    /// A log whose elements go where they belong, if these places are known.
     fn in_place(&self, log: Log, layout: &Hdf5Layout) -> Log {
-        if layout.chunk.is_none() || layout.is_filtered() || self.options.in_place {
+        if layout.is_filtered() || self.options.in_place {
             return log;
         }
         let inner = format!("/{}", self.location.inner);
@@ -228,7 +252,7 @@ impl Hdf5Sink {
         let writing = self.writing.lock().take().ok_or_else(|| fail(not_created()))?;
         let Some(Open { joined, dataset, log }) = &writing.open else { return Ok(()) };
         let put = match &writing.layout.chunk {
-            Some(_) if log.is_in_place() => Ok(()),
+            _ if log.is_in_place() => Ok(()),
             Some(chunk) => {
                 log.for_each_chunk(&mut |at, bytes| put_chunk(dataset, chunk, at, bytes)).map_err(fail)
             }

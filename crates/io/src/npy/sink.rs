@@ -19,6 +19,7 @@ use crate::options::SinkOptions;
 use crate::part::{Left, Part};
 use crate::strided_file::{MAX_READ, for_each_dense, for_each_piece, read_region, write_dense};
 use crate::uri::{Format, Location};
+use crate::write_back::WriteBack;
 use crate::write_checks::{check_write, not_created, refuse_options};
 use crate::written::{WrittenRegions, place_of, region_at};
 
@@ -50,6 +51,7 @@ struct Writing {
 struct Open {
     file: File,
     part: Part,
+    write_back: WriteBack,
 }
 
 impl NpySink {
@@ -105,7 +107,7 @@ impl NpySink {
                 *self.journal.lock() = Some(journal);
                 (None, everything(meta))
             }
-            Some(Left::Whole(part)) => (Some(self.reopen(part)?), everything(meta)),
+            Some(Left::Whole(part, _)) => (Some(self.reopen(part)?), everything(meta)),
             Some(Left::Unfinished(part, records)) => {
                 let open = self.reopen(part)?;
                 match is_begun(&open.file, &header, nbytes) {
@@ -138,7 +140,7 @@ impl NpySink {
         // Tells others that this part is being written; not every file system can.
         let _ = file.try_lock();
         self.fill_head(&file, header, nbytes)?;
-        Ok(Open { file, part })
+        Ok(Open { file, part, write_back: WriteBack::default() })
     }
 
     fn fill_head(&self, file: &File, header: &[u8], nbytes: usize) -> Result<()> {
@@ -152,7 +154,7 @@ impl NpySink {
         let file =
             file.map_err(|error| Problem::os("open the unfinished file", error).at(&self.location.uri))?;
         let _ = file.try_lock();
-        Ok(Open { file, part })
+        Ok(Open { file, part, write_back: WriteBack::default() })
     }
 
     /// The boxes whose elements are as the journal says.
@@ -185,9 +187,10 @@ impl NpySink {
         let writing = self.writing.lock().clone();
         let Some(writing) = writing else { return Err(not_created().at(uri)) };
         // One that an earlier run has published needs nothing more.
-        let Some(Open { file, part }) = &writing.open else { return Ok(()) };
+        let Some(Open { file, part, write_back }) = &writing.open else { return Ok(()) };
         check_write(&writing.meta, region, block).map_err(|problem| problem.at(uri))?;
         let record = write_at(file, uri, writing.data_offset, &writing.meta.shape, region, block)?;
+        write_back.wrote(file, record.nbytes);
         part.note(&record).map_err(|problem| problem.at(uri))
     }
 
@@ -195,7 +198,7 @@ impl NpySink {
         let uri = &self.location.uri;
         let writing = self.writing.lock().take().and_then(Arc::into_inner);
         let Writing { open, .. } = writing.ok_or_else(|| not_created().at(uri))?;
-        let Some(Open { file, part }) = open else { return Ok(()) };
+        let Some(Open { file, part, .. }) = open else { return Ok(()) };
         // The elements must be on the disk before the name is: else a power cut could leave a file of zeros.
         file.sync_data().map_err(|error| Problem::os("write", error).at(uri))?;
         *self.journal.lock() = part.publish()?;

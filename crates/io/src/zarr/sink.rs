@@ -127,13 +127,13 @@ impl ZarrSink {
             return Err(fail(Problem::exists(self.options.resume)));
         }
         let groups = self.make_groups()?;
-        let is_all_written = matches!(left, Some(Left::Published(_) | Left::Whole(_)));
+        let is_all_written = matches!(left, Some(Left::Published(_) | Left::Whole(..)));
         let (part, records) = match (left, &purpose) {
             (Some(Left::Published(journal)), _) => {
                 *self.journal.lock() = Some(journal);
                 (None, Vec::new())
             }
-            (Some(Left::Whole(part)), _) => (Some(part), Vec::new()),
+            (Some(Left::Whole(part, _)), _) => (Some(part), Vec::new()),
             (Some(Left::Unfinished(part, records)), _) => (Some(part), records),
             (None, Some(purpose)) => {
                 let part = Part::begin(uri, &target, overwrite, purpose, self.options.resume)?;

@@ -46,6 +46,8 @@ mod links;
 mod lz4;
 mod lzf;
 mod object_header;
+#[cfg(feature = "hdf5-write")]
+mod parts;
 mod shuffle;
 mod source;
 mod superblock;
@@ -67,6 +69,8 @@ pub use error::{Hdf5Error, Problem, Result};
 pub use file::File;
 pub use filter::{Filter, StoredFilter};
 pub use object_header::ObjectKind;
+#[cfg(feature = "hdf5-write")]
+pub use parts::Part;
 pub use survey::{Object, Summary, Survey};
 
 pub use crate::read_at::{LocalFile, ReadAt};
