@@ -218,6 +218,12 @@ pub trait Reduce: Debug {
         true
     }
 
+    /// Whether the elements may be grouped in any way without a change of bits, as those of an integer sum or a minimum
+    /// may. Leaves that follow one another are folded as one then.
+    fn is_exact(&self) -> bool {
+        false
+    }
+
     /// `left = left ⊕ right`.
     fn merge(&self, left: &mut Acc, right: &Acc);
 

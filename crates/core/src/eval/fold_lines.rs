@@ -12,7 +12,7 @@ use super::prepared::{Batch, Wants};
 use crate::block::Block;
 use crate::buffer::BufferPool;
 use crate::error::Result;
-use crate::fold::{Acc, FoldForm, FoldSpec, FoldTree, LeafInput, domain_strides};
+use crate::fold::{Acc, FoldForm, FoldSpec, FoldTree, LeafInput, NodeKey, domain_strides};
 use crate::operation::Tile;
 use crate::plan::Slot;
 use crate::region::{AxisRange, Region};
@@ -21,6 +21,9 @@ use crate::strided::{Shape, Strides};
 
 /// Lines shorter than this are not worth a call each.
 const SHORT_LINE: usize = 128;
+
+/// Lines of fewer leaves than this, if there are several, are not worth a call each.
+const FEW_LEAVES: usize = 8;
 
 /// The leaves of a patch, line by line.
 struct Lines {
@@ -87,6 +90,21 @@ impl Lines {
         Leaves { axis: self.axis, first: self.count, start, count: 1, len: self.rest }
     }
 
+    /// The whole leaves of a line whose first has this number, as the fewest nodes of the tree that hold them, each as one
+    /// leaf that is as long.
+    fn nodes(&self, number: usize) -> Vec<(NodeKey, Leaves)> {
+        let mut nodes = Vec::new();
+        let mut first = 0;
+        while first < self.count {
+            let level = (number + first).trailing_zeros().min((self.count - first).ilog2());
+            let (start, len) = (self.start + first * self.leaf, self.leaf << level);
+            let key = NodeKey { level, k: (number + first) >> level };
+            nodes.push((key, Leaves { axis: self.axis, first, start, count: 1, len }));
+            first += 1 << level;
+        }
+        nodes
+    }
+
     /// Puts the leaves of all lines into the tree; a patch of one kept element.
     fn insert(&self, fold: &Fold<'_>, tree: &mut FoldTree, acc: Acc) {
         let (firsts, per_line) = (&self.firsts, self.per_line());
@@ -139,7 +157,8 @@ impl Evaluator<'_> {
             let starts = on.flat_map(leaves).map(|(line, leaf)| lines.start_of(spec, line, leaf));
             starts.flat_map(|start| std::iter::repeat_n(start, kept)).collect()
         };
-        if kept == 1 {
+        let is_joint = fold.op.is_exact() && count > 1 && (all == 1 || count >= FEW_LEAVES);
+        if kept == 1 && !is_joint {
             let acc = match (count, rest) {
                 (0, _) => self.folded(fold, inputs, patch, lines.tail(), &starts(0..all, lines.tail()))?,
                 (_, 0) => self.folded(fold, inputs, patch, lines.full(), &starts(0..all, lines.full()))?,
@@ -158,7 +177,13 @@ impl Evaluator<'_> {
             let on = line..line + 1;
             let mut one = first.clone();
             *one.axis_mut(axis) = patch.axes()[axis];
-            if count > 0 {
+            if is_joint {
+                for (key, leaves) in lines.nodes(*number) {
+                    let starts = starts(on.clone(), leaves);
+                    let acc = self.folded(fold, inputs, &one, leaves, &starts)?;
+                    tree.insert(fold.op, key, acc);
+                }
+            } else if count > 0 {
                 let starts = starts(on.clone(), lines.full());
                 let acc = self.folded(fold, inputs, &one, lines.full(), &starts)?;
                 tree.insert_run(fold.op, *number, count, kept, acc);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use super::build::{Fold, check_numeric, reduce};
 use super::leaf_rows::LeafRows;
 use super::options::Axes;
-use super::order::{Ordered, extreme_of};
+use super::order::{Ordered, extreme_of, first_equal};
 use crate::prelude::*;
 use brickwork_core::simd::vectorized;
 
@@ -118,6 +118,10 @@ impl Reduce for ArgExtreme {
         false
     }
 
+    fn is_exact(&self) -> bool {
+        !self.fold.masked && !self.dtype.is_complex()
+    }
+
     fn spec(&self) -> &FoldSpec {
         &self.fold.spec
     }
@@ -207,15 +211,13 @@ impl ArgExtreme {
             }
             let (largest, skip_nan) = (self.largest, self.skip_nan);
             let keys = &mut keys;
-            let best = vectorized(
+            let (best, found) = vectorized(
                 #[inline(always)]
-                move || extreme_of(elements, largest, skip_nan, keys),
+                move || {
+                    let best = extreme_of(elements, largest, skip_nan, keys);
+                    (best, first_equal(elements, best))
+                },
             );
-            let found = if best.is_nan() {
-                elements.iter().position(|element| element.is_nan())
-            } else {
-                elements.iter().position(|element| *element == best)
-            };
             if let Some(found) = found
                 && (*position == NOWHERE || beats(self.largest, best, *value))
             {

@@ -125,6 +125,11 @@ impl Reduce for Extreme {
         false
     }
 
+    /// All but complex numbers with NaN, of which the first stays with its other part.
+    fn is_exact(&self) -> bool {
+        !self.dtype.is_complex()
+    }
+
     fn spec(&self) -> &FoldSpec {
         &self.fold.spec
     }

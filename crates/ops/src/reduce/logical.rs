@@ -136,6 +136,10 @@ impl Reduce for Logical {
         false
     }
 
+    fn is_exact(&self) -> bool {
+        true
+    }
+
     fn spec(&self) -> &FoldSpec {
         &self.fold.spec
     }

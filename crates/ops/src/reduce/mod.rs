@@ -13,6 +13,7 @@ mod leaf_rows;
 mod logical;
 mod moments;
 mod nan;
+mod narrow;
 mod options;
 mod order;
 mod planes;

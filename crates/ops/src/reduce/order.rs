@@ -25,6 +25,9 @@ pub(crate) trait Ordered: Element {
     /// A type whose values order as these elements do, by comparisons that vectorise well.
     type Key: Ordered + Lanes;
 
+    /// Whether elements are their own keys, NaN or not.
+    const IS_KEY: bool;
+
     /// The key of an element. NaN comes last if the `largest` element is looked for, else first.
     fn key(self, largest: bool) -> Self::Key;
 
@@ -72,6 +75,8 @@ macro_rules! ordered {
             }
 
             type Key = Self;
+
+            const IS_KEY: bool = true;
 
             #[inline(always)]
             fn key(self, _largest: bool) -> Self {
@@ -127,6 +132,8 @@ macro_rules! ordered {
 
             type Key = $key;
 
+            const IS_KEY: bool = false;
+
             /// The bits as an integer, with those of negative numbers turned round.
             #[inline(always)]
             fn key(self, largest: bool) -> $key {
@@ -180,6 +187,8 @@ macro_rules! ordered {
             }
 
             type Key = Self;
+
+            const IS_KEY: bool = false;
 
             #[inline(always)]
             fn key(self, _largest: bool) -> Self {
@@ -246,6 +255,8 @@ impl Ordered for Bool8 {
 
     type Key = Self;
 
+    const IS_KEY: bool = true;
+
     #[inline(always)]
     fn key(self, _largest: bool) -> Self {
         self
@@ -298,17 +309,62 @@ pub(crate) fn extreme_of<T: Ordered>(
 ) -> T {
     let last = if largest { T::least() } else { T::greatest() };
     let last = last.key(largest);
-    keys.clear();
-    keys.extend(elements.iter().map(
-        #[inline(always)]
-        move |element| {
-            let key = element.key(largest);
-            if skip_nan & element.is_nan() { last } else { key }
-        },
-    ));
-    let [key, _] =
-        if largest { T::Key::join_row::<Larger>(keys, 1) } else { T::Key::join_row::<Smaller>(keys, 1) };
-    T::from_key(key, largest)
+    if T::IS_KEY {
+        return T::from_key(join_keys::<T>(last, bytemuck::cast_slice(elements), largest), largest);
+    }
+    let mut best = last;
+    // So many that their keys stay in the first-level cache.
+    for elements in elements.chunks(KEYS) {
+        keys.clear();
+        keys.extend(elements.iter().map(
+            #[inline(always)]
+            move |element| {
+                let key = element.key(largest);
+                if skip_nan & element.is_nan() { last } else { key }
+            },
+        ));
+        best = join_keys::<T>(best, keys, largest);
+    }
+    T::from_key(best, largest)
+}
+
+/// Keys made at a time.
+const KEYS: usize = 1024;
+
+#[inline(always)]
+fn join_keys<T: Ordered>(best: T::Key, keys: &[T::Key], largest: bool) -> T::Key {
+    if largest {
+        best.greater(T::Key::join_row::<Larger>(keys, 1)[0])
+    } else {
+        best.lesser(T::Key::join_row::<Smaller>(keys, 1)[0])
+    }
+}
+
+/// Elements compared at once.
+const COMPARED: usize = 256;
+
+/// Where the first element is that is equal to another, or that is NaN if that is. To be called inside
+/// [`vectorized`](brickwork_core::simd::vectorized).
+#[inline(always)]
+pub(crate) fn first_equal<T: Ordered>(elements: &[T], to: T) -> Option<usize> {
+    for (number, elements) in elements.chunks(COMPARED).enumerate() {
+        let mut is_here = false;
+        for element in elements {
+            is_here |= is_equal(*element, to);
+        }
+        if is_here {
+            return elements
+                .iter()
+                .position(|element| is_equal(*element, to))
+                .map(|at| number * COMPARED + at);
+        }
+    }
+    None
+}
+
+#[inline(always)]
+fn is_equal<T: Ordered>(element: T, to: T) -> bool {
+    (element == to) | (to.is_nan() & element.is_nan())
 }
 
 #[cfg(test)]
@@ -338,6 +394,22 @@ mod tests {
             }
         }
         assert!(extreme_of(&[0.0f32, -0.0, 3.0], false, false, &mut Vec::new()).is_sign_negative());
+    }
+
+    #[test]
+    fn long_rows_have_the_extreme_of_their_parts() {
+        let value = |i: usize| if i == 1700 { f64::NAN } else { ((i * 7919 + 13) % 3001) as f64 - 1500.0 };
+        let row: Vec<f64> = (0..3001).map(value).collect();
+        assert!(extreme_of(&row, true, false, &mut Vec::new()).is_nan());
+        assert_eq!(first_equal(&row, f64::NAN), Some(1700));
+        let greatest = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        assert_eq!(extreme_of(&row, true, true, &mut Vec::new()), greatest);
+        assert_eq!(first_equal(&row, greatest), row.iter().position(|value| *value == greatest));
+        assert_eq!(first_equal(&row, 0.5), None);
+        let bytes: Vec<u8> = (0..1000).map(|i| (i * 37 % 251 + usize::from(i == 700) * 3) as u8).collect();
+        let least = bytes.iter().copied().min().unwrap_or_default();
+        assert_eq!(extreme_of(&bytes, false, false, &mut Vec::new()), least);
+        assert_eq!(first_equal(&bytes, least), bytes.iter().position(|value| *value == least));
     }
 
     #[test]

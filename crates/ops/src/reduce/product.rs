@@ -122,6 +122,10 @@ impl Reduce for Product {
         false
     }
 
+    fn is_exact(&self) -> bool {
+        self.dtype.is_integer()
+    }
+
     fn spec(&self) -> &FoldSpec {
         &self.fold.spec
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use super::build::{Fold, check_numeric, reduce};
 use super::lanes::{Combine, Lanes, count_true, fold_leaf, merge};
 use super::leaf_rows::{LeafRows, mask_rows};
+use super::narrow::{fold_narrow, is_narrow, sum_of_narrow};
 use super::options::Axes;
 use super::planes::{is_square, plane};
 use crate::elementwise::{add, divide};
@@ -24,10 +25,17 @@ impl Array {
     pub fn sum(&self, axes: impl Into<Axes>) -> Result<Array> {
         let axes = axes.into();
         axes.allow("sum", true, false)?;
-        let array = widened("sum", self, axes.asked_dtype())?;
+        let dtype = axes.asked_dtype().unwrap_or(self.dtype());
+        let array = match is_narrow(dtype) {
+            true => {
+                check_numeric("sum", self.dtype())?;
+                self.astype(dtype)?
+            }
+            false => widened("sum", self, Some(dtype))?,
+        };
         let result = sum_or_mean("sum", &array, &axes, false)?;
         // A narrow integer that was asked for: what wraps in 64 bits wraps alike in fewer.
-        result.astype(axes.asked_dtype().unwrap_or(array.dtype()))
+        result.astype(axes.asked_dtype().unwrap_or(result.dtype()))
     }
 
     /// The arithmetic mean over axes: NaN where there is no element.
@@ -44,7 +52,12 @@ impl Array {
     pub fn mean(&self, axes: impl Into<Axes>) -> Result<Array> {
         let axes = axes.into();
         axes.allow("mean", true, false)?;
-        sum_or_mean("mean", &floating("mean", self, axes.asked_dtype())?, &axes, true)
+        // So many narrow integers that their sum is not exact in `float64` fit no memory.
+        let array = match axes.asked_dtype() {
+            None if is_narrow(self.dtype()) => self.clone(),
+            asked => floating("mean", self, asked)?,
+        };
+        sum_or_mean("mean", &array, &axes, true)
     }
 }
 
@@ -82,12 +95,23 @@ fn sum_or_mean(op: &str, array: &Array, axes: &Axes, mean: bool) -> Result<Array
     reduce(op, array, axes, |fold| Ok(Sum { fold, dtype, mean }))
 }
 
-/// Of `int64`, `uint64`, floats and complex numbers.
+/// Of integers that are narrow or of 64 bits, bools, floats and complex numbers.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Sum {
     fold: Fold,
     dtype: DType,
     mean: bool,
+}
+
+impl Sum {
+    /// What is added up: narrow integers in 64 bits.
+    fn sum_dtype(&self) -> DType {
+        if is_narrow(self.dtype) { sum_of_narrow(self.dtype) } else { self.dtype }
+    }
+
+    fn out_dtype(&self) -> DType {
+        if self.mean && is_narrow(self.dtype) { DType::F64 } else { self.sum_dtype() }
+    }
 }
 
 #[typetag::serde(name = "brickwork_ops::Sum")]
@@ -101,8 +125,8 @@ impl Operation for Sum {
     }
 
     fn infer(&self, inputs: &[Meta]) -> Result<Vec<Meta>> {
-        let meta = self.fold.infer(&self.name(), inputs, self.dtype)?;
-        let integer = matches!(self.dtype, DType::I64 | DType::U64) && !self.mean;
+        let meta = self.fold.infer(&self.name(), inputs, self.out_dtype())?;
+        let integer = matches!(self.dtype, DType::I64 | DType::U64) && !self.mean || is_narrow(self.dtype);
         if inputs[0].dtype != self.dtype || !(integer || self.dtype.is_float() || self.dtype.is_complex()) {
             let help = "cast to a dtype with a sum first".into();
             return Err(Error::DTypeUnsupported { op: self.name(), dtype: inputs[0].dtype, help });
@@ -196,7 +220,9 @@ impl Reduce for Sum {
         if self.fold.spec.axes() != last.as_slice() || !(2..=MOST_PLANES).contains(&len) || !is_said {
             return Ok(None);
         }
-        let mut lanes = (0..len as isize).map(|index| plane(input, index)).collect::<Result<Vec<Array>>>()?;
+        let wide = self.sum_dtype();
+        let lanes = (0..len as isize).map(|index| plane(input, index)?.astype(wide));
+        let mut lanes = lanes.collect::<Result<Vec<Array>>>()?;
         while lanes.len() > 1 {
             let half = lanes.len().next_power_of_two() / 2;
             let upper = lanes.split_off(half);
@@ -206,7 +232,7 @@ impl Reduce for Sum {
         }
         let mut sum = lanes.swap_remove(0);
         let is_positive = is_square(input) && !self.dtype.is_complex();
-        if !self.dtype.is_integer() && !is_positive {
+        if !self.dtype.is_integer_or_bool() && !is_positive {
             // A sum of negative zeros is 0.0.
             sum = add(&sum, 0.0)?;
         }
@@ -216,8 +242,12 @@ impl Reduce for Sum {
         Ok(Some(brickwork_core::Lazy::value(&sum).clone()))
     }
 
+    fn is_exact(&self) -> bool {
+        self.sum_dtype().is_integer()
+    }
+
     fn accumulators(&self, _inputs: &[Meta]) -> Vec<AccSpec> {
-        let mut specs = vec![AccSpec::one(self.dtype)];
+        let mut specs = vec![AccSpec::one(self.sum_dtype())];
         if self.mean && self.fold.masked {
             specs.push(AccSpec::one(DType::I64));
         }
@@ -225,7 +255,7 @@ impl Reduce for Sum {
     }
 
     fn start(&self, acc: &mut Acc) {
-        with_parts!(self.dtype, E, T => {
+        with_parts!(self.sum_dtype(), E, T => {
             bytemuck::cast_slice_mut::<E, T>(acc.part_mut::<E>(0)).fill(<Add as Combine<T>>::identity());
         });
         if self.mean && self.fold.masked {
@@ -234,7 +264,11 @@ impl Reduce for Sum {
     }
 
     fn fold(&self, acc: &mut Acc, leaf: &LeafInput<'_>) -> Result<()> {
-        with_parts!(self.dtype, E, T => fold_sum::<E, T>(self.fold.masked, acc, leaf));
+        if is_narrow(self.dtype) {
+            fold_narrow(self.dtype, self.fold.masked, acc, leaf);
+        } else {
+            with_parts!(self.dtype, E, T => fold_sum::<E, T>(self.fold.masked, acc, leaf));
+        }
         if self.mean && self.fold.masked {
             count_true(&mut mask_rows(leaf), acc.part_mut::<i64>(1));
         }
@@ -242,7 +276,7 @@ impl Reduce for Sum {
     }
 
     fn merge(&self, left: &mut Acc, right: &Acc) {
-        with_parts!(self.dtype, E, T => {
+        with_parts!(self.sum_dtype(), E, T => {
             let right: &[T] = bytemuck::cast_slice(right.part::<E>(0));
             merge::<T, Add>(bytemuck::cast_slice_mut(left.part_mut::<E>(0)), right);
         });
@@ -256,7 +290,20 @@ impl Reduce for Sum {
     fn finish(&self, acc: &Acc, _inputs: &[Meta], _output: usize, out: &mut BlockMut) -> Result<()> {
         let all = self.fold.elements() as f64;
         let counts = (self.mean && self.fold.masked).then(|| acc.part::<i64>(1));
-        with_parts!(self.dtype, E, T => {
+        if self.mean && is_narrow(self.dtype) {
+            let means = out.as_slice_mut::<f64>().iter_mut().enumerate();
+            let count = |i: usize| counts.map_or(all, |counts| counts[i] as f64);
+            match self.sum_dtype() {
+                DType::U64 => {
+                    means.zip(acc.part::<u64>(0)).for_each(|((i, mean), &sum)| *mean = sum as f64 / count(i))
+                }
+                _ => {
+                    means.zip(acc.part::<i64>(0)).for_each(|((i, mean), &sum)| *mean = sum as f64 / count(i))
+                }
+            }
+            return Ok(());
+        }
+        with_parts!(self.sum_dtype(), E, T => {
             let parts = size_of::<E>() / size_of::<T>();
             let sums: &[T] = bytemuck::cast_slice(acc.part::<E>(0));
             let out: &mut [T] = bytemuck::cast_slice_mut(out.as_slice_mut::<E>());
