@@ -53,8 +53,15 @@ impl Sources<'_> {
                 let uri = format!("{} (made of {}#{inner})", self.uri, path.display());
                 match open_source(&uri, &path)?.check_dataset(&inner) {
                     Ok(parts) => waiting.push((path, parts)),
-                    Err(error) if matches!(error.problem, FormatProblem::NeedsLibrary { .. }) => {}
-                    Err(error) if matches!(error.problem, FormatProblem::NotFound { .. }) => break,
+                    // Behind a link into another file is what only the library knows, whatever the number.
+                    Err(error)
+                        if matches!(
+                            error.problem,
+                            FormatProblem::NeedsLibrary { .. } | FormatProblem::NotFound { .. }
+                        ) =>
+                    {
+                        break;
+                    }
                     Err(error) => return Err(failed(&uri, error)),
                 }
             }

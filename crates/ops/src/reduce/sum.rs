@@ -295,10 +295,10 @@ impl Reduce for Sum {
             let count = |i: usize| counts.map_or(all, |counts| counts[i] as f64);
             match self.sum_dtype() {
                 DType::U64 => {
-                    means.zip(acc.part::<u64>(0)).for_each(|((i, mean), &sum)| *mean = sum as f64 / count(i))
+                    means.zip(acc.part::<u64>(0)).for_each(|((i, mean), &sum)| *mean = sum as f64 / count(i));
                 }
                 _ => {
-                    means.zip(acc.part::<i64>(0)).for_each(|((i, mean), &sum)| *mean = sum as f64 / count(i))
+                    means.zip(acc.part::<i64>(0)).for_each(|((i, mean), &sum)| *mean = sum as f64 / count(i));
                 }
             }
             return Ok(());
