@@ -28,9 +28,10 @@ use crate::written::{WrittenChunks, WrittenRegions, region_at};
 /// Writes an array to a dataset of an HDF5 file, new or existing.
 ///
 /// What has no filters is written where it belongs. Compressed chunks are collected in a file of their own and put
-/// together by the library when all of them are there, so the disk must have room for both. The file is written beside its target and renamed when it is whole; an existing one is
-/// copied first (or, in place, added to at the end), and its other datasets stay. Chunks are compressed by whoever writes them, all at once, and go past the
-/// library's filters and cache. Truth values and complex numbers are written as h5py writes them.
+/// together by the library when all of them are there, so the disk must have room for both. The file is written beside
+/// its target and renamed when it is whole; an existing one is copied first (or, in place, added to at the end), and its
+/// other datasets stay. Chunks are compressed by whoever writes them, all at once, and go past the library's filters and
+/// cache. Truth values and complex numbers are written as h5py writes them.
 #[derive(Debug)]
 pub struct Hdf5Sink {
     file: Arc<SharedFile>,
