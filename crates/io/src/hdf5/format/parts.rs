@@ -1,11 +1,14 @@
 //! The list of what a virtual dataset is made of: datasets, mostly in other files, and which of their elements go where.
+
+use std::collections::HashSet;
+
 use super::cursor::Cursor;
 use super::error::{Outcome, corrupt, unsupported};
 
 const WHAT: &str = "list of a virtual dataset's parts";
 
 /// A dataset that a virtual one takes elements from.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Part {
     /// Its file, as the list names it: `.` is the file of the virtual dataset. `%b` stands for numbers from 0 on.
     pub file: String,
@@ -13,22 +16,22 @@ pub struct Part {
     pub dataset: String,
 }
 
-/// Parses a list, without the checksum at its end.
+/// Parses a list, without the checksum at its end: each dataset once.
 pub(super) fn parse(mut cursor: Cursor<'_>) -> Outcome<Vec<Part>> {
     match cursor.u8()? {
         0 => {}
         other => return Err(unsupported(format!("{WHAT} of version {other}"), "version 0 can")),
     }
-    let mut parts = Vec::new();
+    let mut parts = HashSet::new();
     for _ in 0..cursor.length()? {
         let part = Part { file: cursor.text_to_nul(), dataset: cursor.text_to_nul() };
         // Those of the source, and those of the dataset itself.
         skip_selection(&mut cursor)?;
         skip_selection(&mut cursor)?;
-        if !parts.contains(&part) {
-            parts.push(part);
-        }
+        parts.insert(part);
     }
+    let mut parts: Vec<Part> = parts.into_iter().collect();
+    parts.sort();
     Ok(parts)
 }
 
@@ -100,7 +103,7 @@ mod tests {
             let parts = parse(Cursor::new(WHAT, &list, 8, 8)).unwrap();
             let names: Vec<(&str, &str)> =
                 parts.iter().map(|part| (part.file.as_str(), part.dataset.as_str())).collect();
-            assert_eq!(names, [("a.h5", "/x"), (".", "y")], "{selection:?}");
+            assert_eq!(names, [(".", "y"), ("a.h5", "/x")], "{selection:?}");
             for len in 0..list.len() {
                 assert!(parse(Cursor::new(WHAT, &list[..len], 8, 8)).is_err(), "{len} of {selection:?}");
             }
