@@ -48,13 +48,27 @@ pub(crate) fn describe_tree(location: &Location) -> Result<Tree> {
     if is_group {
         let place = uri.split_once('#').map_or(uri.as_str(), |(place, _)| place);
         let inner = if location.inner.is_empty() { String::new() } else { format!("/{}", location.inner) };
-        grow(&mut tree, &store, &prefix, &format!("{place}#{inner}"), &mut HashSet::new());
+        grow(&mut tree, &store, &prefix, &format!("{place}#{inner}"), &mut HashSet::new(), 0);
     }
     Ok(tree)
 }
 
+/// Groups within groups that are listed: more than any file has that is meant well.
+const DEEPEST: usize = 200;
+
 /// Adds what a group holds. Directories are looked into once, wherever symbolic links lead.
-fn grow(tree: &mut Tree, store: &Store, prefix: &str, place: &str, seen: &mut HashSet<PathBuf>) {
+fn grow(
+    tree: &mut Tree,
+    store: &Store,
+    prefix: &str,
+    place: &str,
+    seen: &mut HashSet<PathBuf>,
+    depth: usize,
+) {
+    if depth == DEEPEST {
+        tree.note = Some(format!("is in {DEEPEST} groups, one in the other; what it holds is not listed"));
+        return;
+    }
     if store.real_directory(prefix).is_some_and(|directory| !seen.insert(directory)) {
         tree.note = Some("is listed above".to_owned());
         return;
@@ -74,7 +88,7 @@ fn grow(tree: &mut Tree, store: &Store, prefix: &str, place: &str, seen: &mut Ha
         };
         let mut member = Tree { name: name.clone(), description, note, members: Vec::new() };
         if is_group {
-            grow(&mut member, store, &below, &uri, seen);
+            grow(&mut member, store, &below, &uri, seen, depth + 1);
         }
         tree.description.children.push(if is_group { name + "/" } else { name });
         tree.members.push(member);
@@ -158,4 +172,39 @@ fn stored_bytes(codecs: &Codecs, layout: &Layout, store: &Store, prefix: &str) -
     let all = touched_chunks(grid, &Region::full(&layout.shape));
     let keys = all.iter().map(|chunk| join(prefix, &codecs.chunk_key(&chunk.at)));
     store.stored_lens(prefix, &mut keys.into_iter())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tree(keys: &str) -> Tree {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().join("refs.json");
+        std::fs::write(&place, format!("{{{keys}}}")).unwrap();
+        describe_tree(&Location::parse(place.to_str().unwrap()).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_name_that_is_empty_leads_nowhere() {
+        let found = tree(
+            r#"".zgroup": "{\"zarr_format\": 2}", "/0x": "", "a//b": "", "a/.zgroup": "{\"zarr_format\": 2}""#,
+        );
+        let names: Vec<&str> = found.members.iter().map(|member| member.name.as_str()).collect();
+        assert_eq!(names, ["a"]);
+        assert!(found.members[0].members.is_empty());
+    }
+
+    #[test]
+    fn groups_without_end_end() {
+        let group = |depth: usize| format!(r#""{}.zgroup": "{{\"zarr_format\": 2}}""#, "a/".repeat(depth));
+        let keys: Vec<String> = (0..DEEPEST + 50).map(group).collect();
+        let found = tree(&keys.join(", "));
+        let (mut below, mut depth) = (&found, 0);
+        while let Some(member) = below.members.first() {
+            (below, depth) = (member, depth + 1);
+        }
+        assert_eq!(depth, DEEPEST);
+        assert!(below.note.as_ref().is_some_and(|note| note.contains("not listed")));
+    }
 }

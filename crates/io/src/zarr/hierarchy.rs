@@ -67,7 +67,8 @@ pub(super) fn names(store: &Store, prefix: &str) -> Vec<String> {
 /// What is directly below a group, with its name, sorted.
 pub(super) fn members(store: &Store, prefix: &str) -> Vec<(String, Result<Node, Problem>)> {
     let mut names = names(store, prefix);
-    names.retain(|name| !name.starts_with('.') && name != "zarr.json");
+    // A key that begins with a slash, or has two, would name the group itself as its member.
+    names.retain(|name| !name.is_empty() && !name.starts_with('.') && name != "zarr.json");
     let mut members = Vec::new();
     for some in names.chunks(TOGETHER) {
         let asked: Vec<Result<Together<'_>, Problem>> =
