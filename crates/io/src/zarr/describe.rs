@@ -48,7 +48,7 @@ pub(crate) fn describe_tree(location: &Location) -> Result<Tree> {
     if is_group {
         let place = uri.split_once('#').map_or(uri.as_str(), |(place, _)| place);
         let inner = if location.inner.is_empty() { String::new() } else { format!("/{}", location.inner) };
-        grow(&mut tree, &store, &prefix, &format!("{place}#{inner}"), &mut HashSet::new(), 0);
+        grow(&mut tree, &store, &prefix, &format!("{place}#{inner}"), &mut HashSet::new());
     }
     Ok(tree)
 }
@@ -57,15 +57,8 @@ pub(crate) fn describe_tree(location: &Location) -> Result<Tree> {
 const DEEPEST: usize = 200;
 
 /// Adds what a group holds. Directories are looked into once, wherever symbolic links lead.
-fn grow(
-    tree: &mut Tree,
-    store: &Store,
-    prefix: &str,
-    place: &str,
-    seen: &mut HashSet<PathBuf>,
-    depth: usize,
-) {
-    if depth == DEEPEST {
+fn grow(tree: &mut Tree, store: &Store, prefix: &str, place: &str, seen: &mut HashSet<PathBuf>) {
+    if prefix.split('/').count() >= DEEPEST {
         tree.note = Some(format!("is in {DEEPEST} groups, one in the other; what it holds is not listed"));
         return;
     }
@@ -88,7 +81,7 @@ fn grow(
         };
         let mut member = Tree { name: name.clone(), description, note, members: Vec::new() };
         if is_group {
-            grow(&mut member, store, &below, &uri, seen, depth + 1);
+            grow(&mut member, store, &below, &uri, seen);
         }
         tree.description.children.push(if is_group { name + "/" } else { name });
         tree.members.push(member);
