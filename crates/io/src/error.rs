@@ -84,6 +84,10 @@ pub enum Problem {
     #[error("{reason}")]
     Misuse { reason: String },
 
+    /// An input of an unfinished run is another by now.
+    #[error("{reason}")]
+    InputChanged { input: String, reason: String },
+
     #[cfg(feature = "hdf5")]
     #[error("object {object:?}: {problem}")]
     Hdf5 { object: String, problem: crate::hdf5::format::Problem },

@@ -50,28 +50,30 @@ impl Purpose {
 
     /// Fails, with words for it, unless what was begun has the same purpose.
     pub fn check(&self, begun: &Value) -> Result<(), Problem> {
+        let refusal = |difference: String| {
+            format!("an unfinished run cannot be resumed: {difference}; leave out resuming to begin again")
+        };
         match self.difference(begun) {
             None => Ok(()),
-            Some(difference) => {
-                let reason = format!(
-                    "an unfinished run cannot be resumed: {difference}; leave out resuming to begin again"
-                );
-                Err(Problem::Misuse { reason })
+            Some(Difference { text, input: None }) => Err(Problem::Misuse { reason: refusal(text) }),
+            Some(Difference { text, input: Some(input) }) => {
+                Err(Problem::InputChanged { input, reason: refusal(text) })
             }
         }
     }
 
-    fn difference(&self, begun: &Value) -> Option<String> {
+    fn difference(&self, begun: &Value) -> Option<Difference> {
+        let of = |text: String| Some(Difference { text, input: None });
         if begun["journal"] != VERSION || begun["program"] != program() {
             let other = begun["program"].as_str().unwrap_or("something else");
-            return Some(format!("it was begun by {other}, and this is {}", program()));
+            return of(format!("it was begun by {other}, and this is {}", program()));
         }
         let empty = Map::new();
         let array = begun["array"].as_object().unwrap_or(&empty);
         for (name, value) in &self.array {
             let before = array.get(name).unwrap_or(&Value::Null);
             if before != value {
-                return Some(format!("its {name} was {before} and is {value}"));
+                return of(format!("its {name} was {before} and is {value}"));
             }
         }
         for (uri, version) in &self.origin.inputs {
@@ -79,11 +81,12 @@ impl Purpose {
             let mut same_uri = inputs.filter(|input| input[0] == uri.as_str());
             if let Some(before) = same_uri.next().filter(|before| before[1] != version.as_str()) {
                 let before = before[1].as_str().unwrap_or_default();
-                return Some(format!("its input {uri} has changed (it was {before}, and is {version})"));
+                let text = format!("its input {uri} has changed (it was {before}, and is {version})");
+                return Some(Difference { text, input: Some(uri.clone()) });
             }
         }
         if begun["expression"] != format!("{:032x}", self.origin.expression) {
-            return Some(
+            return of(
                 "what is computed is not the same (another expression, another input, or random numbers without the \
                  seed of the first run)"
                     .into(),
@@ -91,6 +94,13 @@ impl Purpose {
         }
         None
     }
+}
+
+/// Why what was begun cannot be gone on with.
+struct Difference {
+    text: String,
+    /// The input that it is about.
+    input: Option<String>,
 }
 
 /// Programs of other versions may compute other bits.

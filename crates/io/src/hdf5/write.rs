@@ -144,8 +144,9 @@ impl Hdf5Sink {
         let (uri, target, resume) = (&self.location.uri, self.file.target(), self.options.resume);
         self.file.recover().map_err(fail)?;
         let left = match purpose.as_ref().filter(|_| resume) {
-            Some(purpose) => Part::left(uri, target, true, purpose)
-                .map_err(|error| self.changed_by_itself(error, origin, meta))?,
+            Some(purpose) => {
+                Part::left(uri, target, true, purpose).map_err(|error| self.changed_by_itself(error, meta))?
+            }
             None => None,
         };
         let left = match left {
@@ -193,13 +194,9 @@ impl Hdf5Sink {
 
     /// An input in the file that is added to has another version as soon as a killed run has begun to add: that the run
     /// was killed there, and nobody else wrote the file meanwhile, cannot be told from the file.
-    fn changed_by_itself(&self, mut error: IoError, origin: Option<&Origin>, meta: &Meta) -> IoError {
-        let Problem::Misuse { reason } = &mut error.problem else { return error };
-        let inputs = origin.into_iter().flat_map(|origin| &origin.inputs);
-        let is_own = inputs.into_iter().any(|(uri, _)| {
-            reason.contains(&format!("its input {uri} has changed"))
-                && Location::parse(uri).is_ok_and(|location| self.file.is_at(&location.path))
-        });
+    fn changed_by_itself(&self, mut error: IoError, meta: &Meta) -> IoError {
+        let Problem::InputChanged { input, reason } = &mut error.problem else { return error };
+        let is_own = Location::parse(input).is_ok_and(|location| self.file.is_at(&location.path));
         if is_own && self.options.in_place {
             *reason += match self.is_there(meta) {
                 true => {
