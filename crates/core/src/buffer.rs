@@ -216,8 +216,24 @@ pub struct BufferPool {
 /// Buffers that nobody uses, by class, and their bytes.
 #[derive(Default)]
 struct Free {
-    by_class: Vec<Vec<RawBuffer>>,
+    by_class: Vec<Vec<Returned>>,
     nbytes: usize,
+}
+
+/// A buffer that nobody uses, and the thread that used it last.
+struct Returned {
+    raw: RawBuffer,
+    thread: usize,
+}
+
+/// So many of the buffers of a class that came back last are looked at for one that this thread has used.
+const LOOKED_AT: usize = 8;
+
+/// Tells threads apart.
+fn this_thread() -> usize {
+    thread_local!(static OWN: u8 = const { 0 });
+    // Where its own variable is.
+    OWN.with(|own| std::ptr::from_ref(own).addr())
 }
 
 /// Free buffers never take more than this, whatever the limit.
@@ -264,10 +280,16 @@ impl BufferPool {
         Buffer { raw: Some(raw), len, pool: Some(self.clone()) }
     }
 
-    /// A free buffer. If there is none, and no room for one beside those of other sizes, these go back to the system.
+    /// A free buffer, if possible one that this thread has given back: it may still be in the caches of its core. If there
+    /// is none, and no room for one beside those of other sizes, these go back to the system.
     fn reused(&self, size: usize, class: usize) -> Option<RawBuffer> {
+        let thread = this_thread();
         let mut free = self.free.lock();
-        if let Some(raw) = free.by_class.get_mut(class).and_then(Vec::pop) {
+        if let Some(returned) = free.by_class.get_mut(class).filter(|returned| !returned.is_empty()) {
+            let last = returned.iter().rev().take(LOOKED_AT);
+            let back =
+                last.enumerate().find(|(_, returned)| returned.thread == thread).map_or(0, |(back, _)| back);
+            let Returned { raw, .. } = returned.remove(returned.len() - 1 - back);
             free.nbytes -= size;
             return Some(raw);
         }
@@ -283,6 +305,7 @@ impl BufferPool {
         let size = raw.capacity();
         let in_use = self.in_use.fetch_sub(size, Ordering::Relaxed) - size;
         let (_, class) = size_class(size);
+        let thread = this_thread();
         let mut free = self.free.lock();
         let nbytes = free.nbytes + size;
         if nbytes > KEEP_AT_MOST || in_use + nbytes > self.limit {
@@ -293,7 +316,7 @@ impl BufferPool {
         if free.by_class.len() <= class {
             free.by_class.resize_with(class + 1, Vec::new);
         }
-        free.by_class[class].push(raw);
+        free.by_class[class].push(Returned { raw, thread });
     }
 
     /// Bytes of buffers that are out.
@@ -327,6 +350,19 @@ mod tests {
         let again = pool.take(1010);
         assert_eq!(again.bytes().as_ptr(), address);
         assert_eq!(again.len(), 1010);
+    }
+
+    #[test]
+    fn threads_get_back_their_own() {
+        let pool = BufferPool::new(1 << 20);
+        let buffers = [pool.take(1000), pool.take(1000)];
+        let [own, other] = [0, 1].map(|k: usize| buffers[k].bytes().as_ptr());
+        let [first, second] = buffers;
+        drop(first);
+        std::thread::scope(|scope| scope.spawn(move || drop(second)).join().unwrap());
+        let again = pool.take(1000);
+        assert_eq!(again.bytes().as_ptr(), own);
+        assert_eq!(pool.take(1000).bytes().as_ptr(), other, "rather than fresh memory");
     }
 
     #[test]
