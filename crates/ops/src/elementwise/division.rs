@@ -1,7 +1,10 @@
 //! Division in all its forms: true, floored, and the remainders.
 
+use brickwork_core::with_element;
+
 use super::function::{binary_methods, build, function, public_binary, real_numbers, wide_floats};
-use super::kernel::{fast_binary, plain_binary, with_loop};
+use super::integer_division::{QuickDivide, are_small};
+use super::kernel::{fast_binary, operand, plain_binary, with_loop};
 use crate::prelude::*;
 
 /// Division without loss.
@@ -154,19 +157,33 @@ macro_rules! divide_floats {
 }
 divide_floats!(f32, f64);
 
+/// Divides the elements of two tiles: many integers at once, as far as they are small enough, and floats one by one.
+macro_rules! divided {
+    ($inputs:expr, $out:expr, $method:ident, $quick:ident) => {
+        with_element!($out.dtype(), [I8, I16, I32, U8, U16, U32], T => {
+            fast_binary!($inputs, $out, T => T, |a, b| a.$quick(b))
+        }, else with_element!($out.dtype(), [I64, U64], T => {
+            if are_small(&operand::<T>(&$inputs[0])) && are_small(&operand::<T>(&$inputs[1])) {
+                fast_binary!($inputs, $out, T => T, |a, b| a.$quick(b))
+            } else {
+                plain_binary!($inputs, $out, T => T, |a, b| a.$method(b))
+            }
+        }, else with_loop!($out.dtype(), [F32, F64], T => {
+            plain_binary!($inputs, $out, T => T, |a, b| a.$method(b))
+        })))
+    };
+}
+
 function!(FloorDivide, "brickwork_ops::FloorDivide", "floor_divide", 2, 8.0, real_numbers, |inputs, out| {
-    with_loop!(out.dtype(), [I8, I16, I32, I64, U8, U16, U32, U64, F32, F64], T =>
-        plain_binary!(inputs, out, T => T, |a, b| a.floor_divide(b)));
+    divided!(inputs, out, floor_divide, quick_floor_divide)
 });
 
 function!(Remainder, "brickwork_ops::Remainder", "remainder", 2, 8.0, real_numbers, |inputs, out| {
-    with_loop!(out.dtype(), [I8, I16, I32, I64, U8, U16, U32, U64, F32, F64], T =>
-        plain_binary!(inputs, out, T => T, |a, b| a.remainder(b)));
+    divided!(inputs, out, remainder, quick_remainder)
 });
 
 function!(Fmod, "brickwork_ops::Fmod", "fmod", 2, 8.0, real_numbers, |inputs, out| {
-    with_loop!(out.dtype(), [I8, I16, I32, I64, U8, U16, U32, U64, F32, F64], T =>
-        plain_binary!(inputs, out, T => T, |a, b| a.fmod(b)));
+    divided!(inputs, out, fmod, quick_fmod)
 });
 
 public_binary!(

@@ -13,6 +13,7 @@ mod extremes;
 mod float_to_integer;
 mod floating;
 mod function;
+mod integer_division;
 mod joint;
 mod kernel;
 mod logical;
