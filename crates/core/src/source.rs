@@ -58,6 +58,12 @@ pub trait Source: Debug + Send + Sync {
         None
     }
 
+    /// The axis along which elements lie side by side, and how many of them a read should want at least: fewer take as
+    /// long. `None` if elements lie in C order and any number will do.
+    fn contiguous(&self) -> Option<(usize, usize)> {
+        None
+    }
+
     /// What tells its present state from others: length, time of the last change, tag. `None` if it cannot change.
     fn version(&self) -> Option<String> {
         None

@@ -7,6 +7,16 @@ use crate::chunk_walk::touched_chunks;
 /// Bytes of a run: long enough that a request's latency hardly counts beside its transfer.
 const RUN: usize = 4 << 20;
 
+/// A local file is read in pieces of at least so many bytes: fewer take as long.
+const SHORT_READ: usize = 2 << 10;
+
+/// The axis along which elements lie side by side in C order (or in Fortran order), and how many a local read should want
+/// at least.
+pub(crate) fn contiguous(ndim: usize, item: usize, fortran: bool) -> Option<(usize, usize)> {
+    let last = ndim.checked_sub(1)?;
+    Some((if fortran { 0 } else { last }, (SHORT_READ / item.max(1)).max(1)))
+}
+
 /// The grid whose cells lie in one run each, in C order (or in Fortran order): whole trailing axes, a part of one, single
 /// elements of those before it.
 pub(crate) fn run_grid(shape: &[usize], item: usize, fortran: bool) -> ChunkGrid {

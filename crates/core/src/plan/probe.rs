@@ -8,7 +8,7 @@ use super::graph::{Graph, Slot};
 use crate::buffer::rounded_size;
 use crate::chunks::AxisChunks;
 use crate::error::Result;
-use crate::eval::{AxisCuts, Clusters, Demand, Fold, Known, Walks, demand, domain_region};
+use crate::eval::{AxisCuts, Clusters, Demand, Fold, Known, Square, Walks, demand, domain_region};
 use crate::operation::Kind;
 use crate::region::{AxisRange, Region};
 use crate::region_map;
@@ -343,7 +343,7 @@ pub(crate) struct Grain {
     /// Along every axis, the granules of the source that is dearest to read.
     pub cuts: Vec<Option<AxisCuts>>,
     /// Two axes that some source has the other way round.
-    pub square: Option<(usize, usize)>,
+    pub square: Option<Square>,
 }
 
 /// How a domain meets the granules of what some wants of it read.
@@ -355,7 +355,7 @@ pub(crate) fn granule_cuts(
 ) -> Result<Grain> {
     let ndim = domain.ndim();
     let mut cuts: Vec<Option<AxisCuts>> = vec![None; ndim];
-    let mut square = None;
+    let mut square: Option<Square> = None;
     if domain.is_empty() {
         return Ok(Grain { cuts, square });
     }
@@ -395,6 +395,13 @@ pub(crate) fn granule_cuts(
         .max_by_key(|(are_granules, slot, grid)| {
             (*are_granules, grid.max_chunk().iter().product::<usize>(), std::cmp::Reverse(*slot))
         });
+    let contiguous_of = |slot: Slot, ndim: usize| {
+        let in_c_order = (ndim.wrapping_sub(1), 1);
+        match graph.nodes[slot.node].op.kind() {
+            Kind::Source(source) => source.contiguous().unwrap_or(in_c_order),
+            _ => in_c_order,
+        }
+    };
     for axis in (0..ndim).filter(|&axis| domain.axes()[axis].len > 1) {
         let range = &domain.axes()[axis];
         let next = at(Some((axis, 1)))?;
@@ -406,8 +413,10 @@ pub(crate) fn granule_cuts(
                     if b.start == a.start {
                         continue;
                     }
-                    if source_axis + 1 == from.ndim() && axis + 1 != ndim && from.ndim() > 1 {
-                        square = Some((axis, ndim - 1));
+                    let (contiguous, run) = contiguous_of(slot, from.ndim());
+                    if source_axis == contiguous && axis + 1 != ndim && from.ndim() > 1 {
+                        let known = square.filter(|known| known.axes.0 == axis).map_or(1, |known| known.run);
+                        square = Some(Square { axes: (axis, ndim - 1), run: run.max(known) });
                     }
                     if let Some((are_granules, lead, grid)) = &leader
                         && *lead == slot

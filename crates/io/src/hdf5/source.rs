@@ -18,7 +18,7 @@ use crate::chunk_walk::{TouchedChunk, chunk_at, touched_chunks};
 use crate::error::{IoError, Problem, Result};
 use crate::handles::FileStamp;
 use crate::read_at::Started;
-use crate::runs::{run_granules, run_grid, run_start};
+use crate::runs::{contiguous, run_granules, run_grid, run_start};
 use crate::strided_file::{MAX_READ, read_region};
 use crate::uri::{Location, is_url};
 
@@ -372,6 +372,11 @@ impl Source for Hdf5Source {
 
     fn run_grid(&self) -> Option<ChunkGrid> {
         self.plain.then(|| self.chunks.clone())
+    }
+
+    fn contiguous(&self) -> Option<(usize, usize)> {
+        let reads_any = !self.is_remote() && (self.chunk.is_none() || self.plain);
+        contiguous(self.shape.len(), self.dtype.itemsize(), false).filter(|_| reads_any)
     }
 
     fn reads_ahead(&self) -> bool {

@@ -16,7 +16,7 @@ use crate::error::{Problem, Result};
 use crate::handles::{FileStamp, HandleCache};
 use crate::placed_file::open_file;
 use crate::read_at::{ReadAt, Started};
-use crate::runs::{run_granules, run_grid, run_start};
+use crate::runs::{contiguous, run_granules, run_grid, run_start};
 use crate::strided_file::{MAX_READ, read_region, read_region_fortran};
 use crate::uri::{Format, Location, is_url};
 
@@ -220,6 +220,11 @@ impl Source for NpySource {
 
     fn granule_grid(&self) -> Option<ChunkGrid> {
         self.is_remote().then(|| self.runs())
+    }
+
+    fn contiguous(&self) -> Option<(usize, usize)> {
+        let Header { shape, fortran, .. } = &self.header;
+        contiguous(shape.len(), self.dtype().itemsize(), *fortran).filter(|_| !self.is_remote())
     }
 }
 

@@ -20,6 +20,7 @@ use crate::bytes::{ByteFix, fill_dense};
 use crate::chunk_walk::touched_chunks;
 use crate::error::{IoError, Problem, Result};
 use crate::handles::{FileStamp, HandleCache};
+use crate::runs::contiguous;
 use crate::strided_file::{MAX_READ, read_region};
 use crate::uri::{Location, is_url};
 
@@ -405,6 +406,11 @@ impl Source for ZarrSource {
 
     fn run_grid(&self) -> Option<ChunkGrid> {
         self.granule_grid().is_none().then(|| self.grid.chunks.clone())
+    }
+
+    fn contiguous(&self) -> Option<(usize, usize)> {
+        let ndim = self.grid.chunks.axes().len();
+        contiguous(ndim, self.dtype.itemsize(), false).filter(|_| self.granule_grid().is_none())
     }
 
     fn reads_ahead(&self) -> bool {
