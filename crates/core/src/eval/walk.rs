@@ -264,8 +264,8 @@ impl Walk {
             let mut start = ends[0];
             while start < ends[1] {
                 let mut len = patch.max(1).min(ends[1] - start);
-                if align > 1 && align != usize::MAX {
-                    // Pieces end at multiples of the alignment, counted in the domain.
+                if align > 1 && align != usize::MAX && start + len < ends[1] {
+                    // Pieces end at multiples of the alignment, counted in the domain, or where the part does.
                     let end = (range.get(start) + len) / align * align;
                     let aligned = end.saturating_sub(range.get(start));
                     len = if aligned > 0 { aligned.min(len) } else { align.min(ends[1] - start) };
@@ -355,6 +355,16 @@ mod tests {
         walk.cuts[0] = Some(AxisCuts { chunks, start: 0, step: 1, whole: false, are_runs: false });
         let patches = covered(&walk, &[5000], &[1024]);
         assert!(patches.iter().all(|patch| patch.axes()[0].start % 1024 == 0));
+        // The end of the axis is no multiple, and no reason to cut.
+        let ends = |shape: &[usize], patch: &[usize]| -> Vec<usize> {
+            covered(&Walk::plain(vec![40]), shape, patch)
+                .iter()
+                .map(|patch| patch.axes()[0].bounds().1)
+                .collect()
+        };
+        assert_eq!(ends(&[50], &[50]), [50]);
+        assert_eq!(ends(&[130], &[90]), [80, 130]);
+        assert_eq!(ends(&[130], &[40]), [40, 80, 120, 130]);
     }
 
     #[test]
