@@ -40,7 +40,7 @@ pub use operation::{
 pub use origin::Origin;
 pub use region::{AxisRange, Region};
 pub use region_map::{AxisMap, broadcast_maps, demand};
-pub use source::{Generator, Granule, Pending, Sink, SinkWriter, Source, Together};
+pub use source::{Generator, Granule, Pending, Runs, Sink, SinkWriter, Source, Together};
 pub use spill::{SpillCodec, SpillFile, SpillLayout, SpillPlace, Spilled};
 
 // Lengths are `usize` everywhere.

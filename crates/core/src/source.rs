@@ -58,9 +58,9 @@ pub trait Source: Debug + Send + Sync {
         None
     }
 
-    /// The axis along which elements lie side by side, and how many of them a read should want at least: fewer take as
-    /// long. `None` if elements lie in C order and any number will do.
-    fn contiguous(&self) -> Option<(usize, usize)> {
+    /// Where any region costs its size: how elements lie one after the other, and how many a read should want at least.
+    /// `None` if they lie in C order, and any number will do.
+    fn contiguous(&self) -> Option<Runs> {
         None
     }
 
@@ -68,6 +68,15 @@ pub trait Source: Debug + Send + Sync {
     fn version(&self) -> Option<String> {
         None
     }
+}
+
+/// How the elements of a source lie one after the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Runs {
+    /// Whether the first axis is the fastest (Fortran order), rather than the last (C order).
+    pub fortran: bool,
+    /// To read fewer elements side by side than this takes as long.
+    pub least: usize,
 }
 
 /// A part of a source that is read in one go.

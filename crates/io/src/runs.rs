@@ -1,6 +1,6 @@
 //! Arrays that lie in a file as one run of elements, cut into runs that are fetched in one request each.
 
-use brickwork_core::{ChunkGrid, Granule, Region};
+use brickwork_core::{ChunkGrid, Granule, Region, Runs};
 
 use crate::chunk_walk::touched_chunks;
 
@@ -10,11 +10,9 @@ const RUN: usize = 4 << 20;
 /// A local file is read in pieces of at least so many bytes: fewer take as long.
 const SHORT_READ: usize = 2 << 10;
 
-/// The axis along which elements lie side by side in C order (or in Fortran order), and how many a local read should want
-/// at least.
-pub(crate) fn contiguous(ndim: usize, item: usize, fortran: bool) -> Option<(usize, usize)> {
-    let last = ndim.checked_sub(1)?;
-    Some((if fortran { 0 } else { last }, (SHORT_READ / item.max(1)).max(1)))
+/// How elements of so many bytes lie in a local file.
+pub(crate) fn local_runs(item: usize, fortran: bool) -> Runs {
+    Runs { fortran, least: (SHORT_READ / item.max(1)).max(1) }
 }
 
 /// The grid whose cells lie in one run each, in C order (or in Fortran order): whole trailing axes, a part of one, single

@@ -29,7 +29,7 @@ pub use meter::{Activity, Clock, Doing, Measured, Meter, Span, Times, doing};
 pub use patch::Evaluator;
 pub(crate) use patch::positions;
 pub use task::{Deliver, TaskOutput, finish_partial, run_task};
-pub use walk::{AxisCuts, PATCH_ELEMENTS, Square, Walk, Walks};
+pub use walk::{AxisCuts, PATCH_ELEMENTS, Walk, Walks};
 
 use crate::block::Block;
 use crate::error::Result;

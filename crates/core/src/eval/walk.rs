@@ -15,9 +15,6 @@ pub const PATCH_ELEMENTS: usize = 32 << 10;
 /// hardly longer.
 const LAST_AXIS: usize = 4096;
 
-/// A patch holds at least so many runs that a source reads at once.
-const LEAST_RUNS: usize = 16;
-
 /// Where the granules of the source that is dearest to read lie along an axis of a domain.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AxisCuts {
@@ -57,15 +54,6 @@ impl AxisCuts {
     }
 }
 
-/// Two axes that some source has the other way round, so that square patches read it best.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Square {
-    /// The one along which the source's elements lie side by side, and the last one.
-    pub axes: (usize, usize),
-    /// Elements that a patch has along the first of them at least: fewer take as long to read.
-    pub run: usize,
-}
-
 /// How a domain is walked.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Walk {
@@ -75,8 +63,10 @@ pub struct Walk {
     pub align: Vec<usize>,
     /// Whether a patch holds whole granules, so that what is folded inside it meets every granule once.
     pub by_granule: bool,
-    /// Which axes a patch is square along.
-    pub square: Option<Square>,
+    /// Two axes that some source has the other way round, so that square patches read it best.
+    pub square: Option<(usize, usize)>,
+    /// Elements along every axis below which sources are read in tiny pieces; empty if they are not.
+    pub runs: Vec<usize>,
     /// The axis along which scans run: all patches of a part of it come before those of the next, so that what is
     /// written there is complete early.
     pub outermost: Option<usize>,
@@ -98,6 +88,7 @@ impl Walk {
             align,
             by_granule: false,
             square: None,
+            runs: Vec::new(),
             outermost: None,
             best: None,
             apart: false,
@@ -142,14 +133,16 @@ impl Walk {
             }
             patch[axis] = patch[axis].max(len);
         };
-        if let Some(Square { axes: (a, b), run }) = self.square {
+        if let Some((a, b)) = self.square {
             let side = (target as f64).sqrt() as usize;
             grow(b, side, &mut patch);
             grow(a, side, &mut patch);
-            // Where the other axis may not be cut, little would be left of this one.
-            let run =
-                run.min(target / LEAST_RUNS).max(1).next_multiple_of(self.align[a].clamp(1, shape[a].max(1)));
-            patch[a] = patch[a].max(run).min(shape[a].max(1));
+        }
+        // Where some axis may not be cut, little would be left of the others.
+        for (axis, &run) in self.runs.iter().enumerate() {
+            let run = run * target.min(PATCH_ELEMENTS) / PATCH_ELEMENTS;
+            let whole = run.max(1).next_multiple_of(self.align[axis].clamp(1, shape[axis].max(1)));
+            patch[axis] = patch[axis].max(whole).min(shape[axis].max(1));
         }
         for (from_end, axis) in (0..ndim).rev().enumerate() {
             let is_long = from_end == 0 && ndim > 1 && shape[axis] > 2 * LAST_AXIS;
@@ -373,14 +366,14 @@ mod tests {
         assert_eq!(walk.patch_shape(&[20000, 20000], 32768), [8, 4096]);
         assert_eq!(walk.patch_shape(&[20000, 3], 32768), [10922, 3]);
         assert_eq!(walk.patch_shape(&[2, 1 << 30], 32768), [2, 16384]);
-        let square =
-            |run, align| Walk { square: Some(Square { axes: (0, 1), run }), ..Walk::plain(vec![1, align]) };
-        assert_eq!(square(1, 1).patch_shape(&[20000, 20000], 32768), [181, 181]);
-        assert_eq!(square(1, 1024).patch_shape(&[20000, 20000], 32768), [32, 1024]);
+        let square = |align| Walk { square: Some((0, 1)), ..Walk::plain(vec![1, align]) };
+        assert_eq!(square(1).patch_shape(&[20000, 20000], 32768), [181, 181]);
+        assert_eq!(square(1024).patch_shape(&[20000, 20000], 32768), [32, 1024]);
         // Long enough runs, however long the other axis, in patches that are not tiny.
-        assert_eq!(square(256, usize::MAX).patch_shape(&[20000, 3000], 32768), [256, 3000]);
-        assert_eq!(square(256, usize::MAX).patch_shape(&[20000, 3000], 512), [32, 3000]);
-        assert_eq!(square(256, usize::MAX).patch_shape(&[100, 3000], 32768), [100, 3000]);
+        let in_runs = Walk { runs: vec![256, 1], ..square(usize::MAX) };
+        assert_eq!(in_runs.patch_shape(&[20000, 3000], 32768), [256, 3000]);
+        assert_eq!(in_runs.patch_shape(&[20000, 3000], 4096), [32, 3000]);
+        assert_eq!(in_runs.patch_shape(&[100, 3000], 32768), [100, 3000]);
     }
 
     #[test]

@@ -178,7 +178,7 @@ pub(super) fn grid(
                 _ if options.forced_cell.is_some() => 1,
                 Some(_) => patch[axis],
                 None if axis + 1 == ndim => LAST_AXIS,
-                None => 1,
+                None => walk.runs.get(axis).copied().unwrap_or(1),
             };
             if too_many_bytes { unit } else { unit.max(run) }
         };

@@ -73,14 +73,15 @@ fn place_as_drafted(graph: &Graph, draft: &Draft, room: &Room<'_>, walks: &mut W
     add_inner_walks(graph, draft, walks)?;
     let ndim = draft.domain.ndim();
     let wants = |part: &Region| draft.wants(graph, part);
-    let Grain { mut cuts, square } = granule_cuts(graph, &draft.domain, &wants, &draft.scope)?;
+    let Grain { mut cuts, square, runs } = granule_cuts(graph, &draft.domain, &wants, &draft.scope)?;
     whole_blocks(graph, draft, &mut cuts)?;
     let align: Vec<usize> = (0..ndim).map(|axis| alignment(graph, draft, axis, false)).collect();
     // A fold inside a patch walks all that it folds: patches smaller than granules would decode them again and again.
     // What only passes on what it reads has no use for less than a granule either.
     let by_granule =
         (!draft.scope.inline.is_empty() || passes_on(graph, draft)) && room.options.forced_patch.is_none();
-    let mut walk = Walk { cuts, align, by_granule, square, outermost: draft.runs_along, ..Walk::default() };
+    let mut walk =
+        Walk { cuts, align, by_granule, square, runs, outermost: draft.runs_along, ..Walk::default() };
     walk.apart = reads_apart(graph, draft)?;
     if room.options.forced_patch.is_none() {
         walk.best = best_patch(graph, draft);
@@ -270,9 +271,9 @@ fn add_inner_walks(graph: &Graph, draft: &Draft, walks: &mut Walks) -> Result<()
         let Kind::Reduce(op) = graph.nodes[node].op.kind() else { continue };
         let domain = Region::full(&op.domain(&graph.nodes[node].input_metas));
         let wants = |part: &Region| super::probe::fold_wants(graph, node, part);
-        let Grain { cuts, square } = granule_cuts(graph, &domain, &wants, &draft.scope)?;
+        let Grain { cuts, square, runs } = granule_cuts(graph, &domain, &wants, &draft.scope)?;
         let align = (0..domain.ndim()).map(|axis| op.spec().walk_alignment(axis)).collect();
-        walks.inner.insert(node, Walk { cuts, align, square, best: op.best_box(), ..Walk::default() });
+        walks.inner.insert(node, Walk { cuts, align, square, runs, best: op.best_box(), ..Walk::default() });
     }
     Ok(())
 }

@@ -8,11 +8,11 @@ use super::graph::{Graph, Slot};
 use crate::buffer::rounded_size;
 use crate::chunks::AxisChunks;
 use crate::error::Result;
-use crate::eval::{AxisCuts, Clusters, Demand, Fold, Known, Square, Walks, demand, domain_region};
+use crate::eval::{AxisCuts, Clusters, Demand, Fold, Known, Walks, demand, domain_region};
 use crate::operation::Kind;
 use crate::region::{AxisRange, Region};
 use crate::region_map;
-use crate::source::Source;
+use crate::source::{Runs, Source};
 use crate::spill::SpillLayout;
 
 /// What a stage is made of, as far as it is decided: which values are held by other stages, and which reductions are
@@ -343,7 +343,9 @@ pub(crate) struct Grain {
     /// Along every axis, the granules of the source that is dearest to read.
     pub cuts: Vec<Option<AxisCuts>>,
     /// Two axes that some source has the other way round.
-    pub square: Option<Square>,
+    pub square: Option<(usize, usize)>,
+    /// Along every axis, how many elements it takes for sources to be read in runs that are long enough.
+    pub runs: Vec<usize>,
 }
 
 /// How a domain meets the granules of what some wants of it read.
@@ -355,9 +357,9 @@ pub(crate) fn granule_cuts(
 ) -> Result<Grain> {
     let ndim = domain.ndim();
     let mut cuts: Vec<Option<AxisCuts>> = vec![None; ndim];
-    let mut square: Option<Square> = None;
+    let mut square = None;
     if domain.is_empty() {
-        return Ok(Grain { cuts, square });
+        return Ok(Grain { cuts, square, runs: Vec::new() });
     }
     let at = |moved: Option<(usize, usize)>| -> Result<FxHashMap<Slot, Vec<Region>>> {
         let axes = (0..ndim).map(|axis| {
@@ -395,13 +397,12 @@ pub(crate) fn granule_cuts(
         .max_by_key(|(are_granules, slot, grid)| {
             (*are_granules, grid.max_chunk().iter().product::<usize>(), std::cmp::Reverse(*slot))
         });
-    let contiguous_of = |slot: Slot, ndim: usize| {
-        let in_c_order = (ndim.wrapping_sub(1), 1);
-        match graph.nodes[slot.node].op.kind() {
-            Kind::Source(source) => source.contiguous().unwrap_or(in_c_order),
-            _ => in_c_order,
-        }
+    let runs_of = |slot: Slot| match graph.nodes[slot.node].op.kind() {
+        Kind::Source(source) => source.contiguous(),
+        _ => None,
     };
+    // Which axes of sources that are read in runs an axis of the domain moves along.
+    let mut moves: Vec<Move> = Vec::new();
     for axis in (0..ndim).filter(|&axis| domain.axes()[axis].len > 1) {
         let range = &domain.axes()[axis];
         let next = at(Some((axis, 1)))?;
@@ -413,10 +414,13 @@ pub(crate) fn granule_cuts(
                     if b.start == a.start {
                         continue;
                     }
-                    let (contiguous, run) = contiguous_of(slot, from.ndim());
-                    if source_axis == contiguous && axis + 1 != ndim && from.ndim() > 1 {
-                        let known = square.filter(|known| known.axes.0 == axis).map_or(1, |known| known.run);
-                        square = Some(Square { axes: (axis, ndim - 1), run: run.max(known) });
+                    let runs = runs_of(slot);
+                    if runs.is_some() {
+                        moves.push(Move { slot, source_axis, axis });
+                    }
+                    let fastest = if runs.is_some_and(|runs| runs.fortran) { 0 } else { from.ndim() - 1 };
+                    if source_axis == fastest && axis + 1 != ndim && from.ndim() > 1 {
+                        square = Some((axis, ndim - 1));
                     }
                     if let Some((are_granules, lead, grid)) = &leader
                         && *lead == slot
@@ -440,7 +444,47 @@ pub(crate) fn granule_cuts(
             }
         }
     }
-    Ok(Grain { cuts, square })
+    let mut runs = vec![1; if moves.is_empty() { 0 } else { ndim }];
+    for &slot in &slots {
+        if let Some(Runs { fortran, least }) = runs_of(slot) {
+            lengthen(&mut runs, domain, &moves, slot, &graph.meta(slot).shape, fortran, least);
+        }
+    }
+    Ok(Grain { cuts, square, runs })
+}
+
+/// An axis of a source along which reads move with an axis of the domain.
+struct Move {
+    slot: Slot,
+    source_axis: usize,
+    axis: usize,
+}
+
+/// Lengthens a part of the domain until what it reads of a source lies in runs of at least so many elements.
+fn lengthen(
+    part: &mut [usize],
+    domain: &Region,
+    moves: &[Move],
+    slot: Slot,
+    shape: &[usize],
+    fortran: bool,
+    mut least: usize,
+) {
+    let along = |number: usize| if fortran { number } else { shape.len() - 1 - number };
+    for source_axis in (0..shape.len()).map(along) {
+        let moved = moves.iter().filter(|moved| moved.slot == slot && moved.source_axis == source_axis);
+        let Some(range) = moved.map(|moved| moved.axis).next().map(|axis| (axis, &domain.axes()[axis]))
+        else {
+            return;
+        };
+        let (axis, range) = range;
+        part[axis] = part[axis].max(least.min(range.len));
+        // Runs go on along the next axis only where all of this one is read.
+        if least <= range.len || range.len < shape[source_axis] || range.step != 1 {
+            return;
+        }
+        least = least.div_ceil(range.len.max(1));
+    }
 }
 
 /// Chunks as they come from the end of their axis, and where an element lies then. A short chunk at the end, which

@@ -84,10 +84,10 @@ pub(crate) fn in_strips(
         ..draft.clone()
     };
     let wants = |part: &Region| strip.wants(graph, part);
-    let Grain { cuts, square } =
+    let Grain { cuts, square, runs } =
         granule_cuts(graph, &draft.domain, &|part: &Region| draft.wants(graph, part), &inline)?;
     let align = vec![1; shape.len()];
-    let walk = Walk { cuts, align, square, outermost: draft.runs_along, ..Walk::default() };
+    let walk = Walk { cuts, align, square, runs, outermost: draft.runs_along, ..Walk::default() };
     let units = units(graph, &strip, &walk, room.bytes)?;
     let Unit::Multiple(unit) = units[axis] else { return Ok(None) };
     let least = if axis + 1 == shape.len() { unit.max(LAST_AXIS.min(shape[axis])) } else { unit };

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use brickwork_core::eval::{Activity, doing};
 use brickwork_core::{
-    AxisRange, ChunkGrid, ChunkSpec, DType, Granule, Kind, Meta, Operation, Pending, Region, Source,
+    AxisRange, ChunkGrid, ChunkSpec, DType, Granule, Kind, Meta, Operation, Pending, Region, Runs, Source,
     Together, ViewMut,
 };
 use serde::{Deserialize, Serialize};
@@ -18,7 +18,7 @@ use crate::chunk_walk::{TouchedChunk, chunk_at, touched_chunks};
 use crate::error::{IoError, Problem, Result};
 use crate::handles::FileStamp;
 use crate::read_at::Started;
-use crate::runs::{contiguous, run_granules, run_grid, run_start};
+use crate::runs::{local_runs, run_granules, run_grid, run_start};
 use crate::strided_file::{MAX_READ, read_region};
 use crate::uri::{Location, is_url};
 
@@ -374,9 +374,9 @@ impl Source for Hdf5Source {
         self.plain.then(|| self.chunks.clone())
     }
 
-    fn contiguous(&self) -> Option<(usize, usize)> {
+    fn contiguous(&self) -> Option<Runs> {
         let reads_any = !self.is_remote() && (self.chunk.is_none() || self.plain);
-        contiguous(self.shape.len(), self.dtype.itemsize(), false).filter(|_| reads_any)
+        reads_any.then(|| local_runs(self.dtype.itemsize(), false))
     }
 
     fn reads_ahead(&self) -> bool {

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use brickwork_core::{
-    ChunkGrid, ChunkSpec, DType, Granule, Kind, Meta, Operation, Pending, Region, Source, ViewMut,
+    ChunkGrid, ChunkSpec, DType, Granule, Kind, Meta, Operation, Pending, Region, Runs, Source, ViewMut,
 };
 use serde::{Deserialize, Serialize};
 
@@ -16,7 +16,7 @@ use crate::error::{Problem, Result};
 use crate::handles::{FileStamp, HandleCache};
 use crate::placed_file::open_file;
 use crate::read_at::{ReadAt, Started};
-use crate::runs::{contiguous, run_granules, run_grid, run_start};
+use crate::runs::{local_runs, run_granules, run_grid, run_start};
 use crate::strided_file::{MAX_READ, read_region, read_region_fortran};
 use crate::uri::{Format, Location, is_url};
 
@@ -222,9 +222,8 @@ impl Source for NpySource {
         self.is_remote().then(|| self.runs())
     }
 
-    fn contiguous(&self) -> Option<(usize, usize)> {
-        let Header { shape, fortran, .. } = &self.header;
-        contiguous(shape.len(), self.dtype().itemsize(), *fortran).filter(|_| !self.is_remote())
+    fn contiguous(&self) -> Option<Runs> {
+        (!self.is_remote()).then(|| local_runs(self.dtype().itemsize(), self.header.fortran))
     }
 }
 

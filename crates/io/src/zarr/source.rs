@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use brickwork_core::{
-    AxisRange, ChunkGrid, DType, Granule, Kind, Meta, Operation, Pending, Region, Source, ViewMut,
+    AxisRange, ChunkGrid, DType, Granule, Kind, Meta, Operation, Pending, Region, Runs, Source, ViewMut,
 };
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::Xxh3;
@@ -20,7 +20,7 @@ use crate::bytes::{ByteFix, fill_dense};
 use crate::chunk_walk::touched_chunks;
 use crate::error::{IoError, Problem, Result};
 use crate::handles::{FileStamp, HandleCache};
-use crate::runs::contiguous;
+use crate::runs::local_runs;
 use crate::strided_file::{MAX_READ, read_region};
 use crate::uri::{Location, is_url};
 
@@ -408,9 +408,8 @@ impl Source for ZarrSource {
         self.granule_grid().is_none().then(|| self.grid.chunks.clone())
     }
 
-    fn contiguous(&self) -> Option<(usize, usize)> {
-        let ndim = self.grid.chunks.axes().len();
-        contiguous(ndim, self.dtype.itemsize(), false).filter(|_| self.granule_grid().is_none())
+    fn contiguous(&self) -> Option<Runs> {
+        self.granule_grid().is_none().then(|| local_runs(self.dtype.itemsize(), false))
     }
 
     fn reads_ahead(&self) -> bool {
