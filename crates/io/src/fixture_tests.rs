@@ -345,6 +345,22 @@ mod hdf5 {
     }
 
     #[test]
+    fn links_into_other_files_are_followed_without_the_library() {
+        let directory = tempfile::tempdir().unwrap();
+        for name in ["m.h5", "other.h5"] {
+            std::fs::copy(fixture("hdf5/groups_new.h5"), directory.path().join(name)).unwrap();
+        }
+        // It is a link to `y` in `other.h5`, where there is none.
+        let uri = directory.path().join("m.h5#/elsewhere").display().to_string();
+        let other = directory.path().join("other.h5#/y");
+        let expected = format!("(a link to {}): there is no \"y\" in it; it holds", other.display());
+        for error in [crate::open(&uri).map(|_| ()), crate::describe(&uri).map(|_| ())] {
+            let error = error.unwrap_err().to_string();
+            assert!(error.starts_with(&uri) && error.contains(&expected), "{error}");
+        }
+    }
+
+    #[test]
     fn filters_and_layouts_that_are_missing_are_named() {
         let mut missing = vec![("mine", "filter 311 cannot")];
         if cfg!(not(feature = "hdf5-zstd")) {
