@@ -140,6 +140,7 @@ mod zarr {
             ("delta", "uint8"),
             ("numcodecs", "float32"),
             ("rectilinear", "float64"),
+            ("rectilinear_shards", "float64"),
         ] {
             assert_eq!(
                 values(&format!("zarr/{name}.zarr")),
@@ -233,6 +234,10 @@ mod zarr {
         let sharded = crate::describe(&fixture("zarr/sharded.zarr")).unwrap();
         assert_eq!((sharded.chunks, sharded.shards), (Some(vec![2, 3]), Some(vec![4, 6])));
         assert_eq!(sharded.codecs[0], "bytes");
+        let uneven = crate::describe(&fixture("zarr/rectilinear_shards.zarr")).unwrap();
+        assert_eq!((uneven.chunks, uneven.shards), (Some(vec![1, 2]), Some(vec![4, 6])));
+        let lens = uneven.uneven_shards.map(|grid| grid.axes()[0].chunk_lengths());
+        assert_eq!((lens, uneven.uneven_chunks), (Some(vec![4, 1, 2]), None));
         let tree = crate::describe_tree(&fixture("zarr/group.zarr")).unwrap();
         let names =
             |tree: &crate::Tree| tree.members.iter().map(|member| member.name.clone()).collect::<Vec<_>>();
