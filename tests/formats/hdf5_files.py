@@ -26,6 +26,7 @@ def write(directory):
                 add(file, name, found, "plain", values(SHAPE, "f8"))
                 add(file, name, found, "chunked", values(SHAPE, "f8"), chunks=CHUNKS, compression="gzip")
     library(directory, found)
+    links(directory, found)
     return found
 
 
@@ -181,6 +182,76 @@ def fill(file, name, found):
     for i in range(100):
         many[f"child{i}"] = np.int16(i)
     found[f"{name}#/many/child57"] = np.array(57, "i2")
+
+
+def links(directory, found):
+    """Master files as detectors write them, and what else leads into other files. Only those are described by their own
+    paths: listings do not follow such links."""
+    here = lambda name: os.path.join(directory, name)
+    os.mkdir(here("runs"))
+    os.mkdir(here("prefixed"))
+    data = {}
+    for number in [1, 2]:
+        data[number] = values((6, 23, 17), "u2") + np.uint16(number)
+        with h5py.File(here(f"runs/run_data_{number:06}.h5"), "w") as file:
+            # The library, which reads virtual datasets, has only the second.
+            options = hdf5plugin.Bitshuffle(0, "lz4") if number == 1 else {"compression": "gzip"}
+            file.create_dataset("entry/data/data", data=data[number], chunks=(1, 23, 17), **options)
+    with h5py.File(here("runs/packed.h5"), "w") as file:
+        packed = values((40, 30), "i4") // 1000
+        file.create_dataset("x", data=packed, chunks=(9, 30), scaleoffset=0)
+    with h5py.File(here("prefixed/far.h5"), "w") as file:
+        file["x"] = far = values((5, 4), "f8")
+    first, second = "run_data_000001.h5", "run_data_000002.h5"
+    for libver in ["earliest", "latest"]:
+        name = f"runs/master-{libver}.h5"
+        targets = {
+            "entry/data/data_000001": (first, "/entry/data/data", data[1]),
+            "entry/data/data_000002": (second, "entry/data/data", data[2]),
+            "absolute": (here(f"runs/{first}"), "/entry/data/data", data[1]),
+            "moved": (f"/no/such/directory/{second}", "/entry/data/data", data[2]),
+            "packed": ("packed.h5", "/x", packed),
+            "prefixed": ("far.h5", "/x", far),
+        }
+        with h5py.File(here(name), "w", libver=libver) as file:
+            for path, (target, inner, array) in targets.items():
+                file[path] = h5py.ExternalLink(target, inner)
+                found[f"{name}#/{path}"] = array
+            file["group"] = h5py.ExternalLink(first, "/entry")
+            found[f"{name}#/group/data/data"] = data[1]
+            file["root"] = h5py.ExternalLink(second, "/")
+            found[f"{name}#/root/entry/data/data"] = data[2]
+            file["soft"] = h5py.SoftLink("/entry/data/data_000001")
+            found[f"{name}#/soft"] = data[1]
+            file["deep/group"] = h5py.SoftLink("/group/data")
+            found[f"{name}#/deep/group/data"] = data[1]
+        # From outside, over three files.
+        with h5py.File(here(f"outer-{libver}.h5"), "w", libver=libver) as file:
+            file["master"] = h5py.ExternalLink(name, "/")
+            file["chain"] = h5py.ExternalLink(name, "/entry/data/data_000002")
+            file["soft"] = h5py.ExternalLink(name, "/soft")
+        found[f"outer-{libver}.h5#/master/entry/data/data_000001"] = data[1]
+        found[f"outer-{libver}.h5#/master/deep/group/data"] = data[1]
+        found[f"outer-{libver}.h5#/chain"] = data[2]
+        found[f"outer-{libver}.h5#/soft"] = data[1]
+    # A link to the master: what it names lies beside the real file.
+    os.symlink("runs/master-earliest.h5", here("seen.h5"))
+    found["seen.h5#/entry/data/data_000001"] = data[1]
+    # A virtual dataset that is made of what lies behind links, and is behind one itself.
+    whole = h5py.VirtualLayout((12, 23, 17), "u2")
+    for rows, name, path in [
+        (np.s_[:6], "runs/master-latest.h5", "entry/data/data_000002"),
+        (np.s_[6:], "outer-earliest.h5", "chain"),
+    ]:
+        whole[rows] = h5py.VirtualSource(name, path, (6, 23, 17))
+    with h5py.File(here("linked-virtual.h5"), "w") as file:
+        file.create_virtual_dataset("x", whole)
+    with h5py.File(here("runs/to-virtual.h5"), "w") as file:
+        file["x"] = h5py.ExternalLink("../linked-virtual.h5", "/x")
+    for name in ["linked-virtual.h5", "runs/to-virtual.h5"]:
+        found[f"{name}#/x"] = np.concatenate([data[2], data[2]])
+        with h5py.File(here(name)) as file:
+            assert np.array_equal(file["x"][...], found[f"{name}#/x"])
 
 
 def library(directory, found):

@@ -54,6 +54,13 @@ def hdf5(directory, found, text):
         file["forecast/t2m"] = file["forecast/u10"] = values((9, 9), "f4")
         file["dangling"] = h5py.SoftLink("/nowhere")
         file["beside"] = h5py.ExternalLink("nothing-here.h5", "/x")
+        file["beside-group"] = h5py.ExternalLink("nothing-here.h5", "/g")
+        file["no-such"] = h5py.ExternalLink("behind.h5", "/y")
+        file["behind"] = h5py.ExternalLink("behind.h5", "/x")
+        file["behind-group"] = h5py.ExternalLink("behind.h5", "/g")
+        file["damaged"] = h5py.ExternalLink("damaged.h5", "/x")
+        file["round"] = h5py.ExternalLink("behind.h5", "/round")
+        file["grows"] = h5py.ExternalLink("refused.h5", "/grows/grows")
         file["type"] = np.dtype("i4")
         checked = file.create_dataset("checked", data=values((40,), "i4"), chunks=(10,), fletcher32=True)
         packed = file.create_dataset("packed", data=values((40,), "i4"), chunks=(10,), compression="gzip")
@@ -70,6 +77,13 @@ def hdf5(directory, found, text):
             byte = file.read(1)[0]
             file.seek(offset + size // 2)
             file.write(bytes([byte ^ 0xFF]))
+    with h5py.File(os.path.join(directory, "behind.h5"), "w") as file:
+        file["x"] = np.zeros(3, "f2")
+        file["g/y"] = values((4,), "i4")
+        file["round"] = h5py.ExternalLink("refused.h5", "/round")
+    shutil.copy(path, os.path.join(directory, "damaged.h5"))
+    with open(os.path.join(directory, "damaged.h5"), "r+b") as file:
+        file.truncate(900)
     name = "refused.h5"
     found |= {
         f"{name}#/half": [name, "float16"],
@@ -83,6 +97,13 @@ def hdf5(directory, found, text):
         f"{name}#/packed/deeper": [name, "packed", "dataset"],
         f"{name}#/dangling": [name, "nowhere"],
         f"{name}#/beside": [name, "nothing-here.h5"],
+        f"{name}#/beside-group/deeper/x": [name, "nothing-here.h5", "/g/deeper/x", directory],
+        f"{name}#/no-such": [name, "behind.h5#/y", '"y"', "round"],
+        f"{name}#/behind": [name, "behind.h5#/x", "float16"],
+        f"{name}#/behind-group": [name, "behind.h5#/g", "is a group", "y"],
+        f"{name}#/damaged": [name, "damaged.h5", "truncated"],
+        f"{name}#/round": [name, "in a circle", "behind.h5#/round"],
+        f"{name}#/grows": [name, "more than 16 links into other files"],
         f"{name}#/type": [name, "named datatype"],
         f"{name}#/mine": [name, "filter 311"],
         f"{name}#/zfp": [name, "filter 32013 (zfp)"],

@@ -155,6 +155,19 @@ def fill_3(root, name, found):
         put(root, name, found, f"shards/index-{i}", values(SHAPE, "i4"), chunks=(10, 8), serializer=codec, compressors=None)
     nested = ShardingCodec(chunk_shape=(10, 8), codecs=[ShardingCodec(chunk_shape=(5, 4))])
     put(root, name, found, "shards/nested", values(SHAPE, "i4"), chunks=(20, 16), serializer=nested, compressors=None)
+    # zarr-python has chunks of lengths of their own from 3.2 on, which needs Python 3.12.
+    if "array.rectilinear_chunks" in zarr.config:
+        with zarr.config.set({"array.rectilinear_chunks": True}):
+            uneven = [[4, 2, 17], [8, 8, 1]]
+            put(root, name, found, "uneven/chunks", values(SHAPE, "f4"), chunks=uneven)
+            for label, edges, chunks, shape in [
+                ("short", [[4, 2, 17], [6, 11]], (1, 1), SHAPE),
+                ("long", [[128, 192, 64], [64, 128]], (64, 64), (384, 192)),
+            ]:
+                options = {"chunks": chunks, "shards": edges}
+                put(root, name, found, f"uneven/shards-{label}", values(shape, "f8"), **options)
+                part = np.s_[3:9, 2:40]
+                put(root, name, found, f"uneven/shards-{label}-part", values(shape, "f8"), -1, part=part, **options)
     put(root, name, found, "named", values(SHAPE, "f4"), dimension_names=("y", None))
 
 

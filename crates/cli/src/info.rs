@@ -67,8 +67,11 @@ fn array_text(description: &Description) -> String {
         _ => rows.push(("chunks", "none: contiguous".to_owned())),
     }
     if let Some(shards) = &description.shards {
-        let number = product(&crate::info::counts(shape, shards));
-        rows.push(("shards", format!("{} ({number})", tuple(shards))));
+        let (lengths, counts) = match &description.uneven_shards {
+            Some(grid) => (grid.to_string(), grid.axes().iter().map(AxisChunks::num_chunks).collect()),
+            None => (tuple(shards), crate::info::counts(shape, shards)),
+        };
+        rows.push(("shards", format!("{lengths} ({})", product(&counts))));
     }
     let codecs = description.codecs.join(", ");
     rows.push(("codecs", if codecs.is_empty() { "none".into() } else { codecs }));
@@ -204,6 +207,7 @@ fn tree_json(tree: &Tree) -> Json {
     let description = &tree.description;
     let lengths = |grid: &ChunkGrid| grid.axes().iter().map(AxisChunks::chunk_lengths).collect::<Vec<_>>();
     let uneven = description.uneven_chunks.as_ref().map(lengths);
+    let uneven_shards = description.uneven_shards.as_ref().map(lengths);
     let mut found = json!({
         "uri": description.uri,
         "format": description.format.to_string(),
@@ -213,6 +217,7 @@ fn tree_json(tree: &Tree) -> Json {
         "chunks": description.chunks,
         "uneven_chunks": uneven,
         "shards": description.shards,
+        "uneven_shards": uneven_shards,
         "codecs": description.codecs,
         "fill_value": description.fill_value,
         "bytes": description.nbytes,

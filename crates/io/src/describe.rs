@@ -24,6 +24,8 @@ pub struct Description {
     pub uneven_chunks: Option<ChunkGrid>,
     /// Elements of a shard along every axis, where chunks lie together in one object.
     pub shards: Option<Vec<usize>>,
+    /// The shards one by one, where they have lengths of their own: `shards` then tells the longest.
+    pub uneven_shards: Option<ChunkGrid>,
     /// What is done to the elements when they are stored, in that order.
     pub codecs: Vec<String>,
     /// The element that stands where nothing was written: a number, a list of the two parts of a complex one, or one of
@@ -58,6 +60,7 @@ impl Description {
             chunks: None,
             uneven_chunks: None,
             shards: None,
+            uneven_shards: None,
             codecs: Vec::new(),
             fill_value: None,
             missing_value: None,

@@ -89,6 +89,25 @@ pub enum Problem {
     InputChanged { input: String, reason: String },
 
     #[cfg(feature = "hdf5")]
+    #[error(
+        "a link leads to {path:?} in another file, {file:?}, which is not there; looked for it at {}",
+        listed(.looked)
+    )]
+    NoLinkedFile { file: String, path: String, looked: Vec<String> },
+
+    #[cfg(feature = "hdf5")]
+    #[error("a link leads into another file, which is not written from here; name that file")]
+    OnlyReadThere,
+
+    #[cfg(feature = "hdf5")]
+    #[error("links into other files lead in a circle: {}", .circle.join(", "))]
+    LinkCircle { circle: Vec<String> },
+
+    #[cfg(feature = "hdf5")]
+    #[error("more than {limit} links into other files follow each other; do they form a circle?")]
+    TooManyLinkedFiles { limit: usize },
+
+    #[cfg(feature = "hdf5")]
     #[error("object {object:?}: {problem}")]
     Hdf5 { object: String, problem: crate::hdf5::format::Problem },
 }

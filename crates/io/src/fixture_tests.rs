@@ -140,6 +140,7 @@ mod zarr {
             ("delta", "uint8"),
             ("numcodecs", "float32"),
             ("rectilinear", "float64"),
+            ("rectilinear_shards", "float64"),
         ] {
             assert_eq!(
                 values(&format!("zarr/{name}.zarr")),
@@ -233,6 +234,10 @@ mod zarr {
         let sharded = crate::describe(&fixture("zarr/sharded.zarr")).unwrap();
         assert_eq!((sharded.chunks, sharded.shards), (Some(vec![2, 3]), Some(vec![4, 6])));
         assert_eq!(sharded.codecs[0], "bytes");
+        let uneven = crate::describe(&fixture("zarr/rectilinear_shards.zarr")).unwrap();
+        assert_eq!((uneven.chunks, uneven.shards), (Some(vec![1, 2]), Some(vec![4, 6])));
+        let lens = uneven.uneven_shards.map(|grid| grid.axes()[0].chunk_lengths());
+        assert_eq!((lens, uneven.uneven_chunks), (Some(vec![4, 1, 2]), None));
         let tree = crate::describe_tree(&fixture("zarr/group.zarr")).unwrap();
         let names =
             |tree: &crate::Tree| tree.members.iter().map(|member| member.name.clone()).collect::<Vec<_>>();
@@ -341,6 +346,22 @@ mod hdf5 {
             assert_eq!(notes.collect::<Vec<_>>(), expected, "{file}");
             let x = &tree.members[0].members[0].members[0].members[0];
             assert_eq!((x.name.as_str(), x.description.shape.clone()), ("x", Some(vec![3])), "{file}");
+        }
+    }
+
+    #[test]
+    fn links_into_other_files_are_followed_without_the_library() {
+        let directory = tempfile::tempdir().unwrap();
+        for name in ["m.h5", "other.h5"] {
+            std::fs::copy(fixture("hdf5/groups_new.h5"), directory.path().join(name)).unwrap();
+        }
+        // It is a link to `y` in `other.h5`, where there is none.
+        let uri = directory.path().join("m.h5#/elsewhere").display().to_string();
+        let other = directory.path().join("other.h5#/y");
+        let expected = format!("(a link to {}): there is no \"y\" in it; it holds", other.display());
+        for error in [crate::open(&uri).map(|_| ()), crate::describe(&uri).map(|_| ())] {
+            let error = error.unwrap_err().to_string();
+            assert!(error.starts_with(&uri) && error.contains(&expected), "{error}");
         }
     }
 

@@ -1,15 +1,16 @@
 //! What an HDF5 file holds, told without reading elements.
 
 use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
 
 use brickwork_core::DType;
 use serde_json::{Map, Value, json};
 
 use super::format::{
-    AttributeData, AttributeValue, ElementKind, Hdf5Error, Layout, Object, ObjectKind,
-    Problem as FormatProblem, Summary, Survey,
+    AttributeData, AttributeValue, ElementKind, Hdf5Error, Layout, Object, ObjectKind, Summary, Survey,
 };
-use super::open::{dtype_of, failed, inner_path, open_file, stamp_of};
+use super::open::{OpenFile, dtype_of, failed, inner_path, open_file, stamp_of};
+use super::trail::Trail;
 use crate::bytes::checked_nbytes;
 use crate::describe::{Description, Tree, float_json, scalar_json};
 use crate::error::{Problem, Result};
@@ -54,26 +55,58 @@ pub(crate) fn describe_tree(location: &Location) -> Result<Tree> {
     })
 }
 
+/// Finds what is at a place, following links into other files, and lets it be told.
 pub(super) fn with_survey<T>(
     location: &Location,
     tell: impl FnOnce(&mut Survey<'_>, Object) -> Result<T, Hdf5Error>,
 ) -> Result<T> {
-    let uri = &location.uri;
-    let path = location.absolute_path();
-    let open = open_file(uri, &path, stamp_of(uri, &path)?)?;
-    let mut survey = Survey::new(&open.file);
-    let fail = |error| failed(uri, error);
-    let object = survey.object(&inner_path(&location.inner)).map_err(|error| match error.problem {
-        FormatProblem::NeedsLibrary { what, way_out } => {
-            Problem::Unsupported { what, done: "described", help: way_out.into() }.at(uri)
+    let mut trail = Trail::from(location);
+    loop {
+        let place = trail.place();
+        let open = match open_at(place) {
+            Ok(open) => open,
+            Err(error) => return Err(trail.named(error)),
+        };
+        let mut survey = Survey::new(&open.file);
+        match survey.object(&inner_path(&place.inner)) {
+            // Its path, and those of its members, are to be asked for as this one was.
+            Ok(mut object) => {
+                object.path = inner_path(&location.inner);
+                return tell_of(location, survey, object, tell).map_err(|error| trail.named(error));
+            }
+            Err(error) => trail.go_on(failed(&location.uri, error))?,
         }
-        _ => fail(error),
-    })?;
+    }
+}
+
+/// [`with_survey`] of what is in the file itself: links into other files are not followed.
+#[cfg(feature = "zarr")]
+pub(super) fn with_survey_there<T>(
+    location: &Location,
+    tell: impl FnOnce(&mut Survey<'_>, Object) -> Result<T, Hdf5Error>,
+) -> Result<T> {
+    let open = open_at(location)?;
+    let mut survey = Survey::new(&open.file);
+    let object = survey.object(&inner_path(&location.inner)).map_err(|error| failed(&location.uri, error))?;
+    tell_of(location, survey, object, tell)
+}
+
+fn open_at(location: &Location) -> Result<Arc<OpenFile>> {
+    let (uri, path) = (&location.uri, location.absolute_path());
+    open_file(uri, &path, stamp_of(uri, &path)?)
+}
+
+fn tell_of<T>(
+    location: &Location,
+    mut survey: Survey<'_>,
+    object: Object,
+    tell: impl FnOnce(&mut Survey<'_>, Object) -> Result<T, Hdf5Error>,
+) -> Result<T> {
     if !matches!(object.kind, ObjectKind::Group | ObjectKind::Dataset) {
         let reason = format!("is a {}, not an array or a group", object.kind.name());
-        return Err(Problem::Misuse { reason }.at(uri));
+        return Err(Problem::Misuse { reason }.at(&location.uri));
     }
-    tell(&mut survey, object).map_err(fail)
+    tell(&mut survey, object).map_err(|error| failed(&location.uri, error))
 }
 
 fn grow(

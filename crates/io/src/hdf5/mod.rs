@@ -29,6 +29,7 @@ mod references;
 mod region;
 #[cfg(feature = "hdf5-write")]
 mod scales;
+mod search;
 #[cfg(feature = "hdf5-write")]
 mod shared_file;
 #[cfg(feature = "hdf5-write")]
@@ -37,6 +38,7 @@ mod shuffle;
 mod skeleton;
 mod source;
 mod together;
+mod trail;
 #[cfg(feature = "hdf5-write")]
 mod virtual_sources;
 #[cfg(feature = "hdf5-write")]

@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 use super::format::{Dataset, ElementKind, ElementType, File, Hdf5Error, Problem as FormatProblem};
 use super::graft;
 use super::source::Hdf5Source;
+use super::trail::follow;
 use crate::error::{IoError, Problem, Result};
 use crate::handles::{FileStamp, HandleCache};
 use crate::placed_file;
@@ -28,8 +29,23 @@ pub(super) struct OpenFile {
 
 /// Opens a dataset for reading: reads its metadata, neither its elements nor its chunk index.
 ///
-/// What our own reader does not read is left to the HDF5 library, if the build has it.
+/// Links into other files are followed, and the dataset is opened in its own file. What our own reader does not read is
+/// left to the HDF5 library, if the build has it.
 pub(crate) fn open(location: &Location) -> Result<Arc<dyn Operation>> {
+    follow(location, open_there)
+}
+
+/// [`open`], for what is written later: in the file itself, not behind a link into another one.
+#[cfg(feature = "hdf5-write")]
+pub(super) fn open_to_write(location: &Location) -> Result<Arc<dyn Operation>> {
+    follow(location, |place| match place == location {
+        true => open_there(place),
+        false => Err(Problem::OnlyReadThere.at(&location.uri)),
+    })
+}
+
+/// Opens a dataset that is in the file of a location.
+fn open_there(location: &Location) -> Result<Arc<dyn Operation>> {
     match Hdf5Source::open(location) {
         Ok(source) => Ok(Arc::new(source)),
         // The library reads local files alone.
@@ -47,10 +63,11 @@ pub(crate) fn open(location: &Location) -> Result<Arc<dyn Operation>> {
 
 /// Opens a dataset that our own reader reads, and refuses the others by name: for files that nobody vouches for. Whatever
 /// its bytes, our reader ends in an answer or an error; the HDF5 library, which [`crate::open`] leaves rare layouts and
-/// filters to, may end the process when a file is damaged.
+/// filters to, may end the process when a file is damaged. Nor are links followed: what such a file names may be a file
+/// that is not meant to be read.
 ///
 /// # Errors
-/// As [`crate::open`], and if only the library reads the dataset.
+/// As [`crate::open`], and if only the library reads the dataset or it is in another file.
 pub fn open_without_library(uri: &str) -> brickwork_core::Result<Arc<dyn Operation>> {
     Ok(Arc::new(Hdf5Source::open(&Location::parse(uri)?)?))
 }

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::attributes::write_attributes;
 use super::elements::{file_type, fill_value};
+use super::format;
 use super::new_dataset::{Hdf5Layout, NewDataset};
 use super::shared_file::library_failed;
 use super::write::Hdf5Sink;
@@ -76,6 +77,7 @@ impl Hdf5Sink {
             Some(fill) if fill.to_complex() != Complex::new(0.0, 0.0) => Some(fill_value(fill, meta.dtype)?),
             _ => None,
         };
+        self.stay_inside()?;
         self.make_room(file)?;
         let new = NewDataset {
             name: &self.location.inner,
@@ -98,6 +100,17 @@ impl Hdf5Sink {
         let Kept { attributes, attribute_dtypes, dimension_names } = Kept::of(&self.location.uri);
         let dimension_names = dimension_names.filter(|names| names.len() == meta.ndim());
         Kept { attributes, attribute_dtypes, dimension_names }
+    }
+
+    /// Fails if the group of the dataset is behind a link into another file: the library would write there, and at once.
+    fn stay_inside(&self) -> Result<(), Problem> {
+        let Some((group, _)) = self.location.inner.rsplit_once('/') else { return Ok(()) };
+        let found = format::File::open(self.file.target()).and_then(|file| file.kind(&format!("/{group}")));
+        match found.map_err(|error| error.problem) {
+            Err(format::Problem::Elsewhere { .. }) => Err(Problem::OnlyReadThere),
+            // What else is wrong is told by the library, and no file at all is right.
+            _ => Ok(()),
+        }
     }
 
     /// Removes a dataset of the same name, if that is allowed.

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use brickwork_core::DType;
 use serde_json::{Map, Value, json};
 
-use super::describe::{describe_object, with_survey};
+use super::describe::{describe_object, with_survey_there};
 use super::format::{
     Dataset, Endian, Hdf5Error, Layout, Object, ObjectKind, Problem as FormatProblem, StoredFilter, Survey,
 };
@@ -36,7 +36,8 @@ pub struct References {
 /// group or dataset in it; the name of the JSON should end in `.json`.
 ///
 /// References lead to the file as it is now: when it changes they are wrong, and should be written again. Datasets of
-/// which Zarr cannot say how they are stored (texts, the lzf filter, chunks that skip a filter) are left out.
+/// which Zarr cannot say how they are stored (texts, the lzf filter, chunks that skip a filter) are left out, and so is
+/// what is in other files.
 ///
 /// # Errors
 /// If the file cannot be read, or the reference file not be written.
@@ -47,7 +48,7 @@ pub fn write_references(uri: &str, json: WholeFile) -> brickwork_core::Result<Re
         return Err(Problem::Misuse { reason }.at(uri).into());
     }
     let mut collected = Collected { file: location.absolute_path(), ..Collected::default() };
-    with_survey(&location, |survey, object| collected.take(survey, &object, "", &mut HashSet::new()))?;
+    with_survey_there(&location, |survey, object| collected.take(survey, &object, "", &mut HashSet::new()))?;
     json.write(json!({"version": 1, "refs": collected.refs}).to_string().as_bytes())?;
     Ok(collected.references)
 }
@@ -86,7 +87,10 @@ impl Collected {
                     self.references.left_out.push((object.path.clone(), reason));
                 }
             }
-            // Groups that were met before, and links that lead elsewhere.
+            ObjectKind::ExternalLink => {
+                self.references.left_out.push((object.path.clone(), object.kind.name().to_owned()));
+            }
+            // Groups that were met before, and links that lead nowhere.
             _ => {}
         }
         Ok(())

@@ -7,6 +7,7 @@ use hdf5::Dataset;
 use parking_lot::Mutex;
 
 use super::elements::{file_type, write_slabs};
+use super::open::open_to_write;
 use super::shared_file::{Joined, LIBRARY, SharedFile};
 use crate::error::{Problem, Result};
 use crate::options::SinkOptions;
@@ -47,7 +48,7 @@ impl Hdf5RegionSink {
     ) -> brickwork_core::Result<Self> {
         let fail = |problem: Problem| problem.at(&location.uri);
         refuse_layout_options(options).map_err(fail)?;
-        let source = super::open(&location)?;
+        let source = open_to_write(&location)?;
         let mut found = source.infer(&[])?.swap_remove(0);
         file_type(found.dtype).map_err(fail)?;
         // The grid of what is decoded together: for a dataset that is one run of bytes there is none.

@@ -6,27 +6,22 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use super::format::{File, Part, Problem as FormatProblem};
+use super::format::{File, Part};
 use super::graft;
 use super::open::{failed, inner_path};
+use super::search::{self, Prefixes, canonical};
+use super::trail::Trail;
 use crate::error::{Problem, Result};
 use crate::placed_file;
-
-/// Where the library looks for the files of virtual datasets first.
-const PREFIXES: &str = "HDF5_VDS_PREFIX";
+use crate::uri::{Format, Location};
 
 /// Checks a dataset, and all that it is made of if it is virtual. `file` is the one at `path`, and open already.
 ///
 /// # Errors
 /// If something is damaged. What is missing is not: the library gives fill values for it.
 pub(super) fn check(uri: &str, file: &File, path: &str, inner: &str) -> Result<()> {
-    let parts = match file.check_dataset(&inner_path(inner)) {
-        Ok(parts) => parts,
-        // Behind a link into another file is what only the library knows.
-        Err(error) if matches!(error.problem, FormatProblem::NeedsLibrary { .. }) => return Ok(()),
-        Err(error) => return Err(failed(uri, error)),
-    };
-    let mut sources = Sources { uri, seen: HashSet::from([(canonical(Path::new(path)), inner_path(inner))]) };
+    let parts = file.check_dataset(&inner_path(inner)).map_err(|error| failed(uri, error))?;
+    let mut sources = Sources { uri, seen: HashSet::from([(canonical(Path::new(path)), inner.to_owned())]) };
     let mut waiting = vec![(PathBuf::from(path), parts)];
     while let Some((path, parts)) = waiting.pop() {
         for part in parts {
@@ -42,35 +37,60 @@ struct Sources<'a> {
     seen: HashSet<(PathBuf, String)>,
 }
 
+/// Datasets that virtual ones were found to be made of, each with its file; they wait for their turn.
+type Waiting = Vec<(PathBuf, Vec<Part>)>;
+
 impl Sources<'_> {
-    /// Checks what a part stands for; what that is made of waits for its turn.
-    fn check(&mut self, beside: &Path, part: &Part, waiting: &mut Vec<(PathBuf, Vec<Part>)>) -> Result<()> {
+    /// Checks what a part stands for.
+    fn check(&mut self, beside: &Path, part: &Part, waiting: &mut Waiting) -> Result<()> {
         let is_numbered = has_number(&part.file) || has_number(&part.dataset);
         for number in 0_u64.. {
             let Some(path) = find(beside, &named(&part.file, number)) else { break };
-            let inner = inner_path(named(&part.dataset, number).trim_start_matches('/'));
-            if self.seen.insert((canonical(&path), inner.clone())) {
-                let uri = format!("{} (made of {}#{inner})", self.uri, path.display());
-                match open_source(&uri, &path)?.check_dataset(&inner) {
-                    Ok(parts) => waiting.push((path, parts)),
-                    // Behind a link into another file is what only the library knows, whatever the number.
-                    Err(error)
-                        if matches!(
-                            error.problem,
-                            FormatProblem::NeedsLibrary { .. } | FormatProblem::NotFound { .. }
-                        ) =>
-                    {
-                        break;
-                    }
-                    Err(error) => return Err(failed(&uri, error)),
-                }
-            }
-            if !is_numbered {
+            let inner = named(&part.dataset, number).trim_matches('/').to_owned();
+            if !self.check_dataset(path, inner, waiting)? || !is_numbered {
                 break;
             }
         }
         Ok(())
     }
+
+    /// Checks a dataset, in the file that links lead to; says whether there is one.
+    fn check_dataset(&mut self, path: PathBuf, inner: String, waiting: &mut Waiting) -> Result<bool> {
+        let uri = format!("{} (made of {}#/{inner})", self.uri, path.display());
+        let start = Location { uri, path, url: None, inner, format: Format::Hdf5 };
+        let mut trail = Trail::from(&start);
+        loop {
+            let Location { uri, path, inner, .. } = trail.place();
+            if !self.seen.insert((canonical(path), inner.clone())) {
+                return Ok(true);
+            }
+            let checked = open_source(uri, path)
+                .and_then(|file| file.check_dataset(&inner_path(inner)).map_err(|error| failed(uri, error)));
+            let error = match checked {
+                Ok(parts) => {
+                    waiting.push((path.clone(), parts));
+                    return Ok(true);
+                }
+                Err(error) => error,
+            };
+            match trail.go_on(error) {
+                Ok(()) => {}
+                Err(error) if is_absence(&error.problem) => return Ok(false),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+/// Whether the library finds nothing where this is wrong: it follows no more links than [`Trail`] does.
+fn is_absence(problem: &Problem) -> bool {
+    matches!(
+        problem,
+        Problem::NoSuchArray { .. }
+            | Problem::NoLinkedFile { .. }
+            | Problem::LinkCircle { .. }
+            | Problem::TooManyLinkedFiles { .. }
+    )
 }
 
 fn open_source(uri: &str, path: &Path) -> Result<File> {
@@ -81,33 +101,12 @@ fn open_source(uri: &str, path: &Path) -> Result<File> {
     File::from_reader(reader, &name).map_err(|error| failed(uri, error))
 }
 
-/// The file that the library would open for a name in a file: the first that is there of those it tries.
+/// The file that the library would open for a name in a file, if there is one.
 fn find(beside: &Path, name: &str) -> Option<PathBuf> {
-    if name == "." {
-        return Some(beside.to_owned());
+    match name {
+        "." => Some(beside.to_owned()),
+        _ => search::find(beside, name, Prefixes::VirtualDatasets).ok(),
     }
-    let mut candidates = Vec::new();
-    let mut relative = Path::new(name);
-    if relative.is_absolute() {
-        candidates.push(relative.to_owned());
-        relative = Path::new(relative.file_name()?);
-    }
-    let directory = |path: &Path| path.parent().map(Path::to_owned).unwrap_or_default();
-    let origin = directory(beside);
-    if let Ok(prefixes) = std::env::var(PREFIXES) {
-        let prefixes = prefixes.replace("${ORIGIN}", &origin.to_string_lossy());
-        candidates.extend(prefixes.split(':').map(|prefix| Path::new(prefix).join(relative)));
-    }
-    candidates.extend([
-        origin.join(relative),
-        relative.to_owned(),
-        directory(&canonical(beside)).join(relative),
-    ]);
-    candidates.into_iter().find(|path| path.is_file())
-}
-
-fn canonical(path: &Path) -> PathBuf {
-    path.canonicalize().unwrap_or_else(|_| path.to_owned())
 }
 
 /// Whether a name has a place for numbers.

@@ -34,7 +34,7 @@ use crate::written::{WrittenChunks, WrittenRegions, region_at};
 /// cache. Truth values and complex numbers are written as h5py writes them.
 #[derive(Debug)]
 pub struct Hdf5Sink {
-    file: Arc<SharedFile>,
+    pub(super) file: Arc<SharedFile>,
     pub(super) location: Location,
     pub(super) options: SinkOptions,
     codec: Codec,

@@ -36,7 +36,6 @@ const MOST_ITEM: usize = 16;
 #[derive(Debug)]
 pub(super) struct Codecs {
     array: Array<()>,
-    chunk: Vec<NonZeroU64>,
     dtype: DType,
     claims: Claims,
     /// Codecs of our own, which copy a chunk once more.
@@ -87,8 +86,9 @@ impl Codecs {
             (2, _) => ArrayMetadata::V2(serde_json::from_value(metadata).map_err(invalid)?),
             _ => ArrayMetadata::V3(serde_json::from_value(metadata).map_err(invalid)?),
         };
-        let chunk =
-            non_zero(chunk).ok_or_else(|| Problem::corrupt("Zarr metadata", "a chunk has no elements"))?;
+        if chunk.contains(&0) {
+            return Err(Problem::corrupt("Zarr metadata", "a chunk has no elements"));
+        }
         let array = guarded(|| {
             Array::new_with_metadata(Arc::new(()), "/", metadata).map_err(|error| error.to_string())
         });
@@ -105,7 +105,7 @@ impl Codecs {
             return Err(Problem::corrupt("Zarr metadata", "the fill value is not one of the data type"));
         }
         let straight = straight_codec(dtype).filter(|_| ours.is_empty());
-        Ok(Codecs { array, chunk, dtype, claims, num_own: ours.len(), has_checksum, straight })
+        Ok(Codecs { array, dtype, claims, num_own: ours.len(), has_checksum, straight })
     }
 
     /// The dtype of the elements.
@@ -131,16 +131,6 @@ impl Codecs {
         nbytes.saturating_mul(1 + stages + self.num_own)
     }
 
-    /// The elements of a whole chunk, in this machine's byte order.
-    pub fn decode(&self, encoded: Vec<u8>) -> Result<Vec<u8>, String> {
-        self.decode_with(encoded, &self.chunk)
-    }
-
-    /// [`Codecs::decode`] of a chunk that is not as long as the longest one.
-    pub fn decode_as(&self, encoded: Vec<u8>, shape: &[usize]) -> Result<Vec<u8>, String> {
-        self.decode_with(encoded, &non_zero(shape).ok_or("it has no elements")?)
-    }
-
     /// Whether [`Codecs::decode_into`] may have an answer.
     pub fn is_straight(&self) -> bool {
         self.straight.is_some()
@@ -149,28 +139,30 @@ impl Codecs {
     /// Fills `out` with the elements of a whole chunk, where its codecs can do that without memory of their own; false if
     /// [`Codecs::decode_as`] has to see to it, or to say what is wrong.
     pub fn decode_into(&self, encoded: &[u8], out: &mut [u8]) -> bool {
-        let Some(straight) = self.straight.filter(|_| self.claims.check(encoded).is_ok()) else {
+        let Some(straight) = self.straight.filter(|_| self.claims.check_frames(encoded).is_ok()) else {
             return false;
         };
         let _decoding = doing(Activity::Decode);
         straight.decode(encoded, out)
     }
 
-    fn decode_with(&self, mut encoded: Vec<u8>, shape: &[NonZeroU64]) -> Result<Vec<u8>, String> {
+    /// The elements of a whole chunk of this shape, in this machine's byte order.
+    pub fn decode_as(&self, mut encoded: Vec<u8>, shape: &[usize]) -> Result<Vec<u8>, String> {
+        let lengths = non_zero(shape).ok_or("it has no elements")?;
         if self.has_checksum {
             encoded.truncate(without_checksum(&encoded)?.len());
         }
-        self.claims.check(&encoded)?;
+        self.claims.check(&encoded, shape)?;
         let _decoding = doing(Activity::Decode);
         let decoded = guarded(|| {
             let codecs = self.array.codecs();
             let (data_type, fill_value) = (self.array.data_type(), self.array.fill_value());
-            let bytes = codecs.decode(Cow::Owned(encoded), shape, data_type, fill_value, &options());
+            let bytes = codecs.decode(Cow::Owned(encoded), &lengths, data_type, fill_value, &options());
             let bytes = bytes.map_err(|error| error.to_string())?;
             bytes.into_fixed().map(Cow::into_owned).map_err(|error| error.to_string())
         });
         let mut decoded = decoded?;
-        let needed = shape.iter().map(|len| len.get() as usize).product::<usize>() * self.dtype.itemsize();
+        let needed = shape.iter().product::<usize>() * self.dtype.itemsize();
         if decoded.len() != needed {
             return Err(format!("it decodes to {} bytes, and the chunk has {needed}", decoded.len()));
         }
@@ -431,7 +423,7 @@ mod tests {
         );
         // Metadata that contradict themselves are told when a chunk is read.
         let codecs = codecs("<f4", delta("<i4"), Value::Null).unwrap();
-        let error = codecs.decode(vec![0; 20]).unwrap_err();
+        let error = codecs.decode_as(vec![0; 20], &[5]).unwrap_err();
         assert!(error.contains("delta of dtype int32 in an array of dtype float32"), "{error}");
         assert!(refusal("<i4", json!([{"id": "packbits"}]), Value::Null).contains("packbits"));
     }

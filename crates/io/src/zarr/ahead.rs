@@ -112,7 +112,7 @@ impl Located for PartOfShard {
     }
 
     fn index(&self, len: u64) -> Result<Range<u64>, Problem> {
-        self.shards()?.index_range(len).map_err(|reason| Problem::corrupt("a shard", reason))
+        self.shards()?.index_range(&self.shard, len).map_err(|reason| Problem::corrupt("a shard", reason))
     }
 
     fn learn(&self, index: Stored) -> Result<Place, Problem> {

@@ -23,15 +23,17 @@ pub(super) struct Claims {
 /// A shard whose index can be read without running codecs.
 #[derive(Debug, Clone, PartialEq)]
 struct Shard {
-    num_chunks: usize,
-    index_nbytes: usize,
+    /// Elements of a chunk along every axis.
+    chunk: Vec<usize>,
+    /// Bytes of the index behind its entries.
+    checksums: usize,
     at_start: bool,
     big_endian: bool,
     inner: Box<Claims>,
 }
 
 impl Claims {
-    /// Those of an array with these metadata, for chunks of `chunk` elements along every axis, each of `item` bytes.
+    /// Those of an array with these metadata, for chunks of at most `chunk` elements along every axis, each of `item` bytes.
     pub fn new(metadata: &Value, version: u8, chunk: &[usize], item: usize) -> Self {
         if version == 2 {
             let is_zstd = metadata["compressor"]["id"] == "zstd";
@@ -55,11 +57,16 @@ impl Claims {
         }
     }
 
-    /// Fails if a chunk as stored claims what cannot be.
-    pub fn check(&self, encoded: &[u8]) -> Result<(), String> {
-        if let Some(shard) = &self.shard {
-            return shard.check(encoded);
+    /// Fails if a chunk as stored, of this shape, claims what cannot be.
+    pub fn check(&self, encoded: &[u8], shape: &[usize]) -> Result<(), String> {
+        match &self.shard {
+            Some(shard) => shard.check(encoded, shape),
+            None => self.check_frames(encoded),
         }
+    }
+
+    /// [`Claims::check`] of a chunk that is no shard.
+    pub fn check_frames(&self, encoded: &[u8]) -> Result<(), String> {
         if !self.is_zstd {
             return Ok(());
         }
@@ -87,8 +94,6 @@ impl Shard {
         if chunk.len() != shard.len() || chunk.contains(&0) {
             return None;
         }
-        let counts = shard.iter().zip(&chunk).map(|(shard, chunk)| shard / chunk);
-        let num_chunks = counts.fold(1_usize, usize::saturating_mul);
         let mut checksums = 0;
         let mut big_endian = false;
         for codec in configuration["index_codecs"].as_array()? {
@@ -99,23 +104,25 @@ impl Shard {
             }
         }
         Some(Shard {
-            num_chunks,
-            index_nbytes: num_chunks.checked_mul(16)?.checked_add(checksums)?,
+            checksums,
             at_start: configuration["index_location"] == "start",
             big_endian,
             inner: Box::new(Claims::of_codecs(&configuration["codecs"], &chunk, item)),
+            chunk,
         })
     }
 
-    fn check(&self, encoded: &[u8]) -> Result<(), String> {
-        let short = || format!("the index of its shard has {} bytes", self.index_nbytes);
+    fn check(&self, encoded: &[u8], shape: &[usize]) -> Result<(), String> {
+        let counts = shape.iter().zip(&self.chunk).map(|(shard, chunk)| shard / chunk);
+        let entries_nbytes = counts.fold(16_usize, usize::saturating_mul);
+        let index_nbytes = entries_nbytes.saturating_add(self.checksums);
+        let short = || format!("the index of its shard has {index_nbytes} bytes");
         let start = match self.at_start {
             true => 0,
-            false => encoded.len().checked_sub(self.index_nbytes).ok_or_else(short)?,
+            false => encoded.len().checked_sub(index_nbytes).ok_or_else(short)?,
         };
-        let index =
-            encoded.get(start..).filter(|index| index.len() >= self.index_nbytes).ok_or_else(short)?;
-        let numbers = index[..16 * self.num_chunks].as_chunks::<8>().0.iter();
+        let index = encoded.get(start..).filter(|index| index.len() >= index_nbytes).ok_or_else(short)?;
+        let numbers = index[..entries_nbytes].as_chunks::<8>().0.iter();
         let numbers: Vec<u64> = numbers
             .map(|&bytes| if self.big_endian { u64::from_be_bytes(bytes) } else { u64::from_le_bytes(bytes) })
             .collect();
@@ -130,7 +137,9 @@ impl Shard {
             let part = part.ok_or_else(|| {
                 format!("chunk {number} of the shard is {nbytes} bytes from {offset} on, beyond its end")
             })?;
-            self.inner.check(part).map_err(|reason| format!("chunk {number} of the shard: {reason}"))?;
+            self.inner
+                .check(part, &self.chunk)
+                .map_err(|reason| format!("chunk {number} of the shard: {reason}"))?;
         }
         Ok(())
     }
@@ -156,10 +165,10 @@ mod tests {
         let frame =
             |content: u64| [b"\x28\xb5\x2f\xfd\xe0".as_slice(), &content.to_le_bytes(), &[1, 0, 0]].concat();
         let claims = zstd_claims();
-        assert_eq!(claims.check(&frame(40)), Ok(()));
-        let reason = claims.check(&frame(1 << 60)).unwrap_err();
+        assert_eq!(claims.check(&frame(40), &[10]), Ok(()));
+        let reason = claims.check(&frame(1 << 60), &[10]).unwrap_err();
         assert!(reason.contains("claim 1152921504606846976 bytes, and the chunk has at most 40"), "{reason}");
-        assert_eq!(claims.check(b"not zstd at all"), Ok(()), "left to the codec");
+        assert_eq!(claims.check(b"not zstd at all", &[10]), Ok(()), "left to the codec");
     }
 
     #[test]
@@ -167,9 +176,9 @@ mod tests {
         for plain in [vec![0; 1 << 22], (0..1_u64 << 20).map(|i| (i * i % 251) as u8).collect()] {
             let mut claims = zstd_claims();
             claims.nbytes = plain.len();
-            assert_eq!(claims.check(&zstd::bulk::compress(&plain, 3).unwrap()), Ok(()));
+            assert_eq!(claims.check(&zstd::bulk::compress(&plain, 3).unwrap(), &[10]), Ok(()));
             // Streams do not state how long they are.
-            assert_eq!(claims.check(&zstd::stream::encode_all(plain.as_slice(), 3).unwrap()), Ok(()));
+            assert_eq!(claims.check(&zstd::stream::encode_all(plain.as_slice(), 3).unwrap(), &[10]), Ok(()));
         }
     }
 
@@ -188,15 +197,17 @@ mod tests {
             bytes.extend([0; 4]);
             bytes
         };
-        assert_eq!(claims.check(&shard([0, 20, 20, 20])), Ok(()));
-        assert_eq!(claims.check(&shard([ABSENT, ABSENT, 0, 20])), Ok(()));
+        assert_eq!(claims.check(&shard([0, 20, 20, 20]), &[10]), Ok(()));
+        // A shard of one chunk has one entry, the last of these.
+        assert_eq!(claims.check(&shard([1 << 60, 20, 20, 20]), &[5]), Ok(()));
+        assert_eq!(claims.check(&shard([ABSENT, ABSENT, 0, 20]), &[10]), Ok(()));
         for bad in [[1 << 60, 20, 0, 0], [0, 1 << 60, 0, 0], [u64::MAX - 1, 1 << 63, 0, 0]] {
-            let reason = claims.check(&shard(bad)).unwrap_err();
+            let reason = claims.check(&shard(bad), &[10]).unwrap_err();
             assert!(
                 reason.starts_with("chunk 0 of the shard") && reason.ends_with("beyond its end"),
                 "{reason}"
             );
         }
-        assert!(claims.check(&[0; 10]).unwrap_err().contains("36 bytes"));
+        assert!(claims.check(&[0; 10], &[10]).unwrap_err().contains("36 bytes"));
     }
 }

@@ -130,12 +130,14 @@ fn describe_node(
     description.dimension_names = dimension_names(&metadata, &mut description.attributes, layout.shape.len());
     description.nbytes = dtype.and_then(|dtype| checked_nbytes(&layout.shape, dtype.itemsize()));
     description.dtype = Some(dtype.map_or(own_name, DType::name));
-    let is_uneven = !layout.grid.is_regular();
-    description.uneven_chunks = is_uneven.then(|| layout.grid.chunks.clone());
-    (description.chunks, description.shards) = match layout.inner_chunk {
-        Some(inner) => (Some(inner), Some(layout.chunk)),
-        None => (Some(layout.chunk), None),
-    };
+    let uneven = (!layout.grid.is_regular()).then_some(layout.grid.chunks);
+    match layout.inner_chunk {
+        Some(inner) => {
+            (description.chunks, description.shards) = (Some(inner), Some(layout.chunk));
+            description.uneven_shards = uneven;
+        }
+        None => (description.chunks, description.uneven_chunks) = (Some(layout.chunk), uneven),
+    }
     description.codecs = layout.codecs;
     description.shape = Some(layout.shape);
     Ok(description)

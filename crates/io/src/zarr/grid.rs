@@ -46,6 +46,20 @@ impl StoredGrid {
         self.chunks.max_chunk().iter().zip(&self.ends).map(|(&chunk, &end)| chunk.max(end)).collect()
     }
 
+    /// Whether chunks of a shape lie side by side in every chunk of this grid, none of them over its edge.
+    pub fn is_divided_by(&self, chunk: &[usize]) -> bool {
+        let is_divided = |((axis, end), chunk): ((&AxisChunks, &usize), &usize)| {
+            let are_multiples = match axis {
+                AxisChunks::Regular { chunk: len, .. } => len.is_multiple_of(*chunk),
+                AxisChunks::Rectilinear { .. } => {
+                    (0..axis.num_chunks() - 1).all(|k| axis.chunk_range(k).1.is_multiple_of(*chunk))
+                }
+            };
+            *chunk > 0 && end.is_multiple_of(*chunk) && are_multiples
+        };
+        chunk.len() == self.ends.len() && self.chunks.axes().iter().zip(&self.ends).zip(chunk).all(is_divided)
+    }
+
     /// Whether all chunks are equally long as stored.
     pub fn is_regular(&self) -> bool {
         self.chunks.axes().iter().all(|axis| matches!(axis, AxisChunks::Regular { .. }))

@@ -51,18 +51,18 @@ impl Layout {
             let codecs = list.iter().map(codec_text).collect();
             return Ok(Layout::new(shape, grid, raw_big_endian, codecs));
         };
-        if !grid.is_regular() {
-            return Err(Problem::unreadable("shards of different lengths", "shards of one length can"));
+        let inner_chunk = lengths(&configuration["chunk_shape"], "chunk shape in a shard")?;
+        if !grid.is_regular() && !grid.is_divided_by(&inner_chunk) {
+            let reason =
+                format!("shards of lengths that are no multiples of those of their chunks, {inner_chunk:?}");
+            return Err(Problem::corrupt(WHAT, reason));
         }
         let inner = configuration["codecs"].as_array().map(Vec::as_slice).unwrap_or_default();
         let outer = list.iter().filter(|codec| name_of(codec) != Some("sharding_indexed"));
         let codecs =
             inner.iter().map(codec_text).chain(outer.map(|codec| format!("shard: {}", codec_text(codec))));
         let layout = Layout::new(shape, grid, None, codecs.collect());
-        Ok(Layout {
-            inner_chunk: lengths(&configuration["chunk_shape"], "chunk shape in a shard").map(Some)?,
-            ..layout
-        })
+        Ok(Layout { inner_chunk: Some(inner_chunk), ..layout })
     }
 
     fn parse_v2(metadata: &Value) -> Result<Self, Problem> {

@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 use serde_json::{Value, json};
 
 use super::adapter::Codecs;
+use super::grid::StoredGrid;
 use super::store::StoredChunk;
 use crate::handles::FileStamp;
 
@@ -27,10 +28,11 @@ pub(super) struct Shards {
     pub chunk: Vec<usize>,
     /// Of the chunks.
     pub codecs: Codecs,
-    /// Chunks in a shard along every axis.
-    counts: Vec<usize>,
+    /// Where the shards lie in the array; each holds a whole number of chunks along every axis.
+    grid: StoredGrid,
     index_codecs: Codecs,
-    index_nbytes: usize,
+    /// Bytes of an index behind its entries.
+    checksums: usize,
     is_index_first: bool,
     kept: Mutex<Kept>,
 }
@@ -69,9 +71,9 @@ impl Index {
 }
 
 impl Shards {
-    /// Those of an array with these metadata, of version 3, and shards of this shape; `None` if it has none, or they can
+    /// Those of an array with these metadata, of version 3, and shards of this grid; `None` if it has none, or they can
     /// only be read whole.
-    pub fn of(metadata: &Value, shard: &[usize]) -> Option<Self> {
+    pub fn of(metadata: &Value, grid: &StoredGrid) -> Option<Self> {
         let [codec] = metadata["codecs"].as_array()?.as_slice() else { return None };
         let configuration = &codec["configuration"];
         if codec["name"] != "sharding_indexed" {
@@ -80,11 +82,11 @@ impl Shards {
         let lengths = configuration["chunk_shape"].as_array()?;
         let chunk: Vec<usize> =
             lengths.iter().map(|len| usize::try_from(len.as_u64()?).ok()).collect::<Option<_>>()?;
-        let divides = |(shard, chunk): (&usize, &usize)| *chunk > 0 && shard.is_multiple_of(*chunk);
-        if chunk.len() != shard.len() || !shard.iter().zip(&chunk).all(divides) {
+        if !grid.is_divided_by(&chunk) {
             return None;
         }
-        let counts: Vec<usize> = shard.iter().zip(&chunk).map(|(shard, chunk)| shard / chunk).collect();
+        let counts: Vec<usize> =
+            grid.longest().iter().zip(&chunk).map(|(shard, chunk)| shard / chunk).collect();
         let number = counts.iter().try_fold(1_usize, |all, count| all.checked_mul(*count))?;
         let mut checksums = 0;
         for codec in configuration["index_codecs"].as_array()? {
@@ -94,11 +96,11 @@ impl Shards {
                 _ => return None,
             }
         }
-        let index_nbytes = number.checked_mul(16)?.checked_add(checksums).filter(|&all| all <= MOST_INDEX)?;
+        number.checked_mul(16)?.checked_add(checksums).filter(|&all| all <= MOST_INDEX)?;
         let mut inner = metadata.clone();
         inner["chunk_grid"] = regular(&chunk);
         inner["codecs"] = configuration["codecs"].clone();
-        let mut shape = counts.clone();
+        let mut shape = counts;
         shape.push(2);
         let index = json!({
             "zarr_format": 3,
@@ -114,8 +116,8 @@ impl Shards {
             codecs: Codecs::new(inner, 3, &chunk).ok()?,
             index_codecs: Codecs::new(index, 3, &shape).ok()?,
             chunk,
-            counts,
-            index_nbytes,
+            grid: grid.clone(),
+            checksums,
             is_index_first: configuration["index_location"] == "start",
             kept: Mutex::default(),
         })
@@ -128,9 +130,20 @@ impl Shards {
 
     /// The shard that a chunk lies in, and the chunk's number there.
     pub fn place(&self, at: &[usize]) -> (Vec<usize>, usize) {
-        let shard = at.iter().zip(&self.counts).map(|(at, count)| at / count).collect();
-        let number = at.iter().zip(&self.counts).fold(0, |number, (at, count)| number * count + at % count);
+        let (mut shard, mut first) = (Vec::with_capacity(at.len()), Vec::with_capacity(at.len()));
+        for ((&at, &chunk), shards) in at.iter().zip(&self.chunk).zip(self.grid.chunks.axes()) {
+            let number = shards.chunk_of(at * chunk);
+            shard.push(number);
+            first.push(shards.chunk_range(number).0 / chunk);
+        }
+        let inside = at.iter().zip(&first).map(|(at, first)| at - first);
+        let number = inside.zip(self.counts(&shard)).fold(0, |number, (at, count)| number * count + at);
         (shard, number)
+    }
+
+    /// Chunks in a shard along every axis.
+    fn counts(&self, shard: &[usize]) -> Vec<usize> {
+        self.grid.stored_shape(shard).iter().zip(&self.chunk).map(|(shard, chunk)| shard / chunk).collect()
     }
 
     /// The index of a shard, if it has been read not long ago.
@@ -141,9 +154,11 @@ impl Shards {
 
     /// Understands the bytes of the index of a shard with this stamp, and keeps it.
     pub fn learn(&self, shard: &[usize], bytes: Vec<u8>, stamp: FileStamp) -> Result<Arc<Index>, String> {
+        let mut shape = self.counts(shard);
+        shape.push(2);
         let decoded = self
             .index_codecs
-            .decode(bytes)
+            .decode_as(bytes, &shape)
             .map_err(|error| format!("the index of its shard is damaged: {error}"))?;
         let entries = decoded.as_chunks::<8>().0.iter().map(|&bytes| u64::from_ne_bytes(bytes)).collect();
         let index = Arc::new(Index { entries, stamp });
@@ -170,8 +185,8 @@ impl Shards {
     }
 
     /// Where the index lies in a shard of so many bytes.
-    pub fn index_range(&self, len: u64) -> Result<Range<u64>, String> {
-        let nbytes = self.index_nbytes as u64;
+    pub fn index_range(&self, shard: &[usize], len: u64) -> Result<Range<u64>, String> {
+        let nbytes = (16 * self.counts(shard).iter().product::<usize>() + self.checksums) as u64;
         let short = || format!("the index of its shard has {nbytes} bytes, and the shard {len}");
         match self.is_index_first {
             _ if nbytes > len => Err(short()),
@@ -186,7 +201,7 @@ impl Shards {
         if let Some(known) = self.known(shard).filter(|known| known.stamp == stamp) {
             return Ok(known);
         }
-        let range = self.index_range(stored.len()?).map_err(io::Error::other)?;
+        let range = self.index_range(shard, stored.len()?).map_err(io::Error::other)?;
         let mut bytes = vec![0; (range.end - range.start) as usize];
         stored.read_exact_at(&mut bytes, range.start)?;
         self.learn(shard, bytes, stamp).map_err(io::Error::other)
@@ -213,6 +228,10 @@ fn regular(chunk: &[usize]) -> Value {
 }
 
 #[cfg(test)]
+#[path = "shard_tests.rs"]
+mod reading_tests;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -233,13 +252,35 @@ mod tests {
         })
     }
 
+    fn grid(shard: usize) -> StoredGrid {
+        StoredGrid::regular(&[40], &[shard])
+    }
+
+    #[test]
+    fn shards_have_lengths_of_their_own() {
+        let edges = json!({"kind": "inline", "chunk_shapes": [[10, 25, 20]]});
+        let parse = |edges: &Value, shape: &[usize]| {
+            StoredGrid::parse(&json!({"name": "rectilinear", "configuration": edges}), shape).unwrap()
+        };
+        let summed = json!([{"name": "bytes", "configuration": {"endian": "little"}}, {"name": "crc32c"}]);
+        // The last shard is stored as long as it says.
+        let shards = Shards::of(&metadata(5, 20, summed.clone()), &parse(&edges, &[40])).unwrap();
+        let places: Vec<(usize, usize)> =
+            (0..8).map(|at| shards.place(&[at])).map(|(s, n)| (s[0], n)).collect();
+        assert_eq!(places, [(0, 0), (0, 1), (1, 0), (1, 1), (1, 2), (1, 3), (1, 4), (2, 0)]);
+        let lens = [0, 1, 2].map(|shard| shards.index_range(&[shard], 100).unwrap());
+        assert_eq!(lens, [64..100, 16..100, 32..100]);
+        let odd = json!({"kind": "inline", "chunk_shapes": [[10, 23, 20]]});
+        assert!(Shards::of(&metadata(5, 20, summed), &parse(&odd, &[40])).is_none());
+    }
+
     #[test]
     fn chunks_are_found_by_the_index() {
         let plain = json!([{"name": "bytes", "configuration": {"endian": "big"}}]);
-        let shards = Shards::of(&metadata(5, 20, plain), &[20]).unwrap();
-        assert_eq!((shards.place(&[6]), shards.index_nbytes), ((vec![1], 2), 64));
-        assert_eq!(shards.index_range(100), Ok(36..100));
-        assert!(shards.index_range(63).unwrap_err().contains("64 bytes, and the shard 63"));
+        let shards = Shards::of(&metadata(5, 20, plain), &grid(20)).unwrap();
+        assert_eq!(shards.place(&[6]), (vec![1], 2));
+        assert_eq!(shards.index_range(&[1], 100), Ok(36..100));
+        assert!(shards.index_range(&[1], 63).unwrap_err().contains("64 bytes, and the shard 63"));
         let entries = [0, 20, ABSENT, ABSENT, u64::MAX - 1, 20, 20, 20];
         let bytes = entries.iter().flat_map(|entry| entry.to_be_bytes()).collect();
         let stamp = FileStamp { len: 100, modified: 0, tag: 0 };
@@ -254,7 +295,7 @@ mod tests {
     #[test]
     fn indexes_are_checked() {
         let summed = json!([{"name": "bytes", "configuration": {"endian": "little"}}, {"name": "crc32c"}]);
-        let shards = Shards::of(&metadata(5, 20, summed), &[20]).unwrap();
+        let shards = Shards::of(&metadata(5, 20, summed), &grid(20)).unwrap();
         let stamp = FileStamp { len: 100, modified: 0, tag: 0 };
         let error = shards.learn(&[0], vec![0; 68], stamp).unwrap_err();
         assert!(error.contains("the index of its shard is damaged"), "{error}");
@@ -263,9 +304,9 @@ mod tests {
     #[test]
     fn what_cannot_be_read_in_part_is_not() {
         let plain = json!([{"name": "bytes", "configuration": {"endian": "little"}}]);
-        assert!(Shards::of(&metadata(5, 20, json!([{"name": "gzip"}])), &[20]).is_none());
-        assert!(Shards::of(&metadata(7, 20, plain.clone()), &[20]).is_none());
-        assert!(Shards::of(&metadata(0, 20, plain), &[20]).is_none());
-        assert!(Shards::of(&json!({"codecs": [{"name": "bytes"}]}), &[20]).is_none());
+        assert!(Shards::of(&metadata(5, 20, json!([{"name": "gzip"}])), &grid(20)).is_none());
+        assert!(Shards::of(&metadata(7, 20, plain.clone()), &grid(20)).is_none());
+        assert!(Shards::of(&metadata(0, 20, plain), &grid(20)).is_none());
+        assert!(Shards::of(&json!({"codecs": [{"name": "bytes"}]}), &grid(20)).is_none());
     }
 }

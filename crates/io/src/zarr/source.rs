@@ -96,7 +96,7 @@ fn load(root: &str, inner: &str) -> Result<(OpenArray, &'static str), Problem> {
         return Err(Problem::IsGroup { group: inner.to_owned(), children: children(&store, &prefix) });
     };
     let layout = Layout::parse(&metadata, version)?;
-    let shards = Shards::of(&metadata, &layout.chunk).filter(|_| version == 3);
+    let shards = Shards::of(&metadata, &layout.grid).filter(|_| version == 3);
     let codecs = Codecs::new(metadata, version, &layout.chunk)?;
     layout.check_size(codecs.dtype())?;
     let least = if is_remote(root) { LEAST_FETCHED } else { LEAST_READ };

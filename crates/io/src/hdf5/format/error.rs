@@ -79,6 +79,15 @@ pub enum Problem {
         way_out: &'static str,
     },
 
+    /// A path that leads into another file.
+    #[error("a link leads to '{path}' in another file, '{file}', which is not followed here; name that file")]
+    Elsewhere {
+        /// The file, as the link names it.
+        file: String,
+        /// The whole path there: where the link leads, and what was still to go behind it.
+        path: String,
+    },
+
     /// A path that leads nowhere.
     #[error("there is no '{name}' in group '{parent}'; it holds {}", listed(.available))]
     NotFound {
@@ -140,6 +149,17 @@ pub enum Problem {
 }
 
 impl Problem {
+    /// Adds what is still to go to a path that leads into another file.
+    pub(super) fn going_on<'a>(mut self, names: impl Iterator<Item = &'a str>) -> Problem {
+        if let Problem::Elsewhere { path, .. } = &mut self {
+            for name in names {
+                path.push('/');
+                path.push_str(name);
+            }
+        }
+        self
+    }
+
     /// Adds the file and the object.
     pub(super) fn at(self, file: &str, object: &str) -> Hdf5Error {
         Hdf5Error { file: file.into(), object: object.into(), problem: self }

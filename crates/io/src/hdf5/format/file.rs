@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::attribute::{self, AttributeValue};
 use super::dataset::Dataset;
-use super::error::{Outcome, Problem, Result, needs_library, unsupported};
+use super::error::{Outcome, Problem, Result, unsupported};
 use super::links::{self, Link, Target};
 use super::object_header::{ObjectHeader, ObjectKind};
 use super::source::{Budget, Source};
@@ -74,7 +74,7 @@ impl File {
     ///
     /// # Errors
     /// If there is nothing, or a group (the error says what is there instead), or the dataset uses what this
-    /// reader does not know.
+    /// reader does not know; [`Problem::Elsewhere`] if it is in another file.
     pub fn dataset(&self, path: &str) -> Result<Dataset> {
         let open = || {
             let found = self.find(path)?;
@@ -142,6 +142,7 @@ impl File {
                 match walk.follow(&link.target, group) {
                     Ok(address) => address,
                     Err(problem @ Problem::Io(_)) => return Err(problem),
+                    Err(Problem::Elsewhere { .. }) => return Ok(ObjectKind::ExternalLink),
                     Err(_) => return Ok(ObjectKind::DanglingLink),
                 }
             }
@@ -192,7 +193,8 @@ impl<'a> Walk<'a> {
         let root = self.file.root;
         let mut address = if path.starts_with('/') { root } else { start };
         let mut walked = if address == root { "/" } else { "." }.to_owned();
-        for name in path.split('/').filter(|name| !name.is_empty() && *name != ".") {
+        let mut names = path.split('/').filter(|name| !name.is_empty() && *name != ".");
+        while let Some(name) = names.next() {
             self.names_left =
                 self.names_left.checked_sub(1).ok_or(Problem::PathTooLong { limit: MAX_NAMES })?;
             let links = self.links(address, &walked)?;
@@ -201,7 +203,8 @@ impl<'a> Walk<'a> {
                 let available = links.iter().map(|link| link.name.clone()).collect();
                 return Err(Problem::NotFound { name: name.to_owned(), parent: walked, available });
             };
-            address = self.follow(&link.target, address)?;
+            let followed = self.follow(&link.target, address);
+            address = followed.map_err(|problem| problem.going_on(names.clone()))?;
             if !walked.ends_with('/') {
                 walked.push('/');
             }
@@ -249,8 +252,7 @@ impl<'a> Walk<'a> {
                 self.to(group, path)
             }
             Target::External { file, path } => {
-                let what = format!("a link to '{path}' in another file, '{file}',");
-                Err(needs_library(what, "open that file"))
+                Err(Problem::Elsewhere { file: file.clone(), path: path.clone() })
             }
             Target::UserDefined(class) => {
                 Err(unsupported(format!("a user-defined link of class {class}"), "hard and soft links can"))

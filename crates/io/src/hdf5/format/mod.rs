@@ -8,7 +8,7 @@
 //! | read | not read |
 //! | --- | --- |
 //! | superblocks 0 to 3, user blocks | split and multi-file drivers |
-//! | groups old and new, hard and soft links | external and user-defined links |
+//! | groups old and new, hard and soft links | user-defined links; links into other files, which are told |
 //! | integers, IEEE floats, h5py's bool and complex | texts, compounds, references, … (in datasets) |
 //! | compact, contiguous, chunked with every index | virtual datasets, external files |
 //! | deflate, shuffle, fletcher32, lzf; zstd, blosc, lz4 and bitshuffle by features | other filters |

@@ -64,7 +64,7 @@ impl<'a> Survey<'a> {
     /// The object at a path such as `/a/b`.
     ///
     /// # Errors
-    /// If there is nothing.
+    /// If there is nothing; [`Problem::Elsewhere`] if it is in another file.
     pub fn object(&mut self, path: &str) -> Result<Object> {
         let mut groups = Vec::new();
         self.walk.start_again();
@@ -94,6 +94,7 @@ impl<'a> Survey<'a> {
                     target => match self.walk.follow(target, address) {
                         Ok(target) => (self.walk.kind(target)?, Some(target)),
                         Err(problem @ Problem::Io(_)) => return Err(problem),
+                        Err(Problem::Elsewhere { .. }) => (ObjectKind::ExternalLink, None),
                         Err(_) => (ObjectKind::DanglingLink, None),
                     },
                 };
