@@ -204,6 +204,33 @@ fn check_figures(array: &Array, scheduler: &dyn Scheduler) {
     }
 }
 
+#[test]
+fn what_all_patches_of_a_fold_need_is_folded_once() {
+    let (x, log) = by_element(&[400, 300]);
+    let mean = x.mean(0).unwrap();
+    let centered = &x - &mean;
+    let standard = &centered / &centered.std(0).unwrap();
+    let folds: [(Array, usize); 4] = [
+        (centered.std(0).unwrap().max(()).unwrap(), 2),
+        ((&x - &x.mean(()).unwrap()).std(0).unwrap().max(()).unwrap(), 2),
+        (standard.max(0).unwrap().sum(()).unwrap(), 4),
+        // Every patch has rows of its own.
+        ((&x - &x.mean(1).unwrap().expand_dims(&[1]).unwrap()).std(0).unwrap().max(()).unwrap(), 2),
+    ];
+    for (fold, times) in folds {
+        log.reset();
+        let result = fold.compute_with(&Threads::new(2)).unwrap();
+        assert!(
+            log.elements() <= times * 400 * 300,
+            "{} elements, {times} times 120000 at most",
+            log.elements()
+        );
+        let in_tiny_patches = Synchronous::new().forced(|options| options.forced_patch = Some(1000));
+        let tiny = fold.compute_with(&in_tiny_patches).unwrap();
+        assert_eq!(result.to_vec::<f64>(), tiny.to_vec::<f64>());
+    }
+}
+
 proptest! {
     #![proptest_config(strategies::config(32))]
 

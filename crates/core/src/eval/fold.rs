@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::ahead::{Lookahead, Outlook};
+use super::demand::{Demand, Instance};
+use super::held::{Held, HeldMap};
 use super::patch::{Evaluator, positions};
 use super::prepared::Batch;
 use super::walk::Walk;
@@ -220,7 +222,13 @@ impl Evaluator<'_> {
             }
         };
         let patch = walk.patch_shape(&region.shape(), self.walks.patch_elements);
-        let mut trees = self.fold(&[fold], &region, walk, &patch)?.swap_remove(0);
+        let mut local = self.repeated(&fold, &region, &walk.patches(&region, &patch))?;
+        let mut evaluator = *self;
+        if !local.is_empty() {
+            local.extend(self.local.iter().map(|(slot, held)| (*slot, held.clone())));
+            evaluator.local = &local;
+        }
+        let mut trees = evaluator.fold(&[fold], &region, walk, &patch)?.swap_remove(0);
         let fold = Fold::new(self.graph, slot.node);
         if trees.is_empty() {
             trees.insert(fold.kept_region(&region), FoldTree::new(1));
@@ -245,6 +253,48 @@ impl Evaluator<'_> {
             result.slice_mut(&Region::new(place)).assign(&part);
         }
         result.map(BlockMut::freeze).ok_or_else(|| Error::Bug { what: "a fold gave nothing".into() })
+    }
+
+    /// The reductions inside a reduction that are the same for all its patches, as the mean in `(x - x.mean(0)).std(0)`:
+    /// folded once, before the first of them.
+    fn repeated(&self, fold: &Fold<'_>, region: &Region, patches: &[Region]) -> Result<HeldMap> {
+        let mut found = HeldMap::default();
+        let [first, _, ..] = patches else { return Ok(found) };
+        if self.walks.inner.len() < 2 {
+            return Ok(found);
+        }
+        let node = &self.graph.nodes[fold.node];
+        let wants = |part: &Region| -> Vec<(Slot, Region)> {
+            let maps = fold.maps.iter().enumerate();
+            maps.map(|(k, maps)| (node.inputs[k], region_map::demand(maps, part, &node.input_metas[k].shape)))
+                .collect()
+        };
+        let one = self.demand(&wants(first), None)?;
+        let folded = |demand: &Demand| -> Vec<(Slot, Region)> {
+            let instances = demand.instances.iter().filter(|instance| !instance.is_held);
+            let folded = instances
+                .filter(|instance| matches!(self.graph.nodes[instance.slot.node].op.kind(), Kind::Reduce(_)));
+            folded.map(|instance| (instance.slot, instance.region.clone())).collect()
+        };
+        let folded_in_one = folded(&one);
+        // What is asked for by position is known when the positions are.
+        let is_indirect = |instance: &Instance| matches!(self.graph.nodes[instance.slot.node].op.kind(), Kind::Assemble(op) if op.is_indirect());
+        if folded_in_one.is_empty() || one.instances.iter().any(is_indirect) {
+            return Ok(found);
+        }
+        let folded_in_all = folded(&self.demand(&wants(region), None)?);
+        for (slot, region) in folded_in_one {
+            // The one region that every patch asks for a part of, and the first for all.
+            let mut of_slot = folded_in_all.iter().filter(|(other, _)| *other == slot);
+            if let (Some((_, whole)), None) = (of_slot.next(), of_slot.next())
+                && *whole == region
+                && !region.is_empty()
+            {
+                let block = self.reduce(slot, &region)?;
+                found.insert(slot, Held::in_memory(region, block));
+            }
+        }
+        Ok(found)
     }
 
     /// The output of a reduction for some kept elements, from the accumulator of everything.

@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 
 use super::carry::{Carries, State};
 use super::context::{Context, Counters};
-use super::demand::{Demand, Instance, Known, demand};
+use super::demand::{Demand, Indices, Instance, Known, demand};
 use super::fuse::Clusters;
 use super::held::{Held, HeldMap};
 use super::meter::{Activity, doing};
@@ -72,12 +72,16 @@ impl<'a> Evaluator<'a> {
         if self.context.is_cancelled() {
             return Err(Error::Cancelled);
         }
+        let indices = |wants: &[(Slot, Region)]| self.evaluate(wants);
+        self.run(&self.demand(wants, Some(&indices))?, defer)
+    }
+
+    /// What some regions need. Without indices, what is asked for by position is guessed.
+    pub(super) fn demand(&self, wants: &[(Slot, Region)], indices: Option<&Indices<'_>>) -> Result<Demand> {
         let held = |slot: Slot| self.held(slot).is_some();
         let carried = |node: usize, region: &Region| self.carried(node, region);
-        let indices = |wants: &[(Slot, Region)]| self.evaluate(wants);
         let known = Known { held: &held, carried: &carried };
-        let demand = demand(self.graph, wants, known, Some(&indices))?;
-        self.run(&demand, defer)
+        demand(self.graph, wants, known, indices)
     }
 
     /// Where a scan can go on to give a region of it.
