@@ -11,6 +11,7 @@ mod deliveries;
 mod exchange;
 mod explain;
 mod figures;
+mod grain;
 mod graph;
 mod grid;
 mod images;

@@ -6,13 +6,12 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::graph::{Graph, Slot};
 use crate::buffer::rounded_size;
-use crate::chunks::AxisChunks;
 use crate::error::Result;
-use crate::eval::{AxisCuts, Clusters, Demand, Fold, Known, Walks, demand, domain_region};
+use crate::eval::{Clusters, Demand, Fold, Known, Walks, demand, domain_region};
 use crate::operation::Kind;
 use crate::region::{AxisRange, Region};
 use crate::region_map;
-use crate::source::{Runs, Source};
+use crate::source::Source;
 use crate::spill::SpillLayout;
 
 /// What a stage is made of, as far as it is decided: which values are held by other stages, and which reductions are
@@ -335,172 +334,6 @@ pub(crate) fn fold_bytes(fold: &Fold<'_>, domain: &Region) -> usize {
         .product();
     // One complete node a level at most, and the leaf in the making.
     one * (2 + leaves.max(1).ilog2() as usize)
-}
-
-/// How a domain meets what it reads.
-#[derive(Debug)]
-pub(crate) struct Grain {
-    /// Along every axis, the granules of the source that is dearest to read.
-    pub cuts: Vec<Option<AxisCuts>>,
-    /// Two axes that some source has the other way round.
-    pub square: Option<(usize, usize)>,
-    /// Along every axis, how many elements it takes for sources to be read in runs that are long enough.
-    pub runs: Vec<usize>,
-}
-
-/// How a domain meets the granules of what some wants of it read.
-pub(crate) fn granule_cuts(
-    graph: &Graph,
-    domain: &Region,
-    wants: &dyn Fn(&Region) -> Vec<(Slot, Region)>,
-    scope: &Scope,
-) -> Result<Grain> {
-    let ndim = domain.ndim();
-    let mut cuts: Vec<Option<AxisCuts>> = vec![None; ndim];
-    let mut square = None;
-    if domain.is_empty() {
-        return Ok(Grain { cuts, square, runs: Vec::new() });
-    }
-    let at = |moved: Option<(usize, usize)>| -> Result<FxHashMap<Slot, Vec<Region>>> {
-        let axes = (0..ndim).map(|axis| {
-            let index = moved.map_or(0, |(a, i)| if a == axis { i } else { 0 });
-            AxisRange::at(domain.axes()[axis].get(index))
-        });
-        let touched = touched(graph, &wants(&Region::from_iter(axes)), scope)?;
-        let mut regions: FxHashMap<Slot, Vec<Region>> = FxHashMap::default();
-        for (slot, region) in touched.reads {
-            regions.entry(slot).or_default().push(region);
-        }
-        for (slot, region) in touched.held {
-            if let Some(layout) = scope.spilled.get(&slot) {
-                regions.entry(slot).or_default().push(layout.positions(&region));
-            }
-        }
-        Ok(regions)
-    };
-    let origin = at(None)?;
-    // The source with the largest granules leads; generators only say which axis is their last.
-    let mut slots: Vec<Slot> = origin.keys().copied().collect();
-    slots.sort_unstable();
-    // What cuts reads of a slot: granules, or the runs of a source where any region costs its size.
-    let grid_of = |slot: Slot| match (scope.spilled.get(&slot), graph.nodes[slot.node].op.kind()) {
-        (Some(layout), _) => Some((true, layout.blocks().clone())),
-        (None, Kind::Source(source)) => {
-            let granules = source.granule_grid().map(|grid| (true, grid));
-            granules.or_else(|| source.run_grid().map(|grid| (false, grid)))
-        }
-        _ => None,
-    };
-    let leader = slots
-        .iter()
-        .filter_map(|&slot| grid_of(slot).map(|(are_granules, grid)| (are_granules, slot, grid)))
-        .max_by_key(|(are_granules, slot, grid)| {
-            (*are_granules, grid.max_chunk().iter().product::<usize>(), std::cmp::Reverse(*slot))
-        });
-    let runs_of = |slot: Slot| match graph.nodes[slot.node].op.kind() {
-        Kind::Source(source) => source.contiguous(),
-        _ => None,
-    };
-    // Which axes of sources that are read in runs an axis of the domain moves along.
-    let mut moves: Vec<Move> = Vec::new();
-    for axis in (0..ndim).filter(|&axis| domain.axes()[axis].len > 1) {
-        let range = &domain.axes()[axis];
-        let next = at(Some((axis, 1)))?;
-        for &slot in &slots {
-            let (Some(here), Some(there)) = (origin.get(&slot), next.get(&slot)) else { continue };
-            // Several regions of one source: x and x.T. The first that moves along an axis counts.
-            for (from, to) in here.iter().zip(there) {
-                for (source_axis, (a, b)) in from.axes().iter().zip(to.axes()).enumerate() {
-                    if b.start == a.start {
-                        continue;
-                    }
-                    let runs = runs_of(slot);
-                    if runs.is_some() {
-                        moves.push(Move { slot, source_axis, axis });
-                    }
-                    let fastest = if runs.is_some_and(|runs| runs.fortran) { 0 } else { from.ndim() - 1 };
-                    if source_axis == fastest && axis + 1 != ndim && from.ndim() > 1 {
-                        square = Some((axis, ndim - 1));
-                    }
-                    if let Some((are_granules, lead, grid)) = &leader
-                        && *lead == slot
-                        && cuts[axis].is_none()
-                    {
-                        let (moved, stepped) = (b.start.abs_diff(a.start), range.step as usize);
-                        if moved % stepped == 0 {
-                            let step = moved / stepped;
-                            let (chunks, at) = match &grid.axes()[source_axis] {
-                                chunks if b.start > a.start => (chunks.clone(), a.start),
-                                chunks => from_the_end(chunks, a.start),
-                            };
-                            // Domain index 0 may lie before the source's first element.
-                            if let Some(start) = at.checked_sub(step * range.start) {
-                                let are_runs = !are_granules;
-                                cuts[axis] = Some(AxisCuts { chunks, start, step, whole: false, are_runs });
-                            }
-                        }
-                    }
-                }
-            }
-        }
-    }
-    let mut runs = vec![1; if moves.is_empty() { 0 } else { ndim }];
-    for &slot in &slots {
-        if let Some(Runs { fortran, least }) = runs_of(slot) {
-            lengthen(&mut runs, domain, &moves, slot, &graph.meta(slot).shape, fortran, least);
-        }
-    }
-    Ok(Grain { cuts, square, runs })
-}
-
-/// An axis of a source along which reads move with an axis of the domain.
-struct Move {
-    slot: Slot,
-    source_axis: usize,
-    axis: usize,
-}
-
-/// Lengthens a part of the domain until what it reads of a source lies in runs of at least so many elements.
-fn lengthen(
-    part: &mut [usize],
-    domain: &Region,
-    moves: &[Move],
-    slot: Slot,
-    shape: &[usize],
-    fortran: bool,
-    mut least: usize,
-) {
-    let along = |number: usize| if fortran { number } else { shape.len() - 1 - number };
-    for source_axis in (0..shape.len()).map(along) {
-        let moved = moves.iter().filter(|moved| moved.slot == slot && moved.source_axis == source_axis);
-        let Some(range) = moved.map(|moved| moved.axis).next().map(|axis| (axis, &domain.axes()[axis]))
-        else {
-            return;
-        };
-        let (axis, range) = range;
-        part[axis] = part[axis].max(least.min(range.len));
-        // Runs go on along the next axis only where all of this one is read.
-        if least <= range.len || range.len < shape[source_axis] || range.step != 1 {
-            return;
-        }
-        least = least.div_ceil(range.len.max(1));
-    }
-}
-
-/// Chunks as they come from the end of their axis, and where an element lies then. A short chunk at the end, which
-/// comes first, is made up to a whole one.
-fn from_the_end(chunks: &AxisChunks, index: usize) -> (AxisChunks, usize) {
-    let last = chunks.len() - 1 - index;
-    match chunks {
-        AxisChunks::Regular { len, chunk } => {
-            let whole = len.next_multiple_of(*chunk);
-            (AxisChunks::regular(whole, *chunk), last + whole - len)
-        }
-        AxisChunks::Rectilinear { .. } => {
-            let lengths: Vec<usize> = chunks.chunk_lengths().into_iter().rev().collect();
-            (AxisChunks::from_lengths(&lengths), last)
-        }
-    }
 }
 
 /// The worst of several patches.

@@ -6,10 +6,11 @@
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::figures::{figures, granule_elements};
+use super::grain::{Grain, granule_cuts};
 use super::graph::{Graph, Slot};
 use super::grid::{LAST_AXIS, Unit, regular, units};
 use super::place::{Placed, Room, cell_bytes, largest_patch, stage};
-use super::probe::{Grain, Scope, fold_bytes, granule_cuts, touched};
+use super::probe::{Scope, fold_bytes, touched};
 use super::stage::{StageFigures, TargetKind};
 use super::stages::Draft;
 use crate::buffer::rounded_size;

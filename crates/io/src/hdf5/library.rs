@@ -1,4 +1,5 @@
-//! Datasets that our own reader leaves to the HDF5 library: further filters, virtual and external datasets. The library does one thing at a time, so these are read by one thread at once.
+//! Datasets that our own reader leaves to the HDF5 library: further filters, virtual and external datasets. The library
+//! does one thing at a time, so these are read by one thread at once.
 
 use brickwork_core::{
     ChunkGrid, ChunkSpec, DType, Granule, Kind, Meta, Operation, Pending, Region, Source, ViewMut,

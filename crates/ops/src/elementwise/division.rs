@@ -175,15 +175,15 @@ macro_rules! divided {
 }
 
 function!(FloorDivide, "brickwork_ops::FloorDivide", "floor_divide", 2, 8.0, real_numbers, |inputs, out| {
-    divided!(inputs, out, floor_divide, quick_floor_divide)
+    divided!(inputs, out, floor_divide, quick_floor_divide);
 });
 
 function!(Remainder, "brickwork_ops::Remainder", "remainder", 2, 8.0, real_numbers, |inputs, out| {
-    divided!(inputs, out, remainder, quick_remainder)
+    divided!(inputs, out, remainder, quick_remainder);
 });
 
 function!(Fmod, "brickwork_ops::Fmod", "fmod", 2, 8.0, real_numbers, |inputs, out| {
-    divided!(inputs, out, fmod, quick_fmod)
+    divided!(inputs, out, fmod, quick_fmod);
 });
 
 public_binary!(
