@@ -1,19 +1,11 @@
 //! Arrays that lie in a file as one run of elements, cut into runs that are fetched in one request each.
 
-use brickwork_core::{ChunkGrid, Granule, Region, Runs};
+use brickwork_core::{ChunkGrid, Granule, Region};
 
 use crate::chunk_walk::touched_chunks;
 
 /// Bytes of a run: long enough that a request's latency hardly counts beside its transfer.
 const RUN: usize = 4 << 20;
-
-/// A local file is read in pieces of at least so many bytes: fewer take as long.
-const SHORT_READ: usize = 2 << 10;
-
-/// How elements of so many bytes lie in a local file.
-pub(crate) fn local_runs(item: usize, fortran: bool) -> Runs {
-    Runs { fortran, least: (SHORT_READ / item.max(1)).max(1) }
-}
 
 /// The grid whose cells lie in one run each, in C order (or in Fortran order): whole trailing axes, a part of one, single
 /// elements of those before it.

@@ -18,8 +18,8 @@ use crate::chunk_walk::{TouchedChunk, chunk_at, touched_chunks};
 use crate::error::{IoError, Problem, Result};
 use crate::handles::FileStamp;
 use crate::read_at::Started;
-use crate::runs::{local_runs, run_granules, run_grid, run_start};
-use crate::strided_file::{MAX_READ, read_region};
+use crate::runs::{run_granules, run_grid, run_start};
+use crate::strided_file::{MAX_READ, local_runs, read_region};
 use crate::uri::{Location, is_url};
 
 /// Chunks of at least this many bytes are read in part where they lie in the file as they are.

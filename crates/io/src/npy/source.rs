@@ -16,8 +16,8 @@ use crate::error::{Problem, Result};
 use crate::handles::{FileStamp, HandleCache};
 use crate::placed_file::open_file;
 use crate::read_at::{ReadAt, Started};
-use crate::runs::{local_runs, run_granules, run_grid, run_start};
-use crate::strided_file::{MAX_READ, read_region, read_region_fortran};
+use crate::runs::{run_granules, run_grid, run_start};
+use crate::strided_file::{MAX_READ, local_runs, read_region, read_region_fortran};
 use crate::uri::{Format, Location, is_url};
 
 /// Open files; with those of other formats well below what a process may have.

@@ -7,7 +7,7 @@ mod boxes;
 
 use std::cell::Cell;
 
-use brickwork_core::{Block, BlockMut, Region};
+use brickwork_core::{Block, BlockMut, Region, Runs};
 
 use self::boxes::{Line, dense_strides, for_each_line, pick, scatter};
 use crate::error::Result;
@@ -18,11 +18,18 @@ pub(crate) use self::boxes::for_each_piece;
 const MAX_GAP: usize = 4096;
 /// The most bytes that are read in one go, and so the scratch memory of a thread.
 pub(crate) const MAX_READ: usize = 1 << 20;
+/// Fewer bytes than this take as long to read.
+const SHORT_READ: usize = 2 << 10;
 /// Runs of at least this many bytes are read straight into place.
 const DIRECT_READ: usize = 64 << 10;
 /// In a transposing copy, bytes read along the file's fastest axis: enough for a good read, short enough that the
 /// other axes get whole cache lines.
 const TRANSPOSED_RUN: usize = 32 << 10;
+
+/// How elements of so many bytes lie in a local file.
+pub(crate) fn local_runs(item: usize, fortran: bool) -> Runs {
+    Runs { fortran, least: (SHORT_READ / item.max(1)).max(1) }
+}
 
 /// Reads a region of rising steps into `out`, dense in C order.
 ///

@@ -20,8 +20,7 @@ use crate::bytes::{ByteFix, fill_dense};
 use crate::chunk_walk::touched_chunks;
 use crate::error::{IoError, Problem, Result};
 use crate::handles::{FileStamp, HandleCache};
-use crate::runs::local_runs;
-use crate::strided_file::{MAX_READ, read_region};
+use crate::strided_file::{MAX_READ, local_runs, read_region};
 use crate::uri::{Location, is_url};
 
 /// Understood metadata; no open files.
