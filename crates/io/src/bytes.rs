@@ -115,7 +115,7 @@ pub(crate) fn time_unit(text: &str) -> Option<TimeUnit> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use brickwork_core::AxisRange;
+    use brickwork_core::{AxisRange, Region};
 
     #[test]
     fn complex_numbers_are_swapped_by_their_parts() {
