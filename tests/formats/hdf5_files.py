@@ -219,8 +219,8 @@ def links(directory, found):
                 found[f"{name}#/{path}"] = array
             file["group"] = h5py.ExternalLink(first, "/entry")
             found[f"{name}#/group/data/data"] = data[1]
-            file["root"] = h5py.ExternalLink(second, "/")
-            found[f"{name}#/root/entry/data/data"] = data[2]
+            file["whole"] = h5py.ExternalLink(second, "/")
+            found[f"{name}#/whole/entry/data/data"] = data[2]
             file["soft"] = h5py.SoftLink("/entry/data/data_000001")
             found[f"{name}#/soft"] = data[1]
             file["deep/group"] = h5py.SoftLink("/group/data")

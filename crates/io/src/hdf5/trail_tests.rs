@@ -81,7 +81,7 @@ fn datasets_and_groups_in_other_files_are_read() {
         &[
             ("data", "sub/data.h5", "/entry/x"),
             ("group", "sub/data.h5", "/entry"),
-            ("root", "sub/data.h5", "/"),
+            ("whole", "sub/data.h5", "/"),
             ("far", &far, "/entry/x"),
             ("moved", "/no/such/directory/middle.h5", "/entry/x"),
             ("chain", "middle.h5", "entry"),
@@ -92,7 +92,7 @@ fn datasets_and_groups_in_other_files_are_read() {
     file.link_soft("data", "soft").unwrap();
     file.close().unwrap();
     for inner in
-        ["data", "group/x", "root/entry/x", "far", "moved", "chain/x", "soft", "deep/soft/x", "group//x/"]
+        ["data", "group/x", "whole/entry/x", "far", "moved", "chain/x", "soft", "deep/soft/x", "group//x/"]
     {
         check(&files, &format!("master.h5#/{inner}"), &expected);
     }
@@ -103,10 +103,10 @@ fn datasets_and_groups_in_other_files_are_read() {
         ["link into another file"; 3].map(|note| Some(note.to_owned()))
     );
     // What a group there holds is asked for by way of this file.
-    let tree = crate::describe_tree(&files.uri("master.h5#/root")).unwrap();
+    let tree = crate::describe_tree(&files.uri("master.h5#/whole")).unwrap();
     let uri = &tree.members[0].members[0].description.uri;
-    assert_eq!(*uri, files.uri("master.h5#/root/entry/x"));
-    check(&files, "master.h5#/root/entry/x", &expected);
+    assert_eq!(*uri, files.uri("master.h5#/whole/entry/x"));
+    check(&files, "master.h5#/whole/entry/x", &expected);
     // The version is that of the file with the elements.
     let source = crate::open(&files.uri("master.h5#/data")).unwrap();
     let own = crate::open(&files.uri("sub/data.h5#/entry/x")).unwrap();
