@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use brickwork::{Array, Scheduler, Synchronous, Threads, compute_all, greater, s};
-use brickwork_core::Block;
 use brickwork_core::eval::Counts;
 use brickwork_core::plan::Request;
+use brickwork_core::{Block, Region};
 use brickwork_sched::{Compute, explain, store};
 use brickwork_testkit::{CountingSource, MemorySink, ReadLog, RefusingScheduler, noise, strategies};
 use proptest::prelude::*;
@@ -202,6 +202,26 @@ fn check_figures(array: &Array, scheduler: &dyn Scheduler) {
         assert_eq!(counted.bytes_read, read as u64, "{array:?}: bytes read\n{plan:?}");
         assert_eq!(counted.elements_generated, generated as u64, "{array:?}: elements generated\n{plan:?}");
     }
+}
+
+#[test]
+fn what_is_read_the_other_way_round_is_read_in_runs() {
+    let regions = |shape: &[usize], least: usize| {
+        let source = CountingSource::new(Block::from_ndarray(noise(shape, 1).view()), 10).unwrap();
+        let source = source.in_runs(least);
+        let x = source.array().unwrap();
+        (x.transpose(None).unwrap() + 1.0).sum(()).unwrap().compute_with(&Threads::new(2)).unwrap();
+        let log = source.log();
+        assert_eq!(log.elements(), shape.iter().product::<usize>());
+        log.regions()
+    };
+    let found = regions(&[60, 40, 600], 256);
+    assert!(found.len() > 2, "it is cut along the other axes: {found:?}");
+    let is_long = |region: &Region| region.axes()[2].len >= 256 || region.axes()[2].bounds().1 == 600;
+    assert!(found.iter().all(is_long), "{found:?}");
+    // Runs go on where all of the last axis is read.
+    let found = regions(&[9000, 8, 10], 80);
+    assert!(found.len() > 2 && found.iter().all(|region| region.shape()[1..] == [8, 10]), "{found:?}");
 }
 
 #[test]

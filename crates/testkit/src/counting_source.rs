@@ -7,7 +7,7 @@ use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
 
 use brickwork_core::{
     AxisRange, Block, BlockMut, ChunkGrid, ChunkSpec, Error, Granule, Kind, Meta, Operation, Pending, Region,
-    Result, Source, ViewMut,
+    Result, Runs, Source, ViewMut,
 };
 use brickwork_ops::Array;
 use serde::{Deserialize, Serialize};
@@ -21,6 +21,8 @@ use serde::{Deserialize, Serialize};
 pub struct CountingSource {
     id: u64,
     by_element: bool,
+    /// Elements that it says a read should want side by side; 0 if any number will do.
+    least_run: usize,
     chunks: ChunkGrid,
     dtype: brickwork_core::DType,
     values: Vec<u8>,
@@ -64,6 +66,7 @@ impl CountingSource {
         let source = CountingSource {
             id,
             by_element: false,
+            least_run: 0,
             chunks,
             dtype,
             values: bytes,
@@ -78,6 +81,13 @@ impl CountingSource {
     pub fn by_element(mut self) -> Self {
         self.by_element = true;
         self
+    }
+
+    /// As [`by_element`](Self::by_element), and says that to read fewer elements side by side than this takes as long.
+    #[must_use]
+    pub fn in_runs(mut self, least: usize) -> Self {
+        self.least_run = least;
+        self.by_element()
     }
 
     /// Calls a function before every read, with its number in the order of beginning: to fail, to wait, to look round.
@@ -273,6 +283,10 @@ impl Source for CountingSource {
 
     fn granule_grid(&self) -> Option<ChunkGrid> {
         (!self.by_element).then(|| self.chunks.clone())
+    }
+
+    fn contiguous(&self) -> Option<Runs> {
+        (self.least_run > 0).then_some(Runs { fortran: false, least: self.least_run })
     }
 }
 

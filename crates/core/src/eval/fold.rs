@@ -52,6 +52,13 @@ impl<'a> Fold<'a> {
         acc
     }
 
+    /// What a box of the domain needs of the inputs.
+    fn wants<'b>(&'b self, graph: &'b Graph, part: &'b Region) -> impl Iterator<Item = (Slot, Region)> + 'b {
+        let node = &graph.nodes[self.node];
+        let inputs = self.maps.iter().zip(&node.inputs).zip(&node.input_metas);
+        inputs.map(|((maps, &input), meta)| (input, region_map::demand(maps, part, &meta.shape)))
+    }
+
     /// The kept axes of a box of the domain.
     pub(crate) fn kept_region(&self, patch: &Region) -> Region {
         Region::from_iter(self.kept_axes.iter().map(|&axis| patch.axes()[axis]))
@@ -113,13 +120,8 @@ impl Evaluator<'_> {
         let mut trees: Vec<FoldTrees> = folds.iter().map(|_| FoldTrees::new()).collect();
         let folded = folds.iter().map(|fold| fold.maps.len()).sum::<usize>();
         let wants_of = |patch: &Region| {
-            let mut wants: Vec<(Slot, Region)> = Vec::new();
-            for fold in folds {
-                let node = &self.graph.nodes[fold.node];
-                for (k, maps) in fold.maps.iter().enumerate() {
-                    wants.push((node.inputs[k], region_map::demand(maps, patch, &node.input_metas[k].shape)));
-                }
-            }
+            let folded = folds.iter().flat_map(|fold| fold.wants(self.graph, patch));
+            let mut wants: Vec<(Slot, Region)> = folded.collect();
             wants.extend(extra(patch));
             wants
         };
@@ -222,7 +224,7 @@ impl Evaluator<'_> {
             }
         };
         let patch = walk.patch_shape(&region.shape(), self.walks.patch_elements);
-        let mut local = self.repeated(&fold, &region, &walk.patches(&region, &patch))?;
+        let mut local = self.repeated(&fold, &region, walk, &patch)?;
         let mut evaluator = *self;
         if !local.is_empty() {
             local.extend(self.local.iter().map(|(slot, held)| (*slot, held.clone())));
@@ -257,19 +259,15 @@ impl Evaluator<'_> {
 
     /// The reductions inside a reduction that are the same for all its patches, as the mean in `(x - x.mean(0)).std(0)`:
     /// folded once, before the first of them.
-    fn repeated(&self, fold: &Fold<'_>, region: &Region, patches: &[Region]) -> Result<HeldMap> {
+    fn repeated(&self, fold: &Fold<'_>, region: &Region, walk: &Walk, patch: &[usize]) -> Result<HeldMap> {
         let mut found = HeldMap::default();
-        let [first, _, ..] = patches else { return Ok(found) };
         if self.walks.inner.len() < 2 {
             return Ok(found);
         }
-        let node = &self.graph.nodes[fold.node];
-        let wants = |part: &Region| -> Vec<(Slot, Region)> {
-            let maps = fold.maps.iter().enumerate();
-            maps.map(|(k, maps)| (node.inputs[k], region_map::demand(maps, part, &node.input_metas[k].shape)))
-                .collect()
-        };
-        let one = self.demand(&wants(first), None)?;
+        let patches = walk.patches(region, patch);
+        let [first, _, ..] = patches.as_slice() else { return Ok(found) };
+        let demand = |part: &Region| self.demand(&fold.wants(self.graph, part).collect::<Vec<_>>(), None);
+        let one = demand(first)?;
         let folded = |demand: &Demand| -> Vec<(Slot, Region)> {
             let instances = demand.instances.iter().filter(|instance| !instance.is_held);
             let folded = instances
@@ -278,11 +276,14 @@ impl Evaluator<'_> {
         };
         let folded_in_one = folded(&one);
         // What is asked for by position is known when the positions are.
-        let is_indirect = |instance: &Instance| matches!(self.graph.nodes[instance.slot.node].op.kind(), Kind::Assemble(op) if op.is_indirect());
+        let is_indirect = |instance: &Instance| {
+            let op = &self.graph.nodes[instance.slot.node].op;
+            matches!(op.kind(), Kind::Assemble(op) if op.is_indirect())
+        };
         if folded_in_one.is_empty() || one.instances.iter().any(is_indirect) {
             return Ok(found);
         }
-        let folded_in_all = folded(&self.demand(&wants(region), None)?);
+        let folded_in_all = folded(&demand(region)?);
         for (slot, region) in folded_in_one {
             // The one region that every patch asks for a part of, and the first for all.
             let mut of_slot = folded_in_all.iter().filter(|(other, _)| *other == slot);
