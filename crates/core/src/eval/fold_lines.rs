@@ -6,13 +6,15 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use super::fold::{Fold, FoldTrees};
 use super::patch::{Evaluator, positions};
 use super::prepared::{Batch, Wants};
 use crate::block::Block;
 use crate::buffer::BufferPool;
 use crate::error::Result;
-use crate::fold::{Acc, FoldForm, FoldSpec, FoldTree, LeafInput, NodeKey, domain_strides};
+use crate::fold::{Acc, FoldForm, FoldSpec, FoldTree, LeafInput, LeafStarts, NodeKey, domain_strides};
 use crate::operation::Tile;
 use crate::plan::Slot;
 use crate::region::{AxisRange, Region};
@@ -36,6 +38,8 @@ struct Lines {
     rest: usize,
     /// Of every line that is folded away, the first leaf: its number and where it lies.
     firsts: Vec<(usize, Region)>,
+    /// And the position of its first element, in C order of the folded axes.
+    starts: Vec<usize>,
     /// Elements from one leaf of a line to the next, in C order of the folded axes.
     elements: usize,
     /// Kept elements of the patch.
@@ -62,16 +66,13 @@ impl Lines {
         }
         let mut heads = patch.clone();
         *heads.axis_mut(axis) = AxisRange::new(line.start, leaf.min(line.len));
-        let firsts = spec.leaves_in(&heads).map(|leaf| (leaf.number, leaf.region)).collect();
+        let firsts: Vec<(usize, Region)> =
+            spec.leaves_in(&heads).map(|leaf| (leaf.number, leaf.region)).collect();
+        let starts = firsts.iter().map(|(_, region)| spec.start_of(region)).collect();
         let kept = fold.kept_axes.iter().map(|&axis| patch.axes()[axis].len).product();
         let after = spec.axes().iter().filter(|&&other| other > axis).map(|&other| spec.len_along(other));
         let elements = leaf * after.product::<usize>();
-        Some(Lines { axis, start: line.start, leaf, count, rest, firsts, elements, kept })
-    }
-
-    /// Position of the first element of a leaf, in C order of the folded axes.
-    fn start_of(&self, spec: &FoldSpec, line: usize, leaf: usize) -> usize {
-        spec.start_of(&self.firsts[line].1) + leaf * self.elements
+        Some(Lines { axis, start: line.start, leaf, count, rest, firsts, starts, elements, kept })
     }
 
     /// Leaves of a line.
@@ -149,24 +150,15 @@ impl Evaluator<'_> {
         let Some(lines) = Lines::new(fold, patch) else { return Ok(false) };
         let inputs = Inputs { wants, blocks };
         let Lines { axis, count, rest, kept, .. } = lines;
-        let (spec, all) = (fold.op.spec(), lines.firsts.len());
-        // Of every line, leaf and kept element, in this order.
-        let starts = |on: Range<usize>, leaves: Leaves| -> Vec<usize> {
-            let leaves =
-                move |line| (leaves.first..leaves.first + leaves.count).map(move |leaf| (line, leaf));
-            let starts = on.flat_map(leaves).map(|(line, leaf)| lines.start_of(spec, line, leaf));
-            starts.flat_map(|start| std::iter::repeat_n(start, kept)).collect()
-        };
-        let is_joint = fold.op.is_exact() && count > 1 && (all == 1 || count >= FEW_LEAVES);
+        let all = 0..lines.firsts.len();
+        let is_joint = fold.op.is_exact() && count > 1 && (all.len() == 1 || count >= FEW_LEAVES);
         if kept == 1 && !is_joint {
             let acc = match (count, rest) {
-                (0, _) => self.folded(fold, inputs, patch, lines.tail(), &starts(0..all, lines.tail()))?,
-                (_, 0) => self.folded(fold, inputs, patch, lines.full(), &starts(0..all, lines.full()))?,
+                (0, _) => self.folded(fold, inputs, patch, &lines, all, lines.tail())?,
+                (_, 0) => self.folded(fold, inputs, patch, &lines, all, lines.full())?,
                 _ => {
-                    let full =
-                        self.folded(fold, inputs, patch, lines.full(), &starts(0..all, lines.full()))?;
-                    let tail =
-                        self.folded(fold, inputs, patch, lines.tail(), &starts(0..all, lines.tail()))?;
+                    let full = self.folded(fold, inputs, patch, &lines, all.clone(), lines.full())?;
+                    let tail = self.folded(fold, inputs, patch, &lines, all, lines.tail())?;
                     full.followed(count, &tail)
                 }
             };
@@ -179,18 +171,15 @@ impl Evaluator<'_> {
             *one.axis_mut(axis) = patch.axes()[axis];
             if is_joint {
                 for (key, leaves) in lines.nodes(*number) {
-                    let starts = starts(on.clone(), leaves);
-                    let acc = self.folded(fold, inputs, &one, leaves, &starts)?;
+                    let acc = self.folded(fold, inputs, &one, &lines, on.clone(), leaves)?;
                     tree.insert(fold.op, key, acc);
                 }
             } else if count > 0 {
-                let starts = starts(on.clone(), lines.full());
-                let acc = self.folded(fold, inputs, &one, lines.full(), &starts)?;
+                let acc = self.folded(fold, inputs, &one, &lines, on.clone(), lines.full())?;
                 tree.insert_run(fold.op, *number, count, kept, acc);
             }
             if rest > 0 {
-                let starts = starts(on, lines.tail());
-                let acc = self.folded(fold, inputs, &one, lines.tail(), &starts)?;
+                let acc = self.folded(fold, inputs, &one, &lines, on, lines.tail())?;
                 tree.insert_run(fold.op, number + count, 1, kept, acc);
             }
         }
@@ -203,11 +192,12 @@ impl Evaluator<'_> {
         fold: &Fold<'_>,
         inputs: Inputs<'_>,
         at: &Region,
+        lines: &Lines,
+        on: Range<usize>,
         leaves: Leaves,
-        starts: &[usize],
     ) -> Result<Acc> {
         let node = &self.graph.nodes[fold.node];
-        let Leaves { axis, start, count, len, .. } = leaves;
+        let Leaves { axis, first, start, count, len } = leaves;
         let mut at = at.clone();
         *at.axis_mut(axis) = AxisRange::new(start, count * len);
         let folded = fold.op.spec().axes().iter();
@@ -237,6 +227,9 @@ impl Evaluator<'_> {
             parts.iter().map(|_| (0..shape.len()).map(AxisMap::along).collect()).collect();
         let region = Region::full(&shape);
         let pool = self.context.pool();
+        let firsts: SmallVec<[usize; 8]> =
+            lines.starts[on].iter().map(|start| start + first * lines.elements).collect();
+        let starts = LeafStarts { lines: &firsts, leaves: count, step: lines.elements, kept: lines.kept };
         let (blocks, maps, starts) = (parts.as_slice(), maps.as_slice(), Some(starts));
         let input = LeafInput { blocks, maps, at: &region, spec: &spec, pool, row: None, starts };
         let mut acc = fold.start(shape[..rows].iter().product());
@@ -319,9 +312,9 @@ impl<'a> Running<'a> {
     ) -> Result<()> {
         let (spec, at) = if leaf < self.lines.count { &self.full } else { &self.tail };
         let on = if self.lines.kept == 1 { line } else { 0 };
-        let starts = [self.lines.start_of(self.fold.op.spec(), on, leaf)];
-        let input =
-            LeafInput { blocks: &[], maps: &[], at, spec, pool, row: Some(values), starts: Some(&starts) };
+        let lines = [self.lines.starts[on] + leaf * self.lines.elements];
+        let starts = Some(LeafStarts { lines: &lines, leaves: 1, step: 0, kept: 1 });
+        let input = LeafInput { blocks: &[], maps: &[], at, spec, pool, row: Some(values), starts };
         self.fold.op.start(&mut self.one);
         self.fold.op.fold(&mut self.one, &input)?;
         let place = match self.lines.kept {

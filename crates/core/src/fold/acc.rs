@@ -124,6 +124,37 @@ impl Acc {
         Acc { parts: parts.collect(), kept: group * count }
     }
 
+    /// An accumulator of zeros with the same vectors, for `kept` elements.
+    pub(crate) fn like(&self, kept: usize) -> Acc {
+        let parts = self.parts.iter().map(|part| {
+            let len = part.len / self.kept.max(1) * kept;
+            AccPart { words: vec![0; (len * part.dtype.itemsize()).div_ceil(8)], len, dtype: part.dtype }
+        });
+        Acc { parts: parts.collect(), kept }
+    }
+
+    /// Takes pairs of runs of `group` kept elements apart, after the first `skipped` runs: the first of each pair stays,
+    /// the second goes to `seconds`. Whatever else there was is dropped.
+    pub(crate) fn take_apart(&mut self, group: usize, skipped: usize, pairs: usize, seconds: &mut Acc) {
+        let before = self.kept.max(1);
+        for (part, seconds) in self.parts.iter_mut().zip(&mut seconds.parts) {
+            let entries = part.len / before * group;
+            let run = entries * part.dtype.itemsize();
+            match run {
+                4 => take_apart::<u32>(&mut part.words, &mut seconds.words, 1, skipped, pairs),
+                _ if run.is_multiple_of(8) => {
+                    take_apart::<u64>(&mut part.words, &mut seconds.words, run / 8, skipped, pairs);
+                }
+                _ => take_apart::<u8>(&mut part.words, &mut seconds.words, run, skipped, pairs),
+            }
+            for part in [part, seconds] {
+                part.words.truncate((run * pairs).div_ceil(8));
+                part.len = entries * pairs;
+            }
+        }
+        (self.kept, seconds.kept) = (group * pairs, group * pairs);
+    }
+
     /// The entries of groups of `group` kept elements, each followed by one kept element of `other`.
     pub(crate) fn followed(&self, group: usize, other: &Acc) -> Acc {
         let groups = other.kept;
@@ -172,6 +203,30 @@ impl Acc {
     }
 }
 
+/// [`Acc::take_apart`] of one vector, whose runs have `run` items.
+fn take_apart<T: bytemuck::Pod>(
+    firsts: &mut [u64],
+    seconds: &mut [u64],
+    run: usize,
+    skipped: usize,
+    pairs: usize,
+) {
+    let (firsts, seconds) =
+        (bytemuck::cast_slice_mut::<u64, T>(firsts), bytemuck::cast_slice_mut::<u64, T>(seconds));
+    if run == 1 {
+        for (k, second) in seconds[..pairs].iter_mut().enumerate() {
+            *second = firsts[skipped + 2 * k + 1];
+            firsts[k] = firsts[skipped + 2 * k];
+        }
+        return;
+    }
+    for (k, second) in seconds.chunks_exact_mut(run.max(1)).take(pairs).enumerate() {
+        let start = (skipped + 2 * k) * run;
+        second.copy_from_slice(&firsts[start + run..start + 2 * run]);
+        firsts.copy_within(start..start + run, k * run);
+    }
+}
+
 impl AccPart {
     fn get<T: Element>(&self) -> &[T] {
         assert_eq!(self.dtype, T::DTYPE, "a vector is read as what it is");
@@ -190,6 +245,36 @@ impl AccPart {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn pairs_are_taken_apart() {
+        let specs = [
+            AccSpec::one(DType::F32),
+            AccSpec::one(DType::I64),
+            AccSpec { dtype: DType::F64, per_element: 2 },
+            AccSpec::one(DType::U8),
+        ];
+        for group in [1, 3] {
+            let mut acc = Acc::zeroed(&specs, 7 * group);
+            for i in 0..7 * group {
+                acc.part_mut::<f32>(0)[i] = i as f32;
+                acc.part_mut::<i64>(1)[i] = i as i64;
+                acc.part_mut::<f64>(2)[2 * i + 1] = i as f64;
+                acc.part_mut::<u8>(3)[i] = i as u8;
+            }
+            let expected = [acc.runs(group, 1, 2, 3), acc.runs(group, 2, 2, 3)];
+            let mut seconds = acc.like(3 * group);
+            acc.take_apart(group, 1, 3, &mut seconds);
+            for (half, expected) in [&acc, &seconds].into_iter().zip(&expected) {
+                assert!(half.fits(&specs));
+                assert_eq!(half.kept(), 3 * group);
+                assert_eq!(half.part::<f32>(0), expected.part::<f32>(0));
+                assert_eq!(half.part::<i64>(1), expected.part::<i64>(1));
+                assert_eq!(half.part::<f64>(2), expected.part::<f64>(2));
+                assert_eq!(half.part::<u8>(3), expected.part::<u8>(3));
+            }
+        }
+    }
 
     #[test]
     fn an_accumulator_travels_bit_by_bit() {

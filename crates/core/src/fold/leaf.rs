@@ -25,9 +25,30 @@ pub struct LeafInput<'a> {
     pub pool: &'a Arc<BufferPool>,
     /// The elements of the only input, for one kept element, where they are in no block.
     pub row: Option<Tile<'a>>,
-    /// In a call for many leaves, of every row: the position of its first element in C order of the folded axes. Those
-    /// after it follow one another; `at` does not say then where elements lie.
-    pub starts: Option<&'a [usize]>,
+    /// In a call for many leaves: where the elements of every row begin. Those after the first follow one another; `at`
+    /// does not say then where elements lie.
+    pub starts: Option<LeafStarts<'a>>,
+}
+
+/// Where many leaves begin, line by line, in C order of the folded axes.
+#[derive(Debug, Clone, Copy)]
+pub struct LeafStarts<'a> {
+    /// Of every line, the position of the first element of its first leaf.
+    pub lines: &'a [usize],
+    /// Leaves of a line.
+    pub leaves: usize,
+    /// Elements from one leaf to the next.
+    pub step: usize,
+    /// Kept elements: each has a row in every leaf.
+    pub kept: usize,
+}
+
+impl LeafStarts<'_> {
+    /// The position of the first element of a row, where rows are those of every line, leaf and kept element in turn.
+    pub fn of(&self, row: usize) -> usize {
+        let leaf = row / self.kept;
+        self.lines[leaf / self.leaves] + leaf % self.leaves * self.step
+    }
 }
 
 /// The elements of one input as a matrix whose rows are contiguous.

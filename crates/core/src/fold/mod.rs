@@ -11,6 +11,6 @@ mod tree;
 
 pub use acc::{Acc, AccSpec};
 pub(crate) use leaf::domain_strides;
-pub use leaf::{LeafInput, LeafView};
+pub use leaf::{LeafInput, LeafStarts, LeafView};
 pub use spec::{COLUMN_LEAF, FoldForm, FoldSpec, ROW_LEAF};
 pub use tree::{FoldTree, NodeKey};

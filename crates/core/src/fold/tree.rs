@@ -87,6 +87,7 @@ impl FoldTree {
         mut acc: Acc,
     ) {
         let mut key = NodeKey { level: 0, k: first };
+        let mut right = acc.like(count / 2 * kept);
         while count > 1 {
             let skipped = key.k % 2;
             if skipped == 1 {
@@ -102,13 +103,14 @@ impl FoldTree {
             if count == 0 {
                 return;
             }
-            let mut left = acc.runs(kept, skipped, 2, count / 2);
-            op.merge(&mut left, &acc.runs(kept, skipped + 1, 2, count / 2));
-            (acc, count) = (left, count / 2);
+            count /= 2;
+            acc.take_apart(kept, skipped, count, &mut right);
+            op.merge(&mut acc, &right);
             key = NodeKey { level: key.level + 1, k: key.k / 2 };
         }
         if count == 1 {
-            self.insert(op, key, acc);
+            // A copy has no room for more than it holds.
+            self.insert(op, key, acc.clone());
         }
     }
 

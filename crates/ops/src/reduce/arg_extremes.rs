@@ -194,7 +194,7 @@ impl ArgExtreme {
     /// The position of element `i` of a kept element's leaf.
     fn position(&self, leaf: &LeafInput<'_>, kept: usize, i: usize) -> i64 {
         let position = match leaf.starts {
-            Some(starts) => starts[kept] + i,
+            Some(starts) => starts.of(kept) + i,
             None => self.fold.position(leaf.at, i),
         };
         position as i64
