@@ -229,9 +229,16 @@ impl BlockMut {
     /// Zeros.
     pub fn zeroed(dtype: DType, shape: &[usize]) -> Self {
         let size = shape.iter().product::<usize>();
-        // As a vector, so that a result can be handed over as one; pages are zeroed when they are touched.
+        let buffer = Buffer::zeroed(size * dtype.itemsize());
+        BlockMut { buffer, dtype, shape: Shape::from_slice(shape) }
+    }
+
+    /// Zeros in the memory of a vector, so that a result can be handed over as one. It is aligned for its elements alone,
+    /// which makes it a little slower to compute with.
+    pub fn zeroed_vec(dtype: DType, shape: &[usize]) -> Self {
+        let size = shape.iter().product::<usize>();
         let buffer = crate::with_element!(dtype, T => Buffer::zeroed_vec::<T>(size), else {
-            Buffer::zeroed(size * dtype.itemsize())
+            return BlockMut::zeroed(dtype, shape)
         });
         BlockMut { buffer, dtype, shape: Shape::from_slice(shape) }
     }

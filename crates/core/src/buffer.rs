@@ -20,9 +20,18 @@ const ALIGN: usize = 64;
 /// Alignment of every buffer: that of the largest number that bytes are seen as.
 const LEAST_ALIGN: usize = 8;
 
+/// Alignment that allocators give anyway. Asked for more, they would write the zeros themselves, and touch every page
+/// before huge ones are asked for.
+const NATURAL_ALIGN: usize = 16;
+
 /// Memory from the allocator, or of an owner of its own. If `layout` has size 0, there is none, and `pointer` dangles.
 struct RawBuffer {
+    /// The first byte that is used, `skipped` bytes after where the memory begins.
     pointer: NonNull<u8>,
+    skipped: usize,
+    /// Bytes from there on that may be used.
+    capacity: usize,
+    /// Of all the memory.
     layout: Layout,
     /// Frees memory that did not come from the allocator.
     owner: Option<Box<dyn Send + Sync>>,
@@ -35,13 +44,23 @@ unsafe impl Sync for RawBuffer {}
 
 impl RawBuffer {
     fn new(capacity: usize) -> Self {
-        let layout =
-            Layout::from_size_align(capacity.max(1), ALIGN).expect("block sizes stay below isize::MAX");
+        let most_skipped = ALIGN - 1;
+        let size = capacity.checked_add(most_skipped);
+        let layout = size.and_then(|size| Layout::from_size_align(size, NATURAL_ALIGN).ok());
+        let layout = layout.expect("block sizes stay below isize::MAX");
         // SAFETY: the layout has a size of at least 1.
-        let pointer = unsafe { alloc_zeroed(layout) };
-        let Some(pointer) = NonNull::new(pointer) else { handle_alloc_error(layout) };
-        huge_pages::ask(pointer, layout.size());
-        RawBuffer { pointer, layout, owner: None }
+        let start = unsafe { alloc_zeroed(layout) };
+        let Some(start) = NonNull::new(start) else { handle_alloc_error(layout) };
+        huge_pages::ask(start, layout.size());
+        let skipped = start.addr().get().next_multiple_of(ALIGN) - start.addr().get();
+        // SAFETY: fewer bytes are skipped than there are more than asked for.
+        let pointer = unsafe { start.add(skipped) };
+        RawBuffer { pointer, skipped, capacity, layout, owner: None }
+    }
+
+    /// All the memory of a layout, from `pointer` on.
+    fn whole(pointer: NonNull<u8>, layout: Layout, owner: Option<Box<dyn Send + Sync>>) -> Self {
+        RawBuffer { pointer, skipped: 0, capacity: layout.size(), layout, owner }
     }
 
     /// The memory of a vector, which is not copied.
@@ -49,7 +68,7 @@ impl RawBuffer {
         let mut values = ManuallyDrop::new(values);
         let layout = Layout::array::<T>(values.capacity()).expect("the vector has this layout already");
         let pointer = NonNull::new(values.as_mut_ptr().cast()).expect("a vector's pointer is never null");
-        RawBuffer { pointer, layout, owner: None }
+        RawBuffer::whole(pointer, layout, None)
     }
 
     /// The memory as a vector of `len` elements, not copied; itself if a vector of `T` would not have come by it.
@@ -57,6 +76,7 @@ impl RawBuffer {
         let (size, align) = (size_of::<T>(), align_of::<T>());
         if size == 0
             || self.owner.is_some()
+            || self.skipped != 0
             || self.layout.align() != align
             || !self.layout.size().is_multiple_of(size)
         {
@@ -70,18 +90,14 @@ impl RawBuffer {
         // length, and any bytes make a `T: Pod`. It is not freed here, so the vector owns it alone.
         Ok(unsafe { Vec::from_raw_parts(memory.pointer.as_ptr().cast(), len, capacity) })
     }
-
-    fn capacity(&self) -> usize {
-        self.layout.size()
-    }
 }
 
 impl Drop for RawBuffer {
     fn drop(&mut self) {
         if self.layout.size() > 0 && self.owner.is_none() {
-            // SAFETY: the pointer came from the global allocator with this layout, by `alloc_zeroed` or as a
-            // vector's memory, and is freed once, here.
-            unsafe { dealloc(self.pointer.as_ptr(), self.layout) };
+            // SAFETY: what lies `skipped` bytes before the pointer came from the global allocator with this layout, by
+            // `alloc_zeroed` or as a vector's memory, and is freed once, here.
+            unsafe { dealloc(self.pointer.sub(self.skipped).as_ptr(), self.layout) };
         }
     }
 }
@@ -109,7 +125,7 @@ impl Buffer {
         let pointer = unsafe { alloc_zeroed(layout) };
         let Some(pointer) = NonNull::new(pointer) else { handle_alloc_error(layout) };
         huge_pages::ask(pointer, layout.size());
-        let raw = RawBuffer { pointer, layout, owner: None };
+        let raw = RawBuffer::whole(pointer, layout, None);
         if !pointer.addr().get().is_multiple_of(LEAST_ALIGN) {
             return Buffer::zeroed(layout.size());
         }
@@ -138,7 +154,7 @@ impl Buffer {
     pub unsafe fn foreign(pointer: NonNull<u8>, len: usize, owner: Box<dyn Send + Sync>) -> Self {
         let layout = Layout::from_size_align(len, LEAST_ALIGN).expect("block sizes stay below isize::MAX");
         debug_assert!(pointer.addr().get().is_multiple_of(LEAST_ALIGN), "foreign memory is aligned");
-        Buffer { raw: Some(RawBuffer { pointer, layout, owner: Some(owner) }), len, pool: None }
+        Buffer { raw: Some(RawBuffer::whole(pointer, layout, Some(owner))), len, pool: None }
     }
 
     /// The memory as a vector, without a copy; the buffer back if its memory is no vector's of this type.
@@ -302,7 +318,7 @@ impl BufferPool {
     }
 
     fn give_back(&self, raw: RawBuffer) {
-        let size = raw.capacity();
+        let size = raw.capacity;
         let in_use = self.in_use.fetch_sub(size, Ordering::Relaxed) - size;
         let (_, class) = size_class(size);
         let thread = this_thread();

@@ -12,8 +12,8 @@ use crate::context::RunContext;
 
 /// Where values lie.
 pub(crate) trait Room: Debug + Send + Sync {
-    /// Memory for all of a target, to write. What nobody writes is 0.
-    fn memory(&self, target: usize, dtype: DType, shape: &[usize]) -> Result<BlockMut>;
+    /// Memory for all of a target of some kind, to write. What nobody writes is 0.
+    fn memory(&self, target: usize, kind: &TargetKind, dtype: DType, shape: &[usize]) -> Result<BlockMut>;
 
     /// A file for all of a target.
     fn file(&self, target: usize, plan: &Plan) -> Result<Arc<dyn SpillFile>>;
@@ -27,8 +27,11 @@ pub(crate) trait Room: Debug + Send + Sync {
 pub(crate) struct OwnRoom;
 
 impl Room for OwnRoom {
-    fn memory(&self, _target: usize, dtype: DType, shape: &[usize]) -> Result<BlockMut> {
-        Ok(BlockMut::zeroed(dtype, shape))
+    fn memory(&self, _target: usize, kind: &TargetKind, dtype: DType, shape: &[usize]) -> Result<BlockMut> {
+        Ok(match kind {
+            TargetKind::Collect(_) => BlockMut::zeroed_vec(dtype, shape),
+            TargetKind::Held | TargetKind::Store(..) => BlockMut::zeroed(dtype, shape),
+        })
     }
 
     fn file(&self, target: usize, plan: &Plan) -> Result<Arc<dyn SpillFile>> {
@@ -149,7 +152,7 @@ impl<'a> Values<'a> {
     fn memory(&self, target: usize) -> Result<BlockMut> {
         let goal = &self.plan.targets[target];
         let dtype = self.plan.graph.meta(goal.slot).dtype;
-        self.room.read().memory(target, dtype, &goal.region.shape())
+        self.room.read().memory(target, &goal.kind, dtype, &goal.region.shape())
     }
 
     /// A value of a spill file, which is made when it is first asked for.

@@ -178,7 +178,7 @@ mod tests {
 
     #[test]
     fn results_become_arrays_without_a_copy() {
-        let mut result = BlockMut::zeroed(crate::DType::F32, &[2, 3]);
+        let mut result = BlockMut::zeroed_vec(crate::DType::F32, &[2, 3]);
         result.as_slice_mut::<f32>().copy_from_slice(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
         let block = result.freeze();
         let address = first::<f32>(&block);

@@ -182,7 +182,7 @@ fn block_at(memory: &File, offset: usize, dtype: DType, shape: &[usize]) -> Resu
 }
 
 impl Room for Arena {
-    fn memory(&self, target: usize, dtype: DType, shape: &[usize]) -> Result<BlockMut> {
+    fn memory(&self, target: usize, _kind: &TargetKind, dtype: DType, shape: &[usize]) -> Result<BlockMut> {
         match self.windows[target] {
             Window::Memory { offset, .. } => self.block(offset, dtype, shape),
             _ => Err(Error::Bug { what: format!("target {target} is not in memory") }),
