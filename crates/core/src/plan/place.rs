@@ -21,7 +21,7 @@ use crate::operation::Kind;
 use crate::region::{AxisRange, Region};
 
 /// What the blocks of a patch may take in a second-level cache, with room for what is read.
-const CACHE_BYTES: usize = 640 << 10;
+const CACHE_BYTES: usize = 1280 << 10;
 
 /// Patches whose blocks take more than this are made smaller, down to so many elements.
 const MOST_PATCH_BYTES: usize = 16 << 20;
@@ -404,7 +404,7 @@ fn cached_patch(graph: &Graph, draft: &Draft, walk: &Walk, walks: &Walks) -> Res
     while elements > LEAST_PATCH && bytes(elements)? > MOST_PATCH_BYTES {
         elements /= 4;
     }
-    if elements == PATCH_ELEMENTS && bytes(2 * PATCH_ELEMENTS)? <= CACHE_BYTES {
+    while elements >= PATCH_ELEMENTS && 2 * elements <= MOST_PATCH && bytes(2 * elements)? <= CACHE_BYTES {
         elements *= 2;
     }
     let most = MOST_PATCH.min(draft.domain.size() / LEAST_PATCHES);
