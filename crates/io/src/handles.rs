@@ -111,6 +111,21 @@ impl<V> HandleCache<V> {
         self.get_at(uri, path, path, stamp, open)
     }
 
+    /// What is kept for a path or URL, without a look at the file: for plans, which whoever reads by them checks.
+    #[cfg_attr(not(any(feature = "hdf5", feature = "npy")), allow(dead_code, reason = "of files alone"))]
+    pub fn known(&self, path: &str, stamp: FileStamp) -> Option<Arc<V>> {
+        let versioned;
+        let name = if is_url(path) {
+            versioned = format!("{path}@{}", generation(path));
+            &versioned
+        } else {
+            path
+        };
+        let table = self.table.lock();
+        let entry = table.as_ref()?.entries.get(name).filter(|entry| entry.stamp == stamp)?;
+        Some(entry.value.clone())
+    }
+
     /// [`HandleCache::get`] of one of several things in the file at `path`, kept by `name`.
     pub fn get_at(
         &self,

@@ -97,6 +97,13 @@ pub(super) fn open_file(uri: &str, path: &str, stamp: FileStamp) -> Result<Arc<O
     })
 }
 
+/// A dataset that is open already, without a look at the file: for plans, as whoever reads by them looks.
+pub(super) fn known_dataset(path: &str, stamp: FileStamp, inner: &str) -> Option<Arc<Dataset>> {
+    let open = FILES.known(path, stamp)?;
+    let datasets = open.datasets.lock();
+    datasets.get(inner).cloned()
+}
+
 pub(super) fn dataset(uri: &str, path: &str, stamp: FileStamp, inner: &str) -> Result<Arc<Dataset>> {
     let open = open_file(uri, path, stamp)?;
     if let Some(dataset) = open.datasets.lock().get(inner) {

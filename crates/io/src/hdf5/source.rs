@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::format::{ChunkLocation, Dataset, Hdf5Error, Layout, Problem as FormatProblem};
 use super::memory::{MEMORY, Memory};
-use super::open::{dataset, dtype_of, failed, stamp_of};
+use super::open::{dataset, dtype_of, failed, known_dataset, stamp_of};
 use super::together;
 use crate::bytes::{empty_granule, fill_dense};
 use crate::chunk_walk::{TouchedChunk, chunk_at, touched_chunks};
@@ -97,8 +97,12 @@ impl Hdf5Source {
         run_grid(&self.shape, self.dtype.itemsize(), false)
     }
 
+    /// The dataset, in a file that has not changed.
     pub(super) fn dataset(&self) -> Result<Arc<Dataset>> {
-        let dataset = dataset(&self.uri, &self.path, self.stamp, &self.inner)?;
+        self.as_described(dataset(&self.uri, &self.path, self.stamp, &self.inner)?)
+    }
+
+    fn as_described(&self, dataset: Arc<Dataset>) -> Result<Arc<Dataset>> {
         let chunk = match &dataset.layout {
             Layout::Chunked { chunk } => Some(chunk),
             _ => None,
@@ -118,7 +122,10 @@ impl Hdf5Source {
         if region.is_empty() {
             return Ok(Vec::new());
         }
-        let dataset = self.dataset()?;
+        let dataset = match known_dataset(&self.path, self.stamp, &self.inner) {
+            Some(dataset) => self.as_described(dataset)?,
+            None => self.dataset()?,
+        };
         let Some(chunk) = &self.chunk else {
             let nbytes = region.size() * item;
             let never_written = matches!(dataset.layout, Layout::Contiguous { address: None, .. });
