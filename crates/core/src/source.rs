@@ -121,6 +121,21 @@ pub trait Pending: Send {
 pub trait Generator: Debug + Send + Sync {
     /// Writes the elements of a region of rising steps, dense in C order.
     fn fill(&self, meta: &Meta, region: &Region, out: ViewMut<'_>) -> Result<()>;
+
+    /// Writes them with the axes in another order, as `numpy.transpose(values, axes)` has them: for those who read them
+    /// that way round. `false`, and nothing is written, where that is no quicker than turning them afterwards.
+    ///
+    /// # Errors
+    /// As [`Generator::fill`].
+    fn fill_turned(
+        &self,
+        _meta: &Meta,
+        _region: &Region,
+        _axes: &[usize],
+        _out: ViewMut<'_>,
+    ) -> Result<bool> {
+        Ok(false)
+    }
 }
 
 /// Something that regions are written to.

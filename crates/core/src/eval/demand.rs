@@ -83,6 +83,36 @@ impl Demand {
     }
 }
 
+impl Demand {
+    /// The axis of an instance along which whoever reads it goes fastest: the last one unless all agree on another.
+    pub fn fastest_axis(&self, graph: &Graph, number: usize) -> Option<usize> {
+        let last = self.instances[number].region.ndim().checked_sub(1)?;
+        if self.wants.iter().any(|want| want.instance == number) {
+            return Some(last);
+        }
+        let mut fastest = None;
+        // Users come before what they use.
+        for (user, instance) in self.instances[..number].iter().enumerate() {
+            let node = &graph.nodes[instance.slot.node];
+            let reads = instance.references.iter().enumerate();
+            for (k, _) in reads.filter(|(_, reference)| reference.instance == number) {
+                let along = match node.op.kind() {
+                    Kind::View(_) => self.fastest_axis(graph, user)?,
+                    Kind::Elementwise(_) => instance.region.ndim().checked_sub(1)?,
+                    _ => return Some(last),
+                };
+                let follows =
+                    |map: &AxisMap| matches!(map, AxisMap::Along { out_axis, .. } if *out_axis == along);
+                let axis = node.maps[k].iter().position(follows).unwrap_or(last);
+                if *fastest.get_or_insert(axis) != axis {
+                    return Some(last);
+                }
+            }
+        }
+        fastest.or(Some(last))
+    }
+}
+
 /// Who asked.
 #[derive(Debug, Clone, Copy)]
 enum Asker {

@@ -21,7 +21,7 @@ use crate::plan::{Graph, Slot};
 use crate::region::{AxisRange, Region};
 use crate::region_map::AxisMap;
 use crate::source::{Generator, Source};
-use crate::strided::Strides;
+use crate::strided::{Shape, Strides};
 
 /// Evaluates regions of the nodes of a graph. Pure: all it touches comes from the context.
 #[derive(Clone, Copy)]
@@ -124,7 +124,7 @@ impl<'a> Evaluator<'a> {
                 }
                 program.run(&instance.region.lens(), self.context.pool(), self.walks.tile())
             } else {
-                self.instance(demand, instance, &blocks).map_err(|error| self.explained(instance, error))?
+                self.instance(demand, number, &blocks).map_err(|error| self.explained(instance, error))?
             };
             debug_assert_eq!(block.shape(), instance.region.shape());
             blocks[number] = Some(block);
@@ -178,7 +178,8 @@ impl<'a> Evaluator<'a> {
         }
     }
 
-    fn instance(&self, demand: &Demand, instance: &Instance, blocks: &[Option<Block>]) -> Result<Block> {
+    fn instance(&self, demand: &Demand, number: usize, blocks: &[Option<Block>]) -> Result<Block> {
+        let instance = &demand.instances[number];
         let node = &self.graph.nodes[instance.slot.node];
         let meta = self.graph.meta(instance.slot);
         let counters = self.context.counters();
@@ -192,7 +193,7 @@ impl<'a> Evaluator<'a> {
             Kind::Source(source) => self.read(source, node.hash, instance),
             Kind::Generator(generator) => {
                 Counters::add(&counters.elements_generated, instance.region.size());
-                self.generate(generator, instance)
+                self.generate(generator, demand, number)
             }
             Kind::View(_) => {
                 let (block, region, _) = reference(0);
@@ -271,10 +272,27 @@ impl<'a> Evaluator<'a> {
         }
     }
 
-    fn generate(&self, generator: &dyn Generator, instance: &Instance) -> Result<Block> {
-        let meta = self.graph.meta(instance.slot);
-        let mut out = BlockMut::take(meta.dtype, &instance.region.lens(), Some(self.context.pool()));
-        generator.fill(meta, &instance.region, out.view_mut())?;
+    /// The values of a generator, if possible one after the other the way they are read.
+    fn generate(&self, generator: &dyn Generator, demand: &Demand, number: usize) -> Result<Block> {
+        let Instance { slot, region, .. } = &demand.instances[number];
+        let (meta, shape) = (self.graph.meta(*slot), region.lens());
+        let take = |shape: &[usize]| BlockMut::take(meta.dtype, shape, Some(self.context.pool()));
+        if let Some(fastest) = demand.fastest_axis(self.graph, number)
+            && fastest + 1 < shape.len()
+        {
+            let axes: Shape = (0..shape.len()).filter(|&axis| axis != fastest).chain([fastest]).collect();
+            let mut turned = take(&axes.iter().map(|&axis| shape[axis]).collect::<Shape>());
+            if generator.fill_turned(meta, region, &axes, turned.view_mut())? {
+                let turned = turned.freeze();
+                let mut strides = Strides::from_elem(0, shape.len());
+                for (&axis, &stride) in axes.iter().zip(turned.strides()) {
+                    strides[axis] = stride;
+                }
+                return Ok(turned.restrided(shape, strides, 0));
+            }
+        }
+        let mut out = take(&shape);
+        generator.fill(meta, region, out.view_mut())?;
         Ok(out.freeze())
     }
 

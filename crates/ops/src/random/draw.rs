@@ -183,7 +183,21 @@ impl Operation for Draw {
 
 impl Generator for Draw {
     fn fill(&self, meta: &Meta, region: &Region, out: ViewMut<'_>) -> Result<()> {
-        let runs = Runs::new(&meta.shape, region);
+        self.fill_runs(&Runs::new(&meta.shape, region), out)
+    }
+
+    fn fill_turned(&self, meta: &Meta, region: &Region, axes: &[usize], out: ViewMut<'_>) -> Result<bool> {
+        // Neighbours share a counter, which would be worked out again for each.
+        let share = region.axes().last().is_some_and(|range| range.step == 1 && range.len > 1);
+        if share {
+            return Ok(false);
+        }
+        self.fill_runs(&Runs::along(&meta.shape, region, axes.iter().copied()), out).map(|()| true)
+    }
+}
+
+impl Draw {
+    fn fill_runs(&self, runs: &Runs, out: ViewMut<'_>) -> Result<()> {
         let key = stream_key(self.seed, self.ordinal);
         match (self.kind, self.dtype) {
             (DrawKind::Unit, DType::F64) => runs.fill::<f64, _>(&Uniform::UNIT, key, out),
@@ -287,21 +301,31 @@ struct Runs {
 }
 
 impl Runs {
+    /// Of a region in C order.
     fn new(shape: &[usize], region: &Region) -> Self {
+        Runs::along(shape, region, 0..shape.len())
+    }
+
+    /// Of a region whose axes are gone through in this order, the last one fastest.
+    fn along(shape: &[usize], region: &Region, axes: impl DoubleEndedIterator<Item = usize>) -> Self {
         let mut first = 0u64;
         let mut stride = 1u64;
+        let mut steps = vec![0u64; shape.len()];
+        for ((range, &len), step) in region.axes().iter().zip(shape).zip(&mut steps).rev() {
+            first = first.wrapping_add((range.start as u64).wrapping_mul(stride));
+            *step = stride.wrapping_mul(range.step as u64);
+            stride = stride.wrapping_mul(len as u64);
+        }
         // Innermost axis first; axes that continue each other become one.
         let mut merged: Vec<(usize, u64)> = Vec::new();
-        for (range, &len) in region.axes().iter().zip(shape).rev() {
-            first = first.wrapping_add((range.start as u64).wrapping_mul(stride));
-            let step = stride.wrapping_mul(range.step as u64);
-            stride = stride.wrapping_mul(len as u64);
+        for axis in axes.rev() {
+            let (len, step) = (region.axes()[axis].len, steps[axis]);
             match merged.last_mut() {
-                _ if range.len == 1 => {}
+                _ if len == 1 => {}
                 Some((inner_len, inner_step)) if step == inner_step.wrapping_mul(*inner_len as u64) => {
-                    *inner_len *= range.len;
+                    *inner_len *= len;
                 }
-                _ => merged.push((range.len, step)),
+                _ => merged.push((len, step)),
             }
         }
         let (len, step) = if merged.is_empty() { (1, 1) } else { merged.remove(0) };
@@ -380,6 +404,48 @@ mod tests {
 
     use super::super::{Rng, default_rng};
     use super::*;
+
+    #[test]
+    fn turned_values_are_those_of_the_same_elements() {
+        let shape = [7, 5, 130];
+        let region = Region::new(vec![
+            AxisRange::new(1, 6),
+            AxisRange::stepped(0, 3, 2),
+            AxisRange::stepped(1, 40, 3),
+        ]);
+        let rng = |seed| default_rng(Some(seed));
+        let draws = [
+            rng(1).random(&shape, ChunkSpec::auto()),
+            rng(2).normal(0.0, 1.0, &shape, ChunkSpec::auto()),
+            rng(3).exponential(1.0, &shape, ChunkSpec::auto()),
+        ];
+        for draw in draws {
+            let draw = draw.unwrap();
+            let Kind::Generator(generator) = draw.value().node.op().kind() else {
+                panic!("a draw is a generator")
+            };
+            let meta = draw.value().meta();
+            let mut plain = BlockMut::zeroed(DType::F64, &region.shape());
+            generator.fill(meta, &region, plain.view_mut()).unwrap();
+            let plain = plain.freeze();
+            for axes in [[0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+                let mut turned = BlockMut::zeroed(DType::F64, &axes.map(|axis| region.shape()[axis]));
+                assert!(generator.fill_turned(meta, &region, &axes, turned.view_mut()).unwrap());
+                let turned = turned.freeze();
+                for index in 0..region.size() {
+                    let at = [index / 120, index / 40 % 3, index % 40];
+                    assert_eq!(
+                        turned.scalar_at(&axes.map(|axis| at[axis])),
+                        plain.scalar_at(&at),
+                        "{axes:?}"
+                    );
+                }
+            }
+            let rows = Region::new(vec![AxisRange::new(0, 2), AxisRange::new(0, 2), AxisRange::new(0, 40)]);
+            let mut turned = BlockMut::zeroed(DType::F64, &[2, 40, 2]);
+            assert!(!generator.fill_turned(meta, &rows, &[0, 2, 1], turned.view_mut()).unwrap());
+        }
+    }
 
     #[test]
     fn whole_rows_are_one_run() {
