@@ -3,6 +3,8 @@
 //! In [`FoldForm::Rows`] value `i` of a leaf goes to lane `i mod N`, and lanes merge by halving. `N` depends on the
 //! type alone, never on the machine, so results agree everywhere.
 
+use std::hint::black_box;
+
 use brickwork_core::simd::vectorized;
 
 use super::leaf_rows::LeafRows;
@@ -11,6 +13,9 @@ use crate::prelude::*;
 /// How two values become one. Joining with the identity changes nothing, not even the sign of zero: lanes that got no
 /// value, and elements that a mask leaves out, hold it.
 pub(crate) trait Combine<T: Copy>: 'static {
+    /// Whether values may be joined in any order without a change of bits.
+    const IS_EXACT: bool = false;
+
     fn identity() -> T;
 
     fn join(left: T, right: T) -> T;
@@ -31,12 +36,12 @@ macro_rules! lanes {
     ($($lanes:literal: $($t:ty),*;)*) => {
         $($(impl Lanes for $t {
             fn fold_rows<E: Element, C: Combine<Self>>(rows: &mut LeafRows<'_, E>, acc: &mut [Self]) {
-                vectorized(#[inline(always)] || fold_rows::<E, Self, C, $lanes>(rows, acc));
+                vectorized(#[inline(always)] || fold_rows::<E, Self, C, $lanes, { $lanes / 4 }>(rows, acc));
             }
 
             #[inline(always)]
             fn join_row<C: Combine<Self>>(values: &[Self], parts: usize) -> [Self; 2] {
-                join_row::<Self, C, $lanes>(values, parts)
+                join_row::<Self, C, $lanes, { $lanes / 4 }>(values, parts)
             }
         })*)*
     };
@@ -76,53 +81,72 @@ pub(crate) fn merge<T: Element, C: Combine<T>>(left: &mut [T], right: &[T]) {
 }
 
 #[inline(always)]
-fn fold_rows<E: Element, T: Element, C: Combine<T>, const N: usize>(
+fn fold_rows<E: Element, T: Element, C: Combine<T>, const N: usize, const QUARTER: usize>(
     rows: &mut LeafRows<'_, E>,
     acc: &mut [T],
 ) {
     let parts = size_of::<E>() / size_of::<T>();
     for (row, acc) in acc.chunks_exact_mut(parts).enumerate() {
-        let total = join_row::<T, C, N>(bytemuck::cast_slice(rows.row(row)), parts);
+        let total = join_row::<T, C, N, QUARTER>(bytemuck::cast_slice(rows.row(row)), parts);
         for (acc, total) in acc.iter_mut().zip(total) {
             *acc = C::join(*acc, total);
         }
     }
 }
 
-#[allow(clippy::needless_range_loop, reason = "plain indices of constant bounds are what stays in registers")]
 #[inline(always)]
-fn join_row<T: Copy, C: Combine<T>, const N: usize>(values: &[T], parts: usize) -> [T; 2] {
+fn join_row<T: Copy, C: Combine<T>, const N: usize, const QUARTER: usize>(
+    values: &[T],
+    parts: usize,
+) -> [T; 2] {
     // Lanes that hold the identity may be left out: joining them changes nothing.
     match values.len() {
         0..=2 => halve::<T, C, 2>(padded::<T, C, 2>(values), parts),
         3..=4 => halve::<T, C, 4>(padded::<T, C, 4>(values), parts),
         5..=8 => halve::<T, C, 8>(padded::<T, C, 8>(values), parts),
-        _ => {
-            let mut lanes = [C::identity(); N];
-            let (whole, rest) = values.as_chunks::<N>();
-            // Four at a time, in the same order: of integers, which may be added in any order, one at a time becomes
-            // scalar code with the vectors of AVX-512.
-            let (fours, whole) = whole.as_chunks::<4>();
-            for [a, b, c, d] in fours {
-                for i in 0..N {
-                    lanes[i] = C::join(C::join(C::join(C::join(lanes[i], a[i]), b[i]), c[i]), d[i]);
-                }
-            }
-            for chunk in whole {
-                for i in 0..N {
-                    lanes[i] = C::join(lanes[i], chunk[i]);
-                }
-            }
-            if !rest.is_empty() {
-                // Padded, so that lanes are never indexed by what is known at run time alone: they stay in registers.
-                let rest = padded::<T, C, N>(rest);
-                for i in 0..N {
-                    lanes[i] = C::join(lanes[i], rest[i]);
-                }
-            }
-            halve::<T, C, N>(lanes, parts)
+        // Lanes stand in the way of whole vectors of integers.
+        _ if C::IS_EXACT && parts == 1 => {
+            [values.iter().fold(C::identity(), |total, value| C::join(total, *value)); 2]
+        }
+        _ => halve::<T, C, N>(in_lanes::<T, C, N, QUARTER>(values), parts),
+    }
+}
+
+/// Joins value `i` onto lane `i mod N`.
+///
+/// Lanes are kept in four parts of a vector or two, and together only at the end, in memory: an array of all of them, or
+/// one whose halving the compiler sees as well, does not stay in registers or is cut in vectors of two.
+#[allow(clippy::needless_range_loop, reason = "plain indices of constant bounds are what stays in registers")]
+#[inline(always)]
+fn in_lanes<T: Copy, C: Combine<T>, const N: usize, const QUARTER: usize>(values: &[T]) -> [T; N] {
+    let [mut a, mut b, mut c, mut d] = [[C::identity(); QUARTER]; 4];
+    let (whole, rest) = values.as_chunks::<N>();
+    for chunk in whole {
+        let (quarters, _) = chunk.as_chunks::<QUARTER>();
+        for i in 0..QUARTER {
+            a[i] = C::join(a[i], quarters[0][i]);
+        }
+        for i in 0..QUARTER {
+            b[i] = C::join(b[i], quarters[1][i]);
+        }
+        for i in 0..QUARTER {
+            c[i] = C::join(c[i], quarters[2][i]);
+        }
+        for i in 0..QUARTER {
+            d[i] = C::join(d[i], quarters[3][i]);
         }
     }
+    let mut lanes = [C::identity(); N];
+    for (lanes, quarter) in lanes.chunks_exact_mut(QUARTER).zip([a, b, c, d]) {
+        lanes.copy_from_slice(&quarter);
+    }
+    if !rest.is_empty() {
+        let rest = padded::<T, C, N>(rest);
+        for i in 0..N {
+            lanes[i] = C::join(lanes[i], rest[i]);
+        }
+    }
+    black_box(lanes)
 }
 
 /// Values, and the identity behind them.

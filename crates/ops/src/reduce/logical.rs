@@ -106,6 +106,8 @@ impl Operation for Logical {
 struct And;
 
 impl Combine<u8> for And {
+    const IS_EXACT: bool = true;
+
     #[inline(always)]
     fn identity() -> u8 {
         1
@@ -120,6 +122,8 @@ impl Combine<u8> for And {
 struct Or;
 
 impl Combine<u8> for Or {
+    const IS_EXACT: bool = true;
+
     #[inline(always)]
     fn identity() -> u8 {
         0

@@ -63,12 +63,14 @@ impl Operation for Product {
 struct Multiply;
 
 macro_rules! multiply {
-    ($($t:ty: $one:expr, $join:expr;)*) => {
+    ($($t:ty: $one:expr, $join:expr, $exact:expr;)*) => {
         $(impl Combine<$t> for Multiply {
+            const IS_EXACT: bool = $exact;
+
             #[inline(always)]
-    fn identity() -> $t {
-        $one
-    }
+            fn identity() -> $t {
+                $one
+            }
 
             #[inline(always)]
             fn join(left: $t, right: $t) -> $t {
@@ -78,12 +80,12 @@ macro_rules! multiply {
     };
 }
 multiply! {
-    f32: 1.0, |left, right| left * right;
-    f64: 1.0, |left, right| left * right;
-    i64: 1, i64::wrapping_mul;
-    u64: 1, u64::wrapping_mul;
-    Complex<f32>: Complex { re: 1.0, im: 0.0 }, times;
-    Complex<f64>: Complex { re: 1.0, im: 0.0 }, times;
+    f32: 1.0, |left, right| left * right, false;
+    f64: 1.0, |left, right| left * right, false;
+    i64: 1, i64::wrapping_mul, true;
+    u64: 1, u64::wrapping_mul, true;
+    Complex<f32>: Complex { re: 1.0, im: 0.0 }, times, false;
+    Complex<f64>: Complex { re: 1.0, im: 0.0 }, times, false;
 }
 
 /// The product of complex numbers, for which 1 is an exact identity: by the textbook formula infinities and negative

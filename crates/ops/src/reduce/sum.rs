@@ -170,6 +170,8 @@ impl Combine<f64> for Add {
 
 /// Stands for `int64` too: both wrap alike.
 impl Combine<u64> for Add {
+    const IS_EXACT: bool = true;
+
     #[inline(always)]
     fn identity() -> u64 {
         0
