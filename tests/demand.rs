@@ -225,6 +225,17 @@ fn what_is_read_the_other_way_round_is_read_in_runs() {
 }
 
 #[test]
+fn a_line_of_another_shape_is_read_in_runs() {
+    let source = CountingSource::new(Block::from_ndarray(noise(&[1_000_000], 1).view()), 1_000_000).unwrap();
+    let source = source.in_runs(256);
+    let sums = source.array().unwrap().reshape(&[50, 20, 1000]).unwrap().sum(1).unwrap();
+    sums.max(()).unwrap().compute_with(&Threads::new(2)).unwrap();
+    let found = source.log().regions();
+    assert!(found.iter().all(|region| region.size() >= 256 && region.axes()[0].step == 1), "{found:?}");
+    assert_eq!(source.log().elements(), 1_000_000);
+}
+
+#[test]
 fn what_all_patches_of_a_fold_need_is_folded_once() {
     let (x, log) = by_element(&[400, 300]);
     let mean = x.mean(0).unwrap();

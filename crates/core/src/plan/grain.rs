@@ -90,7 +90,7 @@ pub(crate) fn granule_cuts(
                     }
                     let runs = runs_of(slot);
                     if runs.is_some() {
-                        moves.push(Move { slot, source_axis, axis });
+                        moves.push(Move { slot, source_axis, axis, by: b.start.abs_diff(a.start) });
                     }
                     let fastest = if runs.is_some_and(|runs| runs.fortran) { 0 } else { from.ndim() - 1 };
                     if source_axis == fastest && axis + 1 != ndim && from.ndim() > 1 {
@@ -132,6 +132,8 @@ struct Move {
     slot: Slot,
     source_axis: usize,
     axis: usize,
+    /// Source elements from one domain index to the next.
+    by: usize,
 }
 
 /// Lengthens a part of the domain until what it reads of a source lies in runs of at least so many elements.
@@ -146,15 +148,27 @@ fn lengthen(
 ) {
     let along = |number: usize| if fortran { number } else { shape.len() - 1 - number };
     for source_axis in (0..shape.len()).map(along) {
-        let moved = moves.iter().find(|moved| moved.slot == slot && moved.source_axis == source_axis);
-        let Some(&Move { axis, .. }) = moved else { return };
-        let range = &domain.axes()[axis];
-        part[axis] = part[axis].max(least.min(range.len));
+        // Several where the domain has another shape: the one with neighbours first, then those that go on where it ends.
+        let mut moved: Vec<&Move> =
+            moves.iter().filter(|moved| moved.slot == slot && moved.source_axis == source_axis).collect();
+        moved.sort_by_key(|moved| (moved.by, moved.axis));
+        let mut together = 1;
+        for &Move { axis, by, .. } in moved {
+            let len = domain.axes()[axis].len;
+            if together > 1 && by != together {
+                return;
+            }
+            part[axis] = part[axis].max(least.min(len));
+            if least <= len || by != together {
+                return;
+            }
+            together *= len;
+            least = least.div_ceil(len.max(1));
+        }
         // Runs go on along the next axis only where all of this one is read.
-        if least <= range.len || range.len < shape[source_axis] || range.step != 1 {
+        if together < shape[source_axis] {
             return;
         }
-        least = least.div_ceil(range.len.max(1));
     }
 }
 

@@ -404,11 +404,8 @@ fn cached_patch(graph: &Graph, draft: &Draft, walk: &Walk, walks: &Walks) -> Res
     while elements > LEAST_PATCH && bytes(elements)? > MOST_PATCH_BYTES {
         elements /= 4;
     }
-    while elements >= PATCH_ELEMENTS && 2 * elements <= MOST_PATCH && bytes(2 * elements)? <= CACHE_BYTES {
-        elements *= 2;
-    }
     let most = MOST_PATCH.min(draft.domain.size() / LEAST_PATCHES);
-    while elements >= PATCH_ELEMENTS && 2 * elements <= most && bytes(2 * elements)? == 0 {
+    while elements >= PATCH_ELEMENTS && 2 * elements <= most && bytes(2 * elements)? <= CACHE_BYTES {
         elements *= 2;
     }
     Ok(elements)
