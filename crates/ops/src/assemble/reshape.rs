@@ -266,7 +266,7 @@ struct Walk {
     start: usize,
     /// Outermost first.
     levels: Vec<Level>,
-    /// The level whose elements are read as runs: the longest.
+    /// The level whose elements are read as runs: that by which least is done.
     run: usize,
 }
 
@@ -278,6 +278,18 @@ struct Level {
     shape: Vec<usize>,
     step: isize,
     count: usize,
+}
+
+/// A piece costs about as much as copying so many elements, and elements that lie further apart than this are read one by
+/// one.
+const PIECE_COST: usize = 4096;
+const MOST_APART: usize = 512;
+
+impl Level {
+    /// Elements that are gone through to read a run along the level.
+    fn span(&self) -> usize {
+        self.count * self.step.unsigned_abs().clamp(1, MOST_APART)
+    }
 }
 
 /// Is shown a box of the input's axes, and the places of the output's axes.
@@ -308,7 +320,9 @@ impl Walk {
             stride *= to[axis];
         }
         levels.reverse();
-        let run = (0..levels.len()).max_by_key(|&level| levels[level].count).unwrap_or(0);
+        let size: usize = levels.iter().map(|level| level.count).product();
+        let cost = |level: &Level| size / level.count.max(1) * (PIECE_COST + level.span());
+        let run = (0..levels.len()).rev().min_by_key(|&level| cost(&levels[level])).unwrap_or(0);
         Walk { shape: group.from.iter().map(|&axis| from[axis]).collect(), group, start, levels, run }
     }
 
@@ -361,6 +375,19 @@ mod tests {
 
     use super::super::check::{check, count_pieces, iota};
     use super::*;
+
+    #[test]
+    fn runs_go_along_neighbours_unless_these_are_few() {
+        let run = |shape: &[usize], lens: &[usize]| {
+            let out = Region::from_iter(lens.iter().map(|&len| AxisRange::new(0, len)));
+            let size = shape.iter().product();
+            let mut groups = groups(&[size], shape);
+            let walk = Walk::new(groups.remove(0), &[size], shape, &out);
+            walk.levels[walk.run].axes.clone()
+        };
+        assert_eq!(run(&[1000, 500], &[256, 244]), [1]);
+        assert_eq!(run(&[10_000, 3], &[5000, 2]), [0]);
+    }
 
     #[test]
     fn any_shape_keeps_the_order() {
