@@ -236,6 +236,17 @@ fn a_line_of_another_shape_is_read_in_runs() {
 }
 
 #[test]
+fn what_is_repeated_the_other_way_round_is_read_in_runs() {
+    let source = CountingSource::new(Block::from_ndarray(noise(&[60, 40, 600], 1).view()), 10).unwrap();
+    let source = source.in_runs(256);
+    let turned = source.array().unwrap().transpose(None).unwrap();
+    turned.repeat(2, 0).unwrap().sum(()).unwrap().compute_with(&Threads::new(2)).unwrap();
+    let found = source.log().regions();
+    let is_long = |region: &Region| region.axes()[2].len >= 256 || region.axes()[2].bounds().1 == 600;
+    assert!(found.iter().all(is_long), "{found:?}");
+}
+
+#[test]
 fn what_all_patches_of_a_fold_need_is_folded_once() {
     let (x, log) = by_element(&[400, 300]);
     let mean = x.mean(0).unwrap();

@@ -80,6 +80,23 @@ pub(crate) fn granule_cuts(
     for axis in (0..ndim).filter(|&axis| domain.axes()[axis].len > 1) {
         let range = &domain.axes()[axis];
         let next = at(Some((axis, 1)))?;
+        if next == origin {
+            // Elements are repeated: how fast reads move along the axis shows further on.
+            let last = at(Some((axis, range.len - 1)))?;
+            for &slot in slots.iter().filter(|&&slot| runs_of(slot).is_some()) {
+                let (Some(here), Some(there)) = (origin.get(&slot), last.get(&slot)) else { continue };
+                for (from, to) in here.iter().zip(there) {
+                    for (source_axis, (a, b)) in from.axes().iter().zip(to.axes()).enumerate() {
+                        let moved = b.start.abs_diff(a.start);
+                        if moved > 0 {
+                            let repeats = range.len.div_ceil(moved + 1);
+                            moves.push(Move { slot, source_axis, axis, by: 1, repeats });
+                        }
+                    }
+                }
+            }
+            continue;
+        }
         for &slot in &slots {
             let (Some(here), Some(there)) = (origin.get(&slot), next.get(&slot)) else { continue };
             // Several regions of one source: x and x.T. The first that moves along an axis counts.
@@ -90,7 +107,13 @@ pub(crate) fn granule_cuts(
                     }
                     let runs = runs_of(slot);
                     if runs.is_some() {
-                        moves.push(Move { slot, source_axis, axis, by: b.start.abs_diff(a.start) });
+                        moves.push(Move {
+                            slot,
+                            source_axis,
+                            axis,
+                            by: b.start.abs_diff(a.start),
+                            repeats: 1,
+                        });
                     }
                     let fastest = if runs.is_some_and(|runs| runs.fortran) { 0 } else { from.ndim() - 1 };
                     if source_axis == fastest && axis + 1 != ndim && from.ndim() > 1 {
@@ -134,6 +157,8 @@ struct Move {
     axis: usize,
     /// Source elements from one domain index to the next.
     by: usize,
+    /// Or domain indices from one source element to the next.
+    repeats: usize,
 }
 
 /// Lengthens a part of the domain until what it reads of a source lies in runs of at least so many elements.
@@ -153,12 +178,12 @@ fn lengthen(
             moves.iter().filter(|moved| moved.slot == slot && moved.source_axis == source_axis).collect();
         moved.sort_by_key(|moved| (moved.by, moved.axis));
         let mut together = 1;
-        for &Move { axis, by, .. } in moved {
-            let len = domain.axes()[axis].len;
+        for &Move { axis, by, repeats, .. } in moved {
+            let len = domain.axes()[axis].len.div_ceil(repeats);
             if together > 1 && by != together {
                 return;
             }
-            part[axis] = part[axis].max(least.min(len));
+            part[axis] = part[axis].max((least.min(len) * repeats).min(domain.axes()[axis].len));
             if least <= len || by != together {
                 return;
             }
