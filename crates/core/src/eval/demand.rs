@@ -81,9 +81,7 @@ impl Demand {
             .filter(|&user| used.uses == 1 && !self.instances[user].is_held && is_slice(user))
             .find(|&user| self.is_only_wanted(user))
     }
-}
 
-impl Demand {
     /// The axis of an instance along which whoever reads it goes fastest: the last one unless all agree on another.
     pub fn fastest_axis(&self, graph: &Graph, number: usize) -> Option<usize> {
         let last = self.instances[number].region.ndim().checked_sub(1)?;

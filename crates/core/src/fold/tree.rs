@@ -87,6 +87,9 @@ impl FoldTree {
         mut acc: Acc,
     ) {
         let mut key = NodeKey { level: 0, k: first };
+        if count == 1 {
+            return self.insert(op, key, acc);
+        }
         let mut right = acc.like(count / 2 * kept);
         while count > 1 {
             let skipped = key.k % 2;
