@@ -288,7 +288,7 @@ const MOST_APART: usize = 512;
 impl Level {
     /// Elements that are gone through to read a run along the level.
     fn span(&self) -> usize {
-        self.count * self.step.unsigned_abs().clamp(1, MOST_APART)
+        self.count.saturating_mul(self.step.unsigned_abs().clamp(1, MOST_APART))
     }
 }
 
@@ -321,7 +321,10 @@ impl Walk {
         }
         levels.reverse();
         let size: usize = levels.iter().map(|level| level.count).product();
-        let cost = |level: &Level| size / level.count.max(1) * (PIECE_COST + level.span());
+        let cost = |level: &Level| {
+            let pieces = size / level.count.max(1);
+            pieces.saturating_mul(level.span().saturating_add(PIECE_COST))
+        };
         let run = (0..levels.len()).rev().min_by_key(|&level| cost(&levels[level])).unwrap_or(0);
         Walk { shape: group.from.iter().map(|&axis| from[axis]).collect(), group, start, levels, run }
     }

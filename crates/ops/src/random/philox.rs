@@ -143,35 +143,24 @@ fn counter_words<const COUNT: usize>(key: Key, counters: [u64; COUNT], draw: u32
     )
 }
 
-/// Both words of the counters of the elements `element`, `element + step`, …
+/// Both words of the counters of the elements `element`, `element + step`, …: of a block at the most.
 #[inline(always)]
 fn fill_words(key: Key, mut element: u64, step: u64, low: &mut [u64], high: &mut [u64]) {
-    // Two runs side by side, and what is left of whole vectors.
-    let half = low.len() / (2 * LANES) * LANES;
-    let (low, low_rest) = low.split_at_mut(2 * half);
-    let (high, high_rest) = high.split_at_mut(2 * half);
-    let (low, low_beside) = low.split_at_mut(half);
-    let (high, high_beside) = high.split_at_mut(half);
-    let apart = step.wrapping_mul(half as u64);
-    for (((low, high), low_beside), high_beside) in low.iter_mut().zip(high).zip(low_beside).zip(high_beside)
-    {
-        let counters = [element >> 1, element.wrapping_add(apart) >> 1];
-        [[*low, *high], [*low_beside, *high_beside]] = counter_words(key, counters, 0);
+    let mut elements = [0; BLOCK];
+    let elements = &mut elements[..low.len()];
+    for place in elements.iter_mut() {
+        *place = element;
         element = element.wrapping_add(step);
     }
-    element = element.wrapping_add(apart);
-    for (low, high) in low_rest.iter_mut().zip(high_rest) {
-        [[*low, *high]] = counter_words(key, [element >> 1], 0);
-        element = element.wrapping_add(step);
-    }
+    fill_listed_words(key, elements, low, high);
 }
 
-/// Both words of the counters of elements in any order, as many as make whole vectors.
+/// Both words of the counters of some elements: two runs of them side by side, and what is left of whole vectors.
 #[inline(always)]
 fn fill_listed_words(key: Key, elements: &[u64], low: &mut [u64], high: &mut [u64]) {
     let half = elements.len() / (2 * LANES) * LANES;
-    let (pairs, rest) = elements.split_at(2 * half);
-    let (elements, elements_beside) = pairs.split_at(half);
+    let (elements, rest) = elements.split_at(2 * half);
+    let (elements, elements_beside) = elements.split_at(half);
     let (low, low_rest) = low.split_at_mut(2 * half);
     let (high, high_rest) = high.split_at_mut(2 * half);
     let (low, low_beside) = low.split_at_mut(half);
