@@ -112,7 +112,7 @@ impl<V> HandleCache<V> {
     }
 
     /// What is kept for a path or URL, without a look at the file: for plans, which whoever reads by them checks.
-    #[cfg_attr(not(any(feature = "hdf5", feature = "npy")), allow(dead_code, reason = "of files alone"))]
+    #[cfg_attr(not(feature = "hdf5"), allow(dead_code, reason = "of HDF5 alone"))]
     pub fn known(&self, path: &str, stamp: FileStamp) -> Option<Arc<V>> {
         let versioned;
         let name = if is_url(path) {
