@@ -17,6 +17,7 @@ mod exponential;
 mod integers;
 mod normal;
 mod philox;
+mod runs;
 mod turn;
 mod uniform;
 
