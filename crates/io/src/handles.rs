@@ -1,5 +1,6 @@
 //! Open files, kept for the next read: at most so many, the one not used for longest goes first.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fs::{self, Metadata};
 use std::io;
@@ -114,15 +115,9 @@ impl<V> HandleCache<V> {
     /// What is kept for a path or URL, without a look at the file: for plans, which whoever reads by them checks.
     #[cfg_attr(not(feature = "hdf5"), allow(dead_code, reason = "of HDF5 alone"))]
     pub fn known(&self, path: &str, stamp: FileStamp) -> Option<Arc<V>> {
-        let versioned;
-        let name = if is_url(path) {
-            versioned = format!("{path}@{}", generation(path));
-            &versioned
-        } else {
-            path
-        };
         let table = self.table.lock();
-        let entry = table.as_ref()?.entries.get(name).filter(|entry| entry.stamp == stamp)?;
+        let entry =
+            table.as_ref()?.entries.get(&*versioned(path, path)).filter(|entry| entry.stamp == stamp)?;
         Some(entry.value.clone())
     }
 
@@ -136,14 +131,10 @@ impl<V> HandleCache<V> {
         open: impl FnOnce() -> Result<V>,
     ) -> Result<Arc<V>> {
         // What a store gives is compared with the stamp whenever it is read.
-        let versioned;
-        let name = if is_url(path) {
-            versioned = format!("{name}@{}", generation(path));
-            &versioned
-        } else {
+        if !is_url(path) {
             stamp.check(uri, Path::new(path))?;
-            name
-        };
+        }
+        let name = &*versioned(path, name);
         if let Some(table) = self.table.lock().as_mut() {
             table.clock += 1;
             let clock = table.clock;
@@ -177,6 +168,14 @@ impl<V> HandleCache<V> {
     #[cfg(test)]
     pub fn len(&self) -> usize {
         self.table.lock().as_ref().map_or(0, |table| table.entries.len())
+    }
+}
+
+/// The name of something at a path or URL, another one when a URL leads to another store than before.
+fn versioned<'a>(path: &str, name: &'a str) -> Cow<'a, str> {
+    match is_url(path) {
+        true => format!("{name}@{}", generation(path)).into(),
+        false => name.into(),
     }
 }
 

@@ -1,5 +1,7 @@
 //! How a domain meets what it reads: granules along its axes, and how long parts of it must be for files to be read well.
 
+use std::cmp::Ordering;
+
 use rustc_hash::FxHashMap;
 
 use super::graph::{Graph, Slot};
@@ -180,8 +182,11 @@ fn lengthen(
         let mut together = 1;
         for &Move { axis, by, repeats, .. } in moved {
             let len = domain.axes()[axis].len.div_ceil(repeats);
-            if together > 1 && by != together {
-                return;
+            match by.cmp(&together) {
+                // Another region of the source goes the same way.
+                Ordering::Less => continue,
+                Ordering::Greater if together > 1 => return,
+                _ => {}
             }
             part[axis] = part[axis].max((least.min(len) * repeats).min(domain.axes()[axis].len));
             if least <= len || by != together {
@@ -210,5 +215,33 @@ fn from_the_end(chunks: &AxisChunks, index: usize) -> (AxisChunks, usize) {
             let lengths: Vec<usize> = chunks.chunk_lengths().into_iter().rev().collect();
             (AxisChunks::from_lengths(&lengths), last)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_are_lengthened_along_neighbours_and_what_goes_on_behind() {
+        let slot = Slot { node: 0, output: 0 };
+        let lengthened = |domain: &[usize], shape: &[usize], moves: &[[usize; 3]], least: usize| {
+            let moves: Vec<Move> = moves
+                .iter()
+                .map(|&[source_axis, axis, by]| Move { slot, source_axis, axis, by, repeats: 1 })
+                .collect();
+            let mut part = vec![1; domain.len()];
+            lengthen(&mut part, &Region::full(domain), &moves, slot, shape, false, least);
+            part
+        };
+        // A line under another shape.
+        let moves = [[0, 0, 100_000], [0, 1, 1000], [0, 2, 1]];
+        assert_eq!(lengthened(&[200, 100, 1000], &[20_000_000], &moves, 256), [1, 1, 256]);
+        assert_eq!(lengthened(&[200, 100, 1000], &[20_000_000], &moves, 2000), [1, 2, 1000]);
+        // Two regions of one array, the other way round.
+        let moves = [[2, 0, 1], [2, 0, 1], [1, 1, 1], [1, 1, 1], [0, 2, 1], [0, 2, 1]];
+        assert_eq!(lengthened(&[10, 8, 9000], &[9000, 8, 10], &moves, 80), [10, 8, 1]);
+        // Every third element only: the next axis does not go on where this one ends.
+        assert_eq!(lengthened(&[10, 8], &[8, 30], &[[1, 0, 3], [0, 1, 1]], 80), [10, 1]);
     }
 }

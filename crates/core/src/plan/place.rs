@@ -20,7 +20,7 @@ use crate::eval::{AxisCuts, Fold, PATCH_ELEMENTS, Walk, Walks};
 use crate::operation::Kind;
 use crate::region::{AxisRange, Region};
 
-/// What the blocks of a patch may take in a second-level cache, with room for what is read.
+/// What the blocks of a patch may take: about a second-level cache. Shorter reads of files cost more than what spills over.
 const CACHE_BYTES: usize = 1280 << 10;
 
 /// Patches whose blocks take more than this are made smaller, down to so many elements.

@@ -296,6 +296,18 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_is_read_the_other_way_round_is_the_same() {
+        let draw = default_rng(Some(4)).normal(0.0, 1.0, &[6, 50, 40], 10).unwrap();
+        let thinned = |x: &Array| x.slice(crate::s![.., 3.., 1..;3]).unwrap();
+        let whole = crate::memory::from_block(evaluate(draw.value()).unwrap(), &ChunkSpec::auto()).unwrap();
+        for axes in [[0, 2, 1], [2, 0, 1], [2, 1, 0], [1, 0, 2]] {
+            let turned = |x: &Array| thinned(x).transpose(Some(&axes[..])).unwrap() + 1.0;
+            let values = |x: &Array| evaluate(turned(x).value()).unwrap().to_vec::<f64>();
+            assert_eq!(values(&draw), values(&whole), "{axes:?}");
+        }
+    }
+
+    #[test]
     fn turned_values_are_those_of_the_same_elements() {
         let shape = [7, 5, 130];
         let region = Region::new(vec![
