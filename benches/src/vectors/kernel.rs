@@ -116,7 +116,7 @@ impl Kernel {
                         at,
                         spec,
                         pool: &self.pool,
-                        row: None,
+                        rows: None,
                         starts: None,
                     };
                     reduce.fold(acc, &leaf)?;

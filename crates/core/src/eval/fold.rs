@@ -196,7 +196,7 @@ impl Evaluator<'_> {
                 &parts
             };
             let (maps, at) = (&fold.maps, &leaf.region);
-            let input = LeafInput { blocks, maps, at, spec, pool, row: None, starts: None };
+            let input = LeafInput { blocks, maps, at, spec, pool, rows: None, starts: None };
             let (kept, elements) = (input.kept(), input.elements());
             let start = || fold.start(kept);
             tree.fold_part(fold.op, leaf.number, elements, leaf.size, start, |acc| fold.op.fold(acc, &input))

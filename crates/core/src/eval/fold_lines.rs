@@ -24,6 +24,9 @@ use crate::strided::{Shape, Strides};
 /// Lines shorter than this are not worth a call each.
 const SHORT_LINE: usize = 128;
 
+/// Leaves are folded as they are computed in runs of so many bytes: between a run and the next the memory stands still.
+const RUN_BYTES: usize = 64 << 10;
+
 /// Lines of fewer leaves than this, if there are several, are not worth a call each.
 const FEW_LEAVES: usize = 8;
 
@@ -231,7 +234,7 @@ impl Evaluator<'_> {
             lines.starts[on].iter().map(|start| start + first * lines.elements).collect();
         let starts = LeafStarts { lines: &firsts, leaves: count, step: lines.elements, kept: lines.kept };
         let (blocks, maps, starts) = (parts.as_slice(), maps.as_slice(), Some(starts));
-        let input = LeafInput { blocks, maps, at: &region, spec: &spec, pool, row: None, starts };
+        let input = LeafInput { blocks, maps, at: &region, spec: &spec, pool, rows: None, starts };
         let mut acc = fold.start(shape[..rows].iter().product());
         fold.op.fold(&mut acc, &input)?;
         Ok(acc)
@@ -257,14 +260,15 @@ impl Evaluator<'_> {
         else {
             return Ok(false);
         };
-        let Some(run) = running.first().map(|first| first.lines.leaf) else { return Ok(false) };
-        if running.iter().any(|other| other.lines.leaf != run) {
+        let Some(leaf) = running.first().map(|first| first.lines.leaf) else { return Ok(false) };
+        if running.iter().any(|other| other.lines.leaf != leaf) {
             return Ok(false);
         }
         let Some((program, place, tile)) = batch.program(&wants, wants_of)? else { return Ok(false) };
+        let leaves = (RUN_BYTES / (leaf * program.dtype().itemsize())).max(1);
         let pool = self.context.pool();
-        program.in_runs(&place, run, tile, &mut |line, leaf, values| {
-            running.iter_mut().try_for_each(|running| running.fold_leaf(line, leaf, values, pool))
+        program.in_runs(&place, leaves * leaf, tile, &mut |line, run, values| {
+            running.iter_mut().try_for_each(|running| running.fold_run(line, run * leaves, values, pool))
         })?;
         for (running, trees) in running.into_iter().zip(trees) {
             let kept = running.fold.kept_region(patch);
@@ -275,16 +279,30 @@ impl Evaluator<'_> {
     }
 }
 
-/// A fold of a patch whose leaves come one after the other, each a run along the last axis.
+/// A fold of a patch whose leaves come in runs along the last axis.
 struct Running<'a> {
     fold: &'a Fold<'a>,
     lines: Lines,
     /// Of every leaf: for each line the leaves on it, or for every leaf of a line all kept elements.
     acc: Acc,
-    one: Acc,
-    /// A whole leaf and a shorter one, as an index space of one axis.
-    full: (FoldSpec, Region),
-    tail: (FoldSpec, Region),
+    /// What is folded in a call: so many whole leaves, and the shorter one at the end of a line.
+    full: Rows,
+    tail: Rows,
+}
+
+/// Leaves side by side, as an index space whose first axis is kept, and room for what they are folded into.
+struct Rows {
+    count: usize,
+    spec: FoldSpec,
+    at: Region,
+    acc: Acc,
+}
+
+impl Rows {
+    fn new(fold: &Fold<'_>, count: usize, len: usize) -> Self {
+        let shape = [count, len];
+        Rows { count, spec: FoldSpec::rows_of(&shape, 1), at: Region::full(&shape), acc: fold.start(count) }
+    }
 }
 
 impl<'a> Running<'a> {
@@ -298,30 +316,55 @@ impl<'a> Running<'a> {
             return None;
         }
         let total = lines.firsts.len() * lines.per_line() * lines.kept;
-        let as_row = |len: usize| (FoldSpec::rows_of(&[len], 0), Region::full(&[len]));
-        let (full, tail) = (as_row(lines.leaf), as_row(lines.rest));
-        Some(Running { fold, acc: fold.start(total), one: fold.start(1), lines, full, tail })
+        let (full, tail) = (Rows::new(fold, 1, lines.leaf), Rows::new(fold, 1, lines.rest));
+        Some(Running { fold, acc: fold.start(total), lines, full, tail })
     }
 
-    fn fold_leaf(
+    /// Folds a run of leaves of a line, from this one on.
+    fn fold_run(
         &mut self,
         line: usize,
-        leaf: usize,
+        first: usize,
         values: Tile<'_>,
         pool: &Arc<BufferPool>,
     ) -> Result<()> {
-        let (spec, at) = if leaf < self.lines.count { &self.full } else { &self.tail };
-        let on = if self.lines.kept == 1 { line } else { 0 };
-        let lines = [self.lines.starts[on] + leaf * self.lines.elements];
-        let starts = Some(LeafStarts { lines: &lines, leaves: 1, step: 0, kept: 1 });
-        let input = LeafInput { blocks: &[], maps: &[], at, spec, pool, row: Some(values), starts };
-        self.fold.op.start(&mut self.one);
-        self.fold.op.fold(&mut self.one, &input)?;
-        let place = match self.lines.kept {
-            1 => line * self.lines.per_line() + leaf,
-            kept => leaf * kept + line,
-        };
-        self.acc.put(place, &self.one);
+        let Lines { leaf, count, .. } = self.lines;
+        let bytes_of_leaf = leaf * values.dtype().itemsize();
+        let whole = values.bytes().len() / bytes_of_leaf;
+        let (full, rest) = values.bytes().split_at(whole * bytes_of_leaf);
+        if whole > 0 {
+            if whole != self.full.count {
+                self.full = Rows::new(self.fold, whole, leaf);
+            }
+            self.fold_rows(line, first, Tile::from_bytes(full, values.dtype(), false), pool)?;
+        }
+        if !rest.is_empty() {
+            self.fold_rows(line, count, Tile::from_bytes(rest, values.dtype(), false), pool)?;
+        }
+        Ok(())
+    }
+
+    /// Folds leaves of a line that are as long as each other.
+    fn fold_rows(
+        &mut self,
+        line: usize,
+        first: usize,
+        values: Tile<'_>,
+        pool: &Arc<BufferPool>,
+    ) -> Result<()> {
+        let Lines { kept, elements: step, .. } = self.lines;
+        let Rows { count, spec, at, acc } =
+            if first < self.lines.count { &mut self.full } else { &mut self.tail };
+        let on = if kept == 1 { line } else { 0 };
+        let starts = [self.lines.starts[on] + first * step];
+        let starts = Some(LeafStarts { lines: &starts, leaves: *count, step, kept: 1 });
+        let input = LeafInput { blocks: &[], maps: &[], at, spec, pool, rows: Some(values), starts };
+        self.fold.op.start(acc);
+        self.fold.op.fold(acc, &input)?;
+        match kept {
+            1 => self.acc.put(line * self.lines.per_line() + first, 1, acc),
+            _ => self.acc.put(first * kept + line, kept, acc),
+        }
         Ok(())
     }
 

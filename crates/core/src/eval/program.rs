@@ -85,6 +85,11 @@ impl<'a> Program<'a> {
         Program { operands, instructions, registers, dtype, scratch: None }
     }
 
+    /// Type of the values.
+    pub fn dtype(&self) -> DType {
+        self.dtype
+    }
+
     /// All values of a region of this shape.
     pub fn run(&mut self, shape: &[usize], pool: &Arc<BufferPool>, forced_tile: Option<usize>) -> Block {
         let mut out = BlockMut::take(self.dtype, shape, Some(pool));
@@ -238,6 +243,9 @@ impl Program<'_> {
         let (axes, item) = (self.axes(shape, 1), self.dtype.itemsize());
         let (run, sources) =
             (run.clamp(1, inner), self.operands.iter().map(Source::new).collect::<Sources<'_>>());
+        if result.as_ref().is_none_or(|result| result.nbytes() < run * item) {
+            *result = None;
+        }
         let result = result.get_or_insert_with(|| Registers::new(1, run, item));
         let strides = &axes[axes.len() - 1].strides;
         // Tiles of a run are about equally long.

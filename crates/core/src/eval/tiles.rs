@@ -60,6 +60,11 @@ impl Registers {
         Registers { lines: vec![Line::zeroed(); count * step], step }
     }
 
+    /// Bytes of a register.
+    pub fn nbytes(&self) -> usize {
+        self.step * size_of::<Line>()
+    }
+
     /// The bytes of a register, to be written, and the others, to be read.
     #[inline(always)]
     pub fn writing(&mut self, register: usize) -> (&mut [u8], Others<'_>) {

@@ -99,12 +99,19 @@ impl Acc {
         self.kept
     }
 
-    /// Sets the entries of one kept element to those of an accumulator for one.
-    pub(crate) fn put(&mut self, place: usize, one: &Acc) {
-        for (part, one) in self.parts.iter_mut().zip(&one.parts) {
-            let len = one.len * one.dtype.itemsize();
+    /// Sets the entries of kept elements, from `place` on and every `step`-th after it, to those of another accumulator.
+    pub(crate) fn put(&mut self, place: usize, step: usize, other: &Acc) {
+        for (part, other_part) in self.parts.iter_mut().zip(&other.parts) {
+            let one = other_part.len / other.kept.max(1) * other_part.dtype.itemsize();
             let to: &mut [u8] = bytemuck::cast_slice_mut(&mut part.words);
-            to[place * len..][..len].copy_from_slice(&bytemuck::cast_slice(&one.words)[..len]);
+            let from: &[u8] = bytemuck::cast_slice(&other_part.words);
+            if step == 1 {
+                to[place * one..][..one * other.kept].copy_from_slice(&from[..one * other.kept]);
+                continue;
+            }
+            for (k, from) in from.chunks_exact(one).take(other.kept).enumerate() {
+                to[(place + k * step) * one..][..one].copy_from_slice(from);
+            }
         }
     }
 

@@ -23,8 +23,8 @@ pub struct LeafInput<'a> {
     pub spec: &'a FoldSpec,
     /// Where scratch memory comes from.
     pub pool: &'a Arc<BufferPool>,
-    /// The elements of the only input, for one kept element, where they are in no block.
-    pub row: Option<Tile<'a>>,
+    /// The elements of the only input, row by row, where they are in no block.
+    pub rows: Option<Tile<'a>>,
     /// In a call for many leaves: where the elements of every row begin. Those after the first follow one another; `at`
     /// does not say then where elements lie.
     pub starts: Option<LeafStarts<'a>>,
@@ -108,13 +108,14 @@ impl<'a> LeafInput<'a> {
 
     /// The elements of input `k` as a matrix with contiguous rows; copied only if they do not lie like that.
     pub fn view<T: Element>(&self, k: usize) -> LeafView<'a, T> {
-        if let Some(row) = self.row {
-            let elements = match row.get::<T>() {
+        if let Some(rows) = self.rows {
+            let elements = match rows.get::<T>() {
                 Operand::Slice(elements) => elements,
-                Operand::Scalar(_) => unreachable!("a row has all its elements"),
+                Operand::Scalar(_) => unreachable!("rows have all their elements"),
             };
-            let (data, columns) = (Elements::InPlace(elements), elements.len());
-            return LeafView { data, rows: 1, columns, row_stride: 0, group: (1, 0), offset: 0 };
+            let (rows, columns) = (self.kept(), self.elements());
+            let (data, row_stride) = (Elements::InPlace(elements), columns as isize);
+            return LeafView { data, rows, columns, row_stride, group: (rows, 0), offset: 0 };
         }
         let block = &self.blocks[k];
         let ndim = self.at.ndim();
@@ -197,7 +198,7 @@ mod tests {
         let blocks = [block];
         let at = Region::full(shape);
         let leaf =
-            LeafInput { blocks: &blocks, maps: &maps, at: &at, spec, pool: &pool, row: None, starts: None };
+            LeafInput { blocks: &blocks, maps: &maps, at: &at, spec, pool: &pool, rows: None, starts: None };
         let view = leaf.view::<i64>(0);
         (0..view.rows).map(|row| view.row(row).to_vec()).collect()
     }

@@ -94,7 +94,7 @@ pub(crate) fn run_cut(array: &Array, seed: u64) -> Block {
                     at: &part.region,
                     spec,
                     pool: &Arc::clone(&pool),
-                    row: None,
+                    rows: None,
                     starts: None,
                 };
                 tree.fold_part(reduce, part.number, elements, part.size, start, |acc| {

@@ -429,7 +429,9 @@ fn turned(x: &Array) -> Array {
 
 #[test]
 fn values_folded_as_they_are_computed_give_the_same_bits() {
-    let shapes: [&[usize]; 6] = [&[1500], &[3, 130], &[2, 2048], &[5, 2500], &[2, 3, 1100], &[3, 1, 129]];
+    // The last are longer than the leaves that are folded in a call.
+    let shapes: [&[usize]; 8] =
+        [&[1500], &[3, 130], &[2, 2048], &[5, 2500], &[2, 3, 1100], &[3, 1, 129], &[20_000], &[2, 9000]];
     for shape in shapes {
         let mut data = noise(shape.iter().product());
         data[70] = -0.0;
