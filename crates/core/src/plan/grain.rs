@@ -143,6 +143,26 @@ pub(crate) fn granule_cuts(
             }
         }
     }
+    // Under another shape an axis of a source may move only where others have come to their end.
+    for &slot in slots.iter().filter(|&&slot| graph.meta(slot).ndim() > 0) {
+        let Some(runs) = runs_of(slot) else { continue };
+        let source_axis = if runs.fortran { 0 } else { graph.meta(slot).ndim() - 1 };
+        if moves.iter().any(|moved| moved.slot == slot && moved.source_axis == source_axis) {
+            continue;
+        }
+        let start_in = |regions: &FxHashMap<Slot, Vec<Region>>| {
+            regions.get(&slot).and_then(|regions| regions.first()).map(|region| region.axes()[source_axis].start)
+        };
+        let Some(first) = start_in(&origin) else { continue };
+        for axis in (0..ndim).filter(|&axis| domain.axes()[axis].len > 1) {
+            let moved_to = |index: usize| -> Result<Option<usize>> {
+                Ok(start_in(&at(Some((axis, index)))?).filter(|&start| start != first))
+            };
+            if let Some((repeats, start)) = first_move(domain.axes()[axis].len, &moved_to)? {
+                moves.push(Move { slot, source_axis, axis, by: start.abs_diff(first), repeats });
+            }
+        }
+    }
     let mut runs = vec![1; if moves.is_empty() { 0 } else { ndim }];
     for &slot in &slots {
         if let Some(Runs { fortran, least }) = runs_of(slot) {
@@ -162,6 +182,31 @@ struct Move {
     /// Or domain indices from one source element to the next.
     repeats: usize,
 }
+
+/// The first index of an axis at which something has moved that moves ever so many indices, and where to; nothing if it
+/// has not at the end.
+fn first_move<T>(len: usize, moved_to: &dyn Fn(usize) -> Result<Option<T>>) -> Result<Option<(usize, T)>> {
+    if moved_to(len - 1)?.is_none() {
+        return Ok(None);
+    }
+    // One of the powers of two lies after its first move and before the second.
+    let (mut before, mut after) = (0, 1);
+    while after < len - 1 && moved_to(after)?.is_none() {
+        (before, after) = (after, 2 * after);
+    }
+    after = after.min(len - 1);
+    while after - before > 1 {
+        let middle = before + (after - before) / 2;
+        match moved_to(middle)? {
+            Some(_) => after = middle,
+            None => before = middle,
+        }
+    }
+    Ok(moved_to(after)?.map(|to| (after, to)))
+}
+
+/// Where domain indices repeat a source element, a part is made longer up to so many of them.
+const MOST_REPEATED: usize = 4 << 20;
 
 /// Lengthens a part of the domain until what it reads of a source lies in runs of at least so many elements.
 fn lengthen(
@@ -188,7 +233,8 @@ fn lengthen(
                 Ordering::Greater if together > 1 => return,
                 _ => {}
             }
-            part[axis] = part[axis].max((least.min(len) * repeats).min(domain.axes()[axis].len));
+            let wanted = if repeats > 1 { least.min((MOST_REPEATED / repeats).max(1)) } else { least };
+            part[axis] = part[axis].max((wanted.min(len) * repeats).min(domain.axes()[axis].len));
             if least <= len || by != together {
                 return;
             }

@@ -177,8 +177,12 @@ pub(super) fn grid(
             let run = match &walk.best {
                 _ if options.forced_cell.is_some() => 1,
                 Some(_) => patch[axis],
-                None if axis + 1 == ndim => LAST_AXIS,
-                None => walk.runs.get(axis).copied().unwrap_or(1),
+                None => {
+                    let run = walk.runs.get(axis).copied().unwrap_or(1);
+                    // The last axis alone keeps all workers busy.
+                    let most = shape[axis].div_ceil(options.workers());
+                    if axis + 1 == ndim { run.min(most).max(LAST_AXIS) } else { run }
+                }
             };
             if too_many_bytes { unit } else { unit.max(run) }
         };

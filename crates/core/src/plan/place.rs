@@ -394,6 +394,8 @@ fn coding_bytes(draft: &Draft, options: &PlanOptions) -> usize {
 /// they lie).
 fn cached_patch(graph: &Graph, draft: &Draft, walk: &Walk, walks: &Walks) -> Result<usize> {
     let shape = draft.domain.shape();
+    // Reads in tiny pieces cost more than a cache saves: what is lengthened for their sake stays so.
+    let walk = &Walk { runs: Vec::new(), ..walk.clone() };
     let bytes = |elements: usize| -> Result<usize> {
         Ok(largest_patch(graph, draft, walk, &walk.patch_shape(&shape, elements), walks)?.blocks)
     };
