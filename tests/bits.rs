@@ -7,6 +7,7 @@ use brickwork::random::default_rng;
 use brickwork::{Array, Axes, Compute, DType, Result, Threads, greater};
 use brickwork_core::eval::PATCH_ELEMENTS;
 use brickwork_core::plan::{Request, plan};
+use brickwork_core::simd::{Vectors, use_at_most};
 use brickwork_core::{Block, Complex, Lazy};
 use brickwork_sched::{Scheduler, explain};
 use brickwork_testkit::{
@@ -212,4 +213,65 @@ fn assert_same_bits(found: &Block, expected: &Block) {
     assert_eq!((found.shape(), found.dtype()), (expected.shape(), expected.dtype()));
     let bytes = |block: &Block| block.to_dense(None).as_bytes().unwrap().to_vec();
     assert!(bytes(found) == bytes(expected), "other bits");
+}
+
+/// Numbers of a dtype, some of them extreme: beyond the range of functions, denormal, infinite, not a number.
+fn extremes(dtype: DType, seed: u64) -> Array {
+    let mut values: Vec<f64> = noise(&[600], seed).iter().map(|value| value * 20.0 - 5.0).collect();
+    for (k, extreme) in [0.0, -0.0, 1.0, -1.0, 1e300, -1e-310, 709.9, -745.2, 1e22, f64::INFINITY, f64::NAN]
+        .into_iter()
+        .enumerate()
+    {
+        values[37 * k + seed as usize] = extreme;
+    }
+    let x = Inputs::Memory.array(&ArrayD::from_shape_vec(vec![600], values).unwrap());
+    match dtype.is_float() || dtype.is_complex() {
+        true => x.astype(dtype).unwrap(),
+        false => Inputs::Memory.array(&noise(&[600], seed).map(|value| value * 100.0)).astype(dtype).unwrap(),
+    }
+}
+
+#[test]
+fn vectors_of_any_width_give_the_same_bits() {
+    let dtypes = [DType::F64, DType::F32, DType::I64, DType::I16, DType::U8, DType::Bool, DType::C128];
+    let mut arrays: Vec<(String, Array)> = Vec::new();
+    for dtype in dtypes {
+        let operands: Vec<Array> = (0..3).map(|seed| extremes(dtype, seed)).collect();
+        for entry in brickwork::table() {
+            let terms: Vec<brickwork::Term> = operands[..entry.arity].iter().map(Into::into).collect();
+            if let Ok(array) = entry.call(&terms) {
+                arrays.push((format!("{} of {dtype}", entry.name), array));
+            }
+        }
+        let x = &operands[0];
+        let plane = x.reshape(&[20, 30]).unwrap();
+        let folds =
+            [x.sum(()), x.std(()), x.max(()), x.nansum(()), x.argmin(()), plane.sum(0), plane.prod(1)];
+        arrays.extend(folds.into_iter().flatten().map(|array| (format!("a fold of {dtype}"), array)));
+    }
+    for array in [
+        default_rng(Some(1)).random(&[500], [100]),
+        default_rng(Some(1)).normal(0.0, 1.0, &[500], [100]),
+        default_rng(Some(1)).exponential(1.0, &[500], [100]),
+        default_rng(Some(1)).integers(0, 1000, &[500], [100]),
+    ] {
+        arrays.push(("random numbers".into(), array.unwrap()));
+    }
+    let computed = |vectors: Vectors| -> Vec<Option<Block>> {
+        use_at_most(vectors);
+        // Some inputs are refused, the same by all.
+        arrays.iter().map(|(_, array)| array.compute().ok()).collect()
+    };
+    let widest = computed(Vectors::Widest);
+    assert!(widest.iter().flatten().count() > 300);
+    for vectors in [Vectors::Avx2, Vectors::Oldest] {
+        let narrower = computed(vectors);
+        for (((name, _), narrower), widest) in arrays.iter().zip(&narrower).zip(&widest) {
+            let bytes = |block: &Option<Block>| {
+                block.as_ref().map(|block| block.to_dense(None).as_bytes().map(<[u8]>::to_vec))
+            };
+            assert!(bytes(narrower) == bytes(widest), "{name}: {vectors:?} gives other bits");
+        }
+    }
+    use_at_most(Vectors::Widest);
 }

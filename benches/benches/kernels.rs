@@ -3,7 +3,7 @@
 use brickwork::core::eval::evaluate;
 use brickwork::prelude::*;
 use brickwork::user::Boundary;
-use brickwork::{Lazy, Result, random};
+use brickwork::{Lazy, Result, Term, random, table};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
 const SIZE: usize = 32 << 10;
@@ -17,38 +17,52 @@ fn numbers(dtype: DType) -> Array {
 }
 
 fn bench(c: &mut Criterion, group: &str, name: &str, make: impl Fn(&Array) -> Result<Array>) {
-    let mut group = c.benchmark_group(group);
-    group.throughput(Throughput::Elements(SIZE as u64));
     for dtype in [DType::F64, DType::F32] {
         let array = make(&numbers(dtype)).expect("the expression is right");
-        group.bench_function(format!("{name} {dtype}"), |b| b.iter(|| evaluate(array.value())));
+        one(c, group, &format!("{name} {dtype}"), &array);
     }
+}
+
+fn one(c: &mut Criterion, group: &str, name: &str, array: &Array) {
+    let mut group = c.benchmark_group(group);
+    group.throughput(Throughput::Elements(SIZE as u64));
+    group.bench_function(name, |b| b.iter(|| evaluate(array.value())));
     group.finish();
 }
 
+/// Every elementwise function, of one operand given as often as it takes.
 fn functions(c: &mut Criterion) {
-    let all: [Case; 8] = [
-        ("add", |x| Ok(x + x)),
-        ("sqrt", Array::sqrt),
-        ("exp", Array::exp),
-        ("log", Array::log),
-        ("sin", Array::sin),
-        ("cos", Array::cos),
-        ("cube", |x| x.power(3)),
-        ("power", |x| x.power(2.5)),
-    ];
-    for (name, make) in all {
-        bench(c, "elementwise", name, make);
+    for entry in table() {
+        for dtype in [DType::F64, DType::F32, DType::I32, DType::C128] {
+            let x = numbers(dtype);
+            let terms: Vec<Term> = (0..entry.arity).map(|_| Term::from(&x)).collect();
+            // Not every function takes every dtype.
+            let Ok(array) = entry.call(&terms) else { continue };
+            one(c, "elementwise", &format!("{} {dtype}", entry.name), &array);
+        }
     }
+    bench(c, "elementwise", "cube", |x| x.power(3));
+    bench(c, "elementwise", "power of a number", |x| x.power(2.5));
 }
 
 fn folds(c: &mut Criterion) {
-    let all: [Case; 5] = [
+    let all: [Case; 16] = [
         ("sum", |x| x.sum(())),
+        ("prod", |x| x.prod(())),
+        ("mean", |x| x.mean(())),
         ("std", |x| x.std(())),
+        ("min", |x| x.min(())),
         ("max", |x| x.max(())),
+        ("ptp", |x| x.ptp(())),
+        ("argmin", |x| x.argmin(())),
         ("argmax", |x| x.argmax(())),
+        ("nansum", |x| x.nansum(())),
+        ("nanmax", |x| x.nanmax(())),
+        ("count_nonzero", |x| x.count_nonzero(())),
         ("topk", |x| x.topk(10, 0)),
+        ("sum of three columns", |x| x.slice(s![..SIZE / 3 * 3])?.reshape(&[-1, 3])?.sum(0)),
+        ("argmax of rows of four", |x| x.reshape(&[-1, 4])?.argmax(1)),
+        ("sum of what is computed", |x| (x * x + x).sum(())),
     ];
     for (name, make) in all {
         bench(c, "fold", name, make);

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 use super::ahead::{Lookahead, Outlook};
 use super::demand::{Demand, Instance};
@@ -12,7 +13,7 @@ use super::prepared::Batch;
 use super::walk::Walk;
 use crate::block::{Block, BlockMut};
 use crate::error::{Error, Result};
-use crate::fold::{Acc, AccSpec, FoldTree, LeafInput, NodeKey};
+use crate::fold::{Acc, AccSpec, FoldForm, FoldTree, LeafInput, NodeKey};
 use crate::operation::{Kind, Reduce};
 use crate::plan::{Graph, Slot};
 use crate::region::{AxisRange, Region};
@@ -172,29 +173,57 @@ impl Evaluator<'_> {
         blocks: &[Block],
     ) -> Result<()> {
         let spec = fold.op.spec();
+        // Leaves of columns need not end where a patch does.
+        let whole = match (spec.form(), spec.leaf_axis()) {
+            (FoldForm::Columns, Some((axis, ..))) => {
+                spec.whole_leaves(axis, &patch.axes()[axis]).map(|range| (axis, range))
+            }
+            _ => None,
+        };
+        let Some((axis, whole)) = whole else {
+            return match self.fold_lines(fold, tree, patch, wants, blocks)? {
+                true => Ok(()),
+                false => self.fold_leaves(fold, tree, patch, wants, blocks),
+            };
+        };
+        let AxisRange { start, len, .. } = patch.axes()[axis];
+        let (before, after) = (whole.start - start, start + len - whole.start - whole.len);
+        let part = |start: usize, len: usize| {
+            let mut part = patch.clone();
+            *part.axis_mut(axis) = AxisRange::new(start, len);
+            part
+        };
+        if before > 0 {
+            self.fold_leaves(fold, tree, &part(start, before), wants, blocks)?;
+        }
+        let middle = part(whole.start, whole.len);
+        if !self.fold_lines(fold, tree, &middle, wants, blocks)? {
+            self.fold_leaves(fold, tree, &middle, wants, blocks)?;
+        }
+        if after > 0 {
+            self.fold_leaves(fold, tree, &part(whole.start + whole.len, after), wants, blocks)?;
+        }
+        Ok(())
+    }
+
+    /// Folds a part of a patch leaf by leaf.
+    fn fold_leaves(
+        &self,
+        fold: &Fold<'_>,
+        tree: &mut FoldTree,
+        part: &Region,
+        wants: &[(Slot, Region)],
+        blocks: &[Block],
+    ) -> Result<()> {
+        let spec = fold.op.spec();
         let pool = self.context.pool();
         let node = &self.graph.nodes[fold.node];
-        if self.fold_lines(fold, tree, patch, wants, blocks)? {
-            return Ok(());
-        }
-        for leaf in spec.leaves_in(patch) {
-            let whole = leaf.region == *patch;
-            let parts: Vec<Block>;
-            let blocks = if whole {
-                blocks
-            } else {
-                parts = blocks
-                    .iter()
-                    .zip(wants)
-                    .enumerate()
-                    .map(|(k, (block, (_, region)))| {
-                        let shape = &node.input_metas[k].shape;
-                        let asked = region_map::demand(&fold.maps[k], &leaf.region, shape);
-                        block.slice(&positions(region, &asked))
-                    })
-                    .collect();
-                &parts
-            };
+        for leaf in spec.leaves_in(part) {
+            let parts = blocks.iter().zip(wants).enumerate().map(|(k, (block, (_, region)))| {
+                let asked = region_map::demand(&fold.maps[k], &leaf.region, &node.input_metas[k].shape);
+                block.slice(&positions(region, &asked))
+            });
+            let blocks = &parts.collect::<SmallVec<[Block; 4]>>();
             let (maps, at) = (&fold.maps, &leaf.region);
             let input = LeafInput { blocks, maps, at, spec, pool, rows: None, starts: None };
             let (kept, elements) = (input.kept(), input.elements());

@@ -27,6 +27,9 @@ const SHORT_LINE: usize = 128;
 /// Leaves are folded as they are computed in runs of so many bytes: between a run and the next the memory stands still.
 const RUN_BYTES: usize = 64 << 10;
 
+/// Leaves of columns are worth a call each where there are more kept elements than this.
+const FEW_KEPT: usize = 32;
+
 /// Lines of fewer leaves than this, if there are several, are not worth a call each.
 const FEW_LEAVES: usize = 8;
 
@@ -50,14 +53,15 @@ struct Lines {
 }
 
 impl Lines {
-    /// The leaves of a patch, if it holds whole ones that are folded as rows wherever they are.
+    /// The leaves of a patch, if it holds whole ones that may be folded in one call.
     fn new(fold: &Fold<'_>, patch: &Region) -> Option<Self> {
         let spec = fold.op.spec();
         let (axis, leaf, len) = spec.leaf_axis()?;
         let line = patch.axes()[axis];
         let (count, rest) = (line.len / leaf, line.len % leaf);
         let is_whole = |&other: &usize| other <= axis || patch.axes()[other].len == spec.len_along(other);
-        let is_made_for = spec.form() == FoldForm::Rows
+        let kept = fold.kept_axes.iter().map(|&axis| patch.axes()[axis].len).product();
+        let is_made_for = (spec.form() == FoldForm::Rows || kept <= FEW_KEPT)
             && !fold.op.is_positional()
             && spec.axes().iter().all(is_whole)
             && line.start.is_multiple_of(leaf)
@@ -72,7 +76,6 @@ impl Lines {
         let firsts: Vec<(usize, Region)> =
             spec.leaves_in(&heads).map(|leaf| (leaf.number, leaf.region)).collect();
         let starts = firsts.iter().map(|(_, region)| spec.start_of(region)).collect();
-        let kept = fold.kept_axes.iter().map(|&axis| patch.axes()[axis].len).product();
         let after = spec.axes().iter().filter(|&&other| other > axis).map(|&other| spec.len_along(other));
         let elements = leaf * after.product::<usize>();
         Some(Lines { axis, start: line.start, leaf, count, rest, firsts, starts, elements, kept })
@@ -81,6 +84,15 @@ impl Lines {
     /// Leaves of a line.
     fn per_line(&self) -> usize {
         self.count + usize::from(self.rest > 0)
+    }
+
+    /// The leaves of a line, up to so many at a time.
+    fn in_groups(&self, most: usize) -> impl Iterator<Item = Leaves> {
+        let full = (0..self.count).step_by(most.max(1)).map(move |first| {
+            let count = most.max(1).min(self.count - first);
+            Leaves { first, start: self.start + first * self.leaf, count, ..self.full() }
+        });
+        full.chain((self.rest > 0).then(|| self.tail()))
     }
 
     /// Whole leaves of all lines.
@@ -152,6 +164,10 @@ impl Evaluator<'_> {
     ) -> Result<bool> {
         let Some(lines) = Lines::new(fold, patch) else { return Ok(false) };
         let inputs = Inputs { wants, blocks };
+        if fold.op.spec().form() == FoldForm::Columns {
+            self.fold_columns(fold, tree, patch, inputs, &lines)?;
+            return Ok(true);
+        }
         let Lines { axis, count, rest, kept, .. } = lines;
         let all = 0..lines.firsts.len();
         let is_joint = fold.op.is_exact() && count > 1 && (all.len() == 1 || count >= FEW_LEAVES);
@@ -189,6 +205,28 @@ impl Evaluator<'_> {
         Ok(true)
     }
 
+    /// Folds leaves of a few columns: side by side they make rows that are long enough.
+    fn fold_columns(
+        &self,
+        fold: &Fold<'_>,
+        tree: &mut FoldTree,
+        patch: &Region,
+        inputs: Inputs<'_>,
+        lines: &Lines,
+    ) -> Result<()> {
+        let widest = inputs.blocks.iter().map(|block| block.dtype().itemsize()).max().unwrap_or(1);
+        let most = RUN_BYTES / (lines.elements * lines.kept * widest).max(1);
+        for (line, (number, first)) in lines.firsts.iter().enumerate() {
+            let mut one = first.clone();
+            *one.axis_mut(lines.axis) = patch.axes()[lines.axis];
+            for leaves in lines.in_groups(most) {
+                let acc = self.folded(fold, inputs, &one, lines, line..line + 1, leaves)?;
+                tree.insert_run(fold.op, number + leaves.first, leaves.count, lines.kept, acc);
+            }
+        }
+        Ok(())
+    }
+
     /// The accumulators of leaves: for every line of the box, leaf and kept element, in this order.
     fn folded(
         &self,
@@ -200,6 +238,7 @@ impl Evaluator<'_> {
         leaves: Leaves,
     ) -> Result<Acc> {
         let node = &self.graph.nodes[fold.node];
+        let form = fold.op.spec().form();
         let Leaves { axis, first, start, count, len } = leaves;
         let mut at = at.clone();
         *at.axis_mut(axis) = AxisRange::new(start, count * len);
@@ -216,16 +255,22 @@ impl Evaluator<'_> {
                 let block = block.slice(&positions(region, &asked));
                 let strides = domain_strides(&block, &fold.maps[k], at.ndim());
                 let of = |other: &usize| (at.axes()[*other].len, strides[*other]);
-                let rows = before.iter().map(of).chain([(count, strides[axis] * len as isize)]);
-                let rows = rows.chain(fold.kept_axes.iter().map(of));
-                let (shape, strides): (Shape, Strides) =
-                    rows.chain([(len, strides[axis])]).chain(after.iter().map(of)).unzip();
+                let of_leaf = [(len, strides[axis])].into_iter().chain(after.iter().map(of));
+                let kept = before.iter().map(of).chain([(count, strides[axis] * len as isize)]);
+                let kept = kept.chain(fold.kept_axes.iter().map(of));
+                let (shape, strides): (Shape, Strides) = match form {
+                    FoldForm::Rows => kept.chain(of_leaf).unzip(),
+                    FoldForm::Columns => of_leaf.chain(kept).unzip(),
+                };
                 block.restrided(shape, strides, 0)
             })
             .collect();
         let shape = parts[0].shape().to_vec();
-        let rows = before.len() + 1 + fold.kept_axes.len();
-        let spec = FoldSpec::rows_of(&shape, rows);
+        let (folded, kept) = (1 + after.len(), before.len() + 1 + fold.kept_axes.len());
+        let (spec, kept) = match form {
+            FoldForm::Rows => (FoldSpec::rows_of(&shape, kept), &shape[..kept]),
+            FoldForm::Columns => (FoldSpec::columns_of(&shape, folded), &shape[folded..]),
+        };
         let maps: Vec<Vec<AxisMap>> =
             parts.iter().map(|_| (0..shape.len()).map(AxisMap::along).collect()).collect();
         let region = Region::full(&shape);
@@ -235,7 +280,7 @@ impl Evaluator<'_> {
         let starts = LeafStarts { lines: &firsts, leaves: count, step: lines.elements, kept: lines.kept };
         let (blocks, maps, starts) = (parts.as_slice(), maps.as_slice(), Some(starts));
         let input = LeafInput { blocks, maps, at: &region, spec: &spec, pool, rows: None, starts };
-        let mut acc = fold.start(shape[..rows].iter().product());
+        let mut acc = fold.start(kept.iter().product());
         fold.op.fold(&mut acc, &input)?;
         Ok(acc)
     }
@@ -309,7 +354,8 @@ impl<'a> Running<'a> {
     fn new(fold: &'a Fold<'a>, patch: &Region) -> Option<Self> {
         let lines = Lines::new(fold, patch)?;
         let last = patch.ndim() - 1;
-        let is_made_for = lines.axis == last
+        let is_made_for = fold.op.spec().form() == FoldForm::Rows
+            && lines.axis == last
             && patch.axes()[last].len >= SHORT_LINE
             && (lines.kept == 1 || fold.op.spec().axes() == [last]);
         if !is_made_for {

@@ -25,8 +25,8 @@ pub struct LeafInput<'a> {
     pub pool: &'a Arc<BufferPool>,
     /// The elements of the only input, row by row, where they are in no block.
     pub rows: Option<Tile<'a>>,
-    /// In a call for many leaves: where the elements of every row begin. Those after the first follow one another; `at`
-    /// does not say then where elements lie.
+    /// In a call for many leaves, into which nothing was folded before: where the elements of every leaf of a kept element
+    /// begin. Those after the first follow one another; `at` does not say then where elements lie.
     pub starts: Option<LeafStarts<'a>>,
 }
 
@@ -39,14 +39,15 @@ pub struct LeafStarts<'a> {
     pub leaves: usize,
     /// Elements from one leaf to the next.
     pub step: usize,
-    /// Kept elements: each has a row in every leaf.
+    /// Kept elements: each has an entry for every leaf.
     pub kept: usize,
 }
 
 impl LeafStarts<'_> {
-    /// The position of the first element of a row, where rows are those of every line, leaf and kept element in turn.
-    pub fn of(&self, row: usize) -> usize {
-        let leaf = row / self.kept;
+    /// The position of the first element of entry `number` of the accumulator: entries are those of every line, leaf and
+    /// kept element in turn.
+    pub fn of(&self, number: usize) -> usize {
+        let leaf = number / self.kept;
         self.lines[leaf / self.leaves] + leaf % self.leaves * self.step
     }
 }

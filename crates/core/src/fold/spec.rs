@@ -106,6 +106,21 @@ impl FoldSpec {
         FoldSpec { axes, leaf: lens.clone(), lens, form: FoldForm::Rows, resume: 1 }
     }
 
+    /// A spec that folds the first axes, so many, as columns of one leaf: for a call that folds many leaves.
+    pub(crate) fn columns_of(shape: &[usize], folded: usize) -> Self {
+        let lens = shape[..folded].to_vec();
+        FoldSpec { axes: (0..folded).collect(), leaf: lens.clone(), lens, form: FoldForm::Columns, resume: 1 }
+    }
+
+    /// The part of a range along an axis that consists of whole leaves, if leaves follow one another along this axis.
+    pub(crate) fn whole_leaves(&self, axis: usize, range: &AxisRange) -> Option<AxisRange> {
+        let (_, leaf, len) = self.leaf_axis().filter(|(along, ..)| *along == axis)?;
+        let end = range.start + range.len;
+        let end = if end == len { end } else { end / leaf * leaf };
+        let start = range.start.next_multiple_of(leaf);
+        (start < end).then(|| AxisRange::new(start, end - start))
+    }
+
     /// The axis along which leaves follow one another, the length of a leaf along it, and its own: folded axes after it
     /// lie wholly in a leaf, and those before it not at all.
     pub(crate) fn leaf_axis(&self) -> Option<(usize, usize, usize)> {

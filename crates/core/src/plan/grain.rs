@@ -151,7 +151,10 @@ pub(crate) fn granule_cuts(
             continue;
         }
         let start_in = |regions: &FxHashMap<Slot, Vec<Region>>| {
-            regions.get(&slot).and_then(|regions| regions.first()).map(|region| region.axes()[source_axis].start)
+            regions
+                .get(&slot)
+                .and_then(|regions| regions.first())
+                .map(|region| region.axes()[source_axis].start)
         };
         let Some(first) = start_in(&origin) else { continue };
         for axis in (0..ndim).filter(|&axis| domain.axes()[axis].len > 1) {

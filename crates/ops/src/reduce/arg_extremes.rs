@@ -100,6 +100,18 @@ impl Operation for ArgExtreme {
 /// The position of nothing.
 const NOWHERE: i64 = -1;
 
+/// In a row that is no longer than this, elements are looked at one after the other.
+const SHORT_ROW: usize = 8;
+
+/// Where the extreme is first.
+#[inline(always)]
+fn first_best<T: Ordered>(elements: &[T], largest: bool, skip_nan: bool) -> Option<usize> {
+    let candidates = elements.iter().enumerate().filter(|(_, element)| !(skip_nan && element.is_nan()));
+    candidates
+        .reduce(|best, other| if beats(largest, *other.1, *best.1) { other } else { best })
+        .map(|(place, _)| place)
+}
+
 /// Whether `value` takes the place of `best`, which came before it.
 #[inline(always)]
 fn beats<T: Ordered>(largest: bool, value: T, best: T) -> bool {
@@ -150,7 +162,7 @@ impl Reduce for ArgExtreme {
             let plain = !(self.fold.masked || by_parts);
             match rows.form() {
                 FoldForm::Rows if plain => self.rows::<T>(acc, &rows, leaf),
-                FoldForm::Columns if plain => self.columns::<T>(acc, &rows, leaf.at),
+                FoldForm::Columns if plain => self.columns::<T>(acc, &rows, leaf),
                 _ => self.one_by_one::<T>(acc, &rows, leaf),
             }
         });
@@ -211,15 +223,15 @@ impl ArgExtreme {
             }
             let (largest, skip_nan) = (self.largest, self.skip_nan);
             let keys = &mut keys;
-            let (best, found) = vectorized(
-                #[inline(always)]
-                move || {
-                    let best = extreme_of(elements, largest, skip_nan, keys);
-                    (best, first_equal(elements, best))
-                },
-            );
+            let found = match elements.len() {
+                ..=SHORT_ROW => first_best(elements, largest, skip_nan),
+                _ => vectorized(
+                    #[inline(always)]
+                    move || first_equal(elements, extreme_of(elements, largest, skip_nan, keys)),
+                ),
+            };
             if let Some(found) = found
-                && (*position == NOWHERE || beats(self.largest, best, *value))
+                && (*position == NOWHERE || beats(self.largest, elements[found], *value))
             {
                 // The element itself: of two zeros the first.
                 (*value, *position) = (elements[found], self.position(leaf, row, found));
@@ -227,11 +239,15 @@ impl ArgExtreme {
         }
     }
 
-    fn columns<T: Ordered>(&self, acc: &mut Acc, rows: &LeafRows<'_, T>, at: &Region) {
+    fn columns<T: Ordered>(&self, acc: &mut Acc, rows: &LeafRows<'_, T>, leaf: &LeafInput<'_>) {
         let (values, positions) = acc.two_mut::<T, i64>(0, 1);
         for row in 0..rows.count() {
             let (elements, _) = rows.row_and_mask(row);
-            let position = self.fold.position(at, row) as i64;
+            // Of many leaves all begin elsewhere.
+            let position = match leaf.starts {
+                Some(_) => row as i64,
+                None => self.fold.position(leaf.at, row) as i64,
+            };
             let (values, positions) = (&mut *values, &mut *positions);
             let skip_nan = self.skip_nan;
             if self.largest {
@@ -244,6 +260,11 @@ impl ArgExtreme {
                     #[inline(always)]
                     move || take_better::<T, false>(values, positions, elements, position, skip_nan),
                 );
+            }
+        }
+        if let Some(starts) = leaf.starts {
+            for (number, position) in positions.iter_mut().enumerate().filter(|(_, at)| **at != NOWHERE) {
+                *position += starts.of(number) as i64;
             }
         }
     }

@@ -459,3 +459,38 @@ fn values_folded_as_they_are_computed_give_the_same_bits() {
         }
     }
 }
+
+#[test]
+fn leaves_of_few_columns_folded_together_give_the_same_bits() {
+    // The first is walked in patches that do not end where leaves do.
+    let shapes: [&[usize]; 6] =
+        [&[25_003, 3], &[700, 1], &[5, 90, 2], &[33, 2, 20, 1], &[40, 33], &[3, 100, 2, 3]];
+    for shape in shapes {
+        let mut data = noise(shape.iter().product());
+        data[70] = -0.0;
+        data[100] = f64::NAN;
+        data[200] = f64::INFINITY;
+        let x = array(data, shape);
+        let last = shape.len() - 1;
+        for axes in subsets(last).into_iter().filter(|axes| !axes.is_empty()) {
+            let over = || Axes::of(axes.clone());
+            for values in [x.clone(), turned(&x), &x * 3.0, x.slice(s![..;-1]).unwrap()] {
+                let folded = [
+                    values.sum(over()),
+                    values.nanprod(over()),
+                    values.std(over()),
+                    values.nanvar(over()),
+                    values.max(over()),
+                    values.argmin(over()),
+                    values.nanargmax(over()),
+                    values.count_nonzero(over()),
+                ];
+                folded.into_iter().for_each(|folded| assert_cut_is_free(&folded.unwrap()));
+            }
+            let below = x.less(0.2).unwrap();
+            assert_cut_is_free(&x.sum(over().only(&below)).unwrap());
+            assert_cut_is_free(&x.var(over().only(&below)).unwrap());
+            assert_cut_is_free(&below.any(over()).unwrap());
+        }
+    }
+}
