@@ -54,6 +54,7 @@ pub(crate) fn granule_cuts(
         }
         Ok(regions)
     };
+    let at_last = |axis: usize| at(Some((axis, domain.axes()[axis].len - 1)));
     let origin = at(None)?;
     // The source with the largest granules leads; generators only say which axis is their last.
     let mut slots: Vec<Slot> = origin.keys().copied().collect();
@@ -84,7 +85,7 @@ pub(crate) fn granule_cuts(
         let next = at(Some((axis, 1)))?;
         if next == origin {
             // Elements are repeated: how fast reads move along the axis shows further on.
-            let last = at(Some((axis, range.len - 1)))?;
+            let last = at_last(axis)?;
             for &slot in slots.iter().filter(|&&slot| runs_of(slot).is_some()) {
                 let (Some(here), Some(there)) = (origin.get(&slot), last.get(&slot)) else { continue };
                 for (from, to) in here.iter().zip(there) {
@@ -134,6 +135,14 @@ pub(crate) fn granule_cuts(
                             };
                             // Domain index 0 may lie before the source's first element.
                             if let Some(start) = at.checked_sub(step * range.start) {
+                                // What goes on with the next line at the end of this one meets other edges there.
+                                let goes_beyond = start + step * range.bounds().1 > chunks.len();
+                                if goes_beyond
+                                    && moved_axes(here, at_last(axis)?.get(&slot))
+                                        > moved_axes(here, Some(there))
+                                {
+                                    continue;
+                                }
                                 let are_runs = !are_granules;
                                 cuts[axis] = Some(AxisCuts { chunks, start, step, whole: false, are_runs });
                             }
@@ -173,6 +182,12 @@ pub(crate) fn granule_cuts(
         }
     }
     Ok(Grain { cuts, square, runs })
+}
+
+/// Axes of a source along which the first of some regions lies elsewhere.
+fn moved_axes(from: &[Region], to: Option<&Vec<Region>>) -> usize {
+    let (Some(from), Some(to)) = (from.first(), to.and_then(|to| to.first())) else { return 0 };
+    from.axes().iter().zip(to.axes()).filter(|(from, to)| from.start != to.start).count()
 }
 
 /// An axis of a source along which reads move with an axis of the domain.
