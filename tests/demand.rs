@@ -247,6 +247,35 @@ fn what_is_repeated_the_other_way_round_is_read_in_runs() {
 }
 
 #[test]
+fn what_is_flattened_the_other_way_round_is_read_in_runs() {
+    let source = CountingSource::new(Block::from_ndarray(noise(&[60, 40, 600], 1).view()), 10).unwrap();
+    let source = source.in_runs(256);
+    let log = source.log();
+    let flat = source.array().unwrap().transpose(None).unwrap().reshape(&[-1]).unwrap();
+    for array in [&flat, &flat.sum(()).unwrap()] {
+        log.reset();
+        array.compute_with(&Threads::new(2)).unwrap();
+        assert_eq!(log.elements(), 60 * 40 * 600);
+        let found = log.regions();
+        let in_runs: usize =
+            found.iter().filter(|region| region.shape()[2] >= 80).map(|region| region.size()).sum();
+        assert!(found.len() < 50 && in_runs > log.elements() * 9 / 10, "{found:?}");
+    }
+}
+
+#[test]
+fn a_flattened_array_is_not_cut_at_edges_that_only_its_first_line_meets() {
+    let x = CountingSource::new(Block::from_ndarray(noise(&[200, 300], 1).view()), [40, 50]).unwrap();
+    let x = x.array().unwrap();
+    let cuts = |array: &Array| {
+        let plan = explain(std::slice::from_ref(array), &Threads::new(2)).unwrap();
+        plan.stages.last().unwrap().walk.cuts.iter().map(Option::is_some).collect::<Vec<_>>()
+    };
+    assert_eq!(cuts(&x.sum(()).unwrap()), [true, true]);
+    assert_eq!(cuts(&x.reshape(&[-1]).unwrap().sum(()).unwrap()), [false]);
+}
+
+#[test]
 fn what_all_patches_of_a_fold_need_is_folded_once() {
     let (x, log) = by_element(&[400, 300]);
     let mean = x.mean(0).unwrap();
