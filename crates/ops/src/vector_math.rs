@@ -220,15 +220,33 @@ pub(crate) fn log10(x: f64) -> f64 {
     logarithm_or(x, sum + ((low + exponent * LOG10_2_LOW) + lost))
 }
 
+/// The natural logarithm of a sum, not subnormal, and what rounding took from it.
+#[inline(always)]
+fn log_of_sum(sum: f64, lost: f64) -> f64 {
+    let (exponent, f) = split_normal(sum);
+    let small = exponent * LN_2_LOW + lost / sum;
+    logarithm_or(sum, exponent * LN_2_HIGH + (f - (log_correction(f) - small)))
+}
+
+/// The natural logarithm of the length of a complex number that is not subnormal, from the length and its square less
+/// one: the latter has more digits where the length is near 1.
+#[inline(always)]
+pub(crate) fn log_of_length(length: f64, square_less_one: f64) -> f64 {
+    let is_near = square_less_one.abs() < 0.5;
+    let sum = 1.0 + square_less_one;
+    let lost = square_less_one - (sum - 1.0);
+    let (sum, lost) = if is_near { (sum, lost) } else { (length, 0.0) };
+    let value = log_of_sum(sum, lost);
+    if is_near { 0.5 * value } else { value }
+}
+
 /// The natural logarithm of 1 + x; within 2 units in the last place.
 #[inline(always)]
 pub(crate) fn log1p(x: f64) -> f64 {
     let sum = 1.0 + x;
     // What the sum lost, from the larger of the two.
     let lost = if x > 1.0 { 1.0 - (sum - x) } else { x - (sum - 1.0) };
-    let (exponent, f) = split_normal(sum);
-    let small = exponent * LN_2_LOW + lost / sum;
-    let value = logarithm_or(sum, exponent * LN_2_HIGH + (f - (log_correction(f) - small)));
+    let value = log_of_sum(sum, lost);
     // Zeros have signs.
     if x == 0.0 { x } else { value }
 }

@@ -1,30 +1,44 @@
 //! Exponentials, logarithms and roots.
 
-use super::complex_math;
+use super::complex_math::{self, ComplexFunction, Rounded, Vectors};
 use super::function::{binary_methods, floats, function, public_binary, real_floats, unary_methods};
-use super::kernel::{bounded_loop, fast_binary, fast_unary, operand, plain_unary, target, with_loop};
+use super::kernel::{bounded_loop, fast_binary, fast_unary, operand, target, with_loop};
 use crate::prelude::*;
 use crate::vector_math;
 
-/// Calls a function of `Complex<f64>` for complex numbers, and a loop for floats of a dtype.
+/// Calls a function for complex numbers, and a loop for floats of a dtype.
 macro_rules! complex_or {
-    ($inputs:ident, $out:ident, $complex:expr, $dtype:ident => $real:expr) => {
+    ($inputs:ident, $out:ident, $complex:ty, $dtype:ident => $real:expr) => {
         match $out.dtype() {
-            DType::C64 => plain_unary!($inputs, $out, Complex<f32> => Complex<f32>, |a| {
-                let wide = $complex(Complex::new(f64::from(a.re), f64::from(a.im)));
-                Complex::new(wide.re as f32, wide.im as f32)
-            }),
-            DType::C128 => plain_unary!($inputs, $out, Complex<f64> => Complex<f64>, |a| $complex(a)),
+            DType::C64 => {
+                $crate::elementwise::exponential::complex_loop::<$complex, Complex<f32>>(&$inputs[0], $out)
+            }
+            DType::C128 => {
+                $crate::elementwise::exponential::complex_loop::<$complex, Complex<f64>>(&$inputs[0], $out)
+            }
             $dtype => $real,
         }
     };
 }
 pub(super) use complex_or;
 
+/// The loop of a function of complex numbers of one width.
+pub(super) fn complex_loop<F: ComplexFunction, T: Rounded>(input: &Tile<'_>, out: &mut TileMut<'_>) {
+    bounded_loop(
+        operand::<T>(input),
+        target(out),
+        #[inline(always)]
+        |z: T| F::is_beyond(z.widened()),
+        #[inline(always)]
+        |z: T| T::rounded(F::formula::<Vectors>(z.widened())),
+        |z: T| T::rounded(F::of(z.widened())),
+    );
+}
+
 /// A function of floats with a vector loop in [`vector_math`], which is right up to some magnitude; beyond it the method
 /// serves.
 macro_rules! vector_function {
-    ($op:ident, $tag:tt, $numpy:tt, $vector:path, $most:expr, $method:ident, $complex:expr) => {
+    ($op:ident, $tag:tt, $numpy:tt, $vector:path, $most:expr, $method:ident, $complex:ty) => {
         function!($op, $tag, $numpy, 1, 6.0, floats, |inputs, out| complex_or!(inputs, out, $complex, dtype =>
             with_loop!(dtype, [F32, F64], T => bounded_loop(
                 operand::<T>(&inputs[0]),
@@ -37,14 +51,16 @@ macro_rules! vector_function {
 }
 pub(super) use vector_function;
 
-fn scaled(z: Complex<f64>, factor: f64) -> Complex<f64> {
-    Complex::new(z.re * factor, z.im * factor)
-}
-
-vector_function!(Exp, "brickwork_ops::Exp", "exp", vector_math::exp, f64::INFINITY, exp, complex_math::exp);
-vector_function!(Exp2, "brickwork_ops::Exp2", "exp2", vector_math::exp2, f64::INFINITY, exp2, |z| {
-    complex_math::exp(scaled(z, std::f64::consts::LN_2))
-});
+vector_function!(Exp, "brickwork_ops::Exp", "exp", vector_math::exp, f64::INFINITY, exp, complex_math::Exp);
+vector_function!(
+    Exp2,
+    "brickwork_ops::Exp2",
+    "exp2",
+    vector_math::exp2,
+    f64::INFINITY,
+    exp2,
+    complex_math::Exp2
+);
 vector_function!(
     Expm1,
     "brickwork_ops::Expm1",
@@ -52,15 +68,27 @@ vector_function!(
     vector_math::expm1,
     f64::INFINITY,
     exp_m1,
-    complex_math::expm1
+    complex_math::Expm1
 );
-vector_function!(Log, "brickwork_ops::Log", "log", vector_math::log, f64::INFINITY, ln, complex_math::ln);
-vector_function!(Log2, "brickwork_ops::Log2", "log2", vector_math::log2, f64::INFINITY, log2, |z| {
-    scaled(complex_math::ln(z), std::f64::consts::LOG2_E)
-});
-vector_function!(Log10, "brickwork_ops::Log10", "log10", vector_math::log10, f64::INFINITY, log10, |z| {
-    scaled(complex_math::ln(z), std::f64::consts::LOG10_E)
-});
+vector_function!(Log, "brickwork_ops::Log", "log", vector_math::log, f64::INFINITY, ln, complex_math::Log);
+vector_function!(
+    Log2,
+    "brickwork_ops::Log2",
+    "log2",
+    vector_math::log2,
+    f64::INFINITY,
+    log2,
+    complex_math::Log2
+);
+vector_function!(
+    Log10,
+    "brickwork_ops::Log10",
+    "log10",
+    vector_math::log10,
+    f64::INFINITY,
+    log10,
+    complex_math::Log10
+);
 vector_function!(
     Log1p,
     "brickwork_ops::Log1p",
@@ -68,7 +96,7 @@ vector_function!(
     vector_math::log1p,
     f64::INFINITY,
     ln_1p,
-    complex_math::log1p
+    complex_math::Log1p
 );
 
 function!(
@@ -78,7 +106,7 @@ function!(
     1,
     4.0,
     floats,
-    |inputs, out| complex_or!(inputs, out, complex_math::sqrt, dtype =>
+    |inputs, out| complex_or!(inputs, out, complex_math::Sqrt, dtype =>
     with_loop!(dtype, [F32, F64], T => fast_unary!(inputs, out, T => T, |a| a.sqrt())))
 );
 

@@ -1,6 +1,6 @@
 //! Functions of angles, their inverses, and their hyperbolic kin. Angles are in radians.
 
-use super::complex_math;
+use super::complex_math::{self, ComplexFunction};
 use super::exponential::{complex_or, vector_function};
 use super::function::{
     binary_methods, floats, function, public_binary, real_floats, unary_methods, wide_floats,
@@ -10,9 +10,9 @@ use super::kernel::{bounded_loop, fast_binary, fast_unary, operand, plain_unary,
 use crate::prelude::*;
 use crate::vector_math::{self, MOST_RADIANS};
 
-vector_function!(Sin, "brickwork_ops::Sin", "sin", vector_math::sin, MOST_RADIANS, sin, complex_math::sin);
-vector_function!(Cos, "brickwork_ops::Cos", "cos", vector_math::cos, MOST_RADIANS, cos, complex_math::cos);
-vector_function!(Tan, "brickwork_ops::Tan", "tan", vector_math::tan, MOST_RADIANS, tan, complex_math::tan);
+vector_function!(Sin, "brickwork_ops::Sin", "sin", vector_math::sin, MOST_RADIANS, sin, complex_math::Sin);
+vector_function!(Cos, "brickwork_ops::Cos", "cos", vector_math::cos, MOST_RADIANS, cos, complex_math::Cos);
+vector_function!(Tan, "brickwork_ops::Tan", "tan", vector_math::tan, MOST_RADIANS, tan, complex_math::Tan);
 vector_function!(
     Arcsin,
     "brickwork_ops::Arcsin",
@@ -20,7 +20,7 @@ vector_function!(
     vector_math::arcsin,
     f64::INFINITY,
     asin,
-    complex_math::asin
+    complex_math::Asin
 );
 vector_function!(
     Arccos,
@@ -29,7 +29,7 @@ vector_function!(
     vector_math::arccos,
     f64::INFINITY,
     acos,
-    complex_math::acos
+    complex_math::Acos
 );
 vector_function!(
     Arctan,
@@ -38,7 +38,7 @@ vector_function!(
     vector_math::arctan,
     f64::INFINITY,
     atan,
-    complex_math::atan
+    complex_math::Atan
 );
 vector_function!(
     Sinh,
@@ -47,7 +47,7 @@ vector_function!(
     vector_math::sinh,
     f64::INFINITY,
     sinh,
-    complex_math::sinh
+    complex_math::Sinh
 );
 vector_function!(
     Cosh,
@@ -56,7 +56,7 @@ vector_function!(
     vector_math::cosh,
     f64::INFINITY,
     cosh,
-    complex_math::cosh
+    complex_math::Cosh
 );
 vector_function!(
     Tanh,
@@ -65,7 +65,7 @@ vector_function!(
     vector_math::tanh,
     f64::INFINITY,
     tanh,
-    complex_math::tanh
+    complex_math::Tanh
 );
 vector_function!(
     Arcsinh,
@@ -74,7 +74,7 @@ vector_function!(
     vector_math::arcsinh,
     f64::INFINITY,
     asinh,
-    complex_math::asinh
+    complex_math::Asinh
 );
 vector_function!(
     Arccosh,
@@ -83,7 +83,7 @@ vector_function!(
     vector_math::arccosh,
     f64::INFINITY,
     acosh,
-    complex_math::acosh
+    complex_math::Acosh
 );
 vector_function!(
     Arctanh,
@@ -92,7 +92,7 @@ vector_function!(
     vector_math::arctanh,
     f64::INFINITY,
     atanh,
-    complex_math::atanh
+    complex_math::Atanh
 );
 
 function!(Deg2rad, "brickwork_ops::Deg2rad", "deg2rad", 1, 1.0, real_floats, |inputs, out| {
@@ -110,7 +110,7 @@ fn complex_sinc(z: Complex<f64>) -> Complex<f64> {
         return Complex::new(1.0, 0.0);
     }
     let angle = Complex::new(z.re * std::f64::consts::PI, z.im * std::f64::consts::PI);
-    complex_math::sin(angle) / angle
+    complex_math::Sin::of(angle) / angle
 }
 
 function!(Sinc, "brickwork_ops::Sinc", "sinc", 1, 25.0, wide_floats, |inputs, out| match out.dtype() {
