@@ -156,7 +156,9 @@ pub(crate) fn granule_cuts(
     for &slot in slots.iter().filter(|&&slot| graph.meta(slot).ndim() > 0) {
         let Some(runs) = runs_of(slot) else { continue };
         let source_axis = if runs.fortran { 0 } else { graph.meta(slot).ndim() - 1 };
-        if moves.iter().any(|moved| moved.slot == slot && moved.source_axis == source_axis) {
+        let is_neighbour =
+            |moved: &Move| moved.slot == slot && moved.source_axis == source_axis && moved.by == 1;
+        if moves.iter().any(is_neighbour) {
             continue;
         }
         let start_in = |regions: &FxHashMap<Slot, Vec<Region>>| {
@@ -170,8 +172,11 @@ pub(crate) fn granule_cuts(
             let moved_to = |index: usize| -> Result<Option<usize>> {
                 Ok(start_in(&at(Some((axis, index)))?).filter(|&start| start != first))
             };
-            if let Some((repeats, start)) = first_move(domain.axes()[axis].len, &moved_to)? {
-                moves.push(Move { slot, source_axis, axis, by: start.abs_diff(first), repeats });
+            match first_move(domain.axes()[axis].len, &moved_to)? {
+                Some((repeats, start)) if repeats > 1 => {
+                    moves.push(Move { slot, source_axis, axis, by: start.abs_diff(first), repeats });
+                }
+                _ => {}
             }
         }
     }
@@ -251,7 +256,14 @@ fn lengthen(
                 Ordering::Greater if together > 1 => return,
                 _ => {}
             }
-            let wanted = if repeats > 1 { least.min((MOST_REPEATED / repeats).max(1)) } else { least };
+            let mut wanted = least;
+            if repeats > 1 {
+                // Where this axis only goes on from another, that is part of every run.
+                let inner = inner_axes(moves, slot, axis);
+                inner.iter().for_each(|&inner| part[inner] = domain.axes()[inner].len);
+                let beside: usize = inner.iter().map(|&inner| domain.axes()[inner].len).product();
+                wanted = least.min((MOST_REPEATED / (repeats * beside)).max(1));
+            }
             part[axis] = part[axis].max((wanted.min(len) * repeats).min(domain.axes()[axis].len));
             if least <= len || by != together {
                 return;
@@ -264,6 +276,21 @@ fn lengthen(
             return;
         }
     }
+}
+
+/// Axes of the domain that go in smaller steps along an axis of a source along which this one goes too.
+fn inner_axes(moves: &[Move], slot: Slot, axis: usize) -> Vec<usize> {
+    let steps = moves.iter().filter(|moved| moved.slot == slot && moved.repeats == 1);
+    let is_inner = |inner: &&Move| {
+        let outer =
+            |outer: &Move| outer.slot == slot && outer.axis == axis && outer.source_axis == inner.source_axis;
+        inner.axis != axis
+            && moves.iter().any(|other| outer(other) && other.repeats == 1 && inner.by < other.by)
+    };
+    let mut inner: Vec<usize> = steps.filter(is_inner).map(|inner| inner.axis).collect();
+    inner.sort_unstable();
+    inner.dedup();
+    inner
 }
 
 /// Chunks as they come from the end of their axis, and where an element lies then. A short chunk at the end, which
@@ -305,6 +332,12 @@ mod tests {
         // Two regions of one array, the other way round.
         let moves = [[2, 0, 1], [2, 0, 1], [1, 1, 1], [1, 1, 1], [0, 2, 1], [0, 2, 1]];
         assert_eq!(lengthened(&[10, 8, 9000], &[9000, 8, 10], &moves, 80), [10, 8, 1]);
+        // Three of a line at a time, which is read crosswise.
+        let crosswise = [(0, 0, 3, 1), (0, 1, 1, 1), (1, 0, 1, 1000)]
+            .map(|(source_axis, axis, by, repeats)| Move { slot, source_axis, axis, by, repeats });
+        let mut part = vec![1; 2];
+        lengthen(&mut part, &Region::full(&[200_000, 3]), &crosswise, slot, &[3000, 200], false, 50);
+        assert_eq!(part, [50_000, 3]);
         // Every third element only: the next axis does not go on where this one ends.
         assert_eq!(lengthened(&[10, 8], &[8, 30], &[[1, 0, 3], [0, 1, 1]], 80), [10, 1]);
     }

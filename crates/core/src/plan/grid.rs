@@ -9,7 +9,7 @@ use super::stage::{Bands, PlanOptions, TargetKind};
 use super::stages::{Draft, alignment, common};
 use crate::chunks::{AxisChunks, ChunkGrid};
 use crate::error::Result;
-use crate::eval::Walk;
+use crate::eval::{PATCH_ELEMENTS, Walk};
 
 /// A cell has at most this many elements, so that progress shows and a run can be stopped.
 const CELL_ELEMENTS: usize = 16 << 20;
@@ -155,10 +155,12 @@ pub(super) fn grid(
     let ndim = shape.len();
     let elements: usize = shape.iter().product();
     let least: usize = patch.iter().product();
+    // Patches that are long for the sake of reads must not leave workers idle.
+    let most = CELL_ELEMENTS.min((elements / options.workers().max(1)).max(PATCH_ELEMENTS));
     let tasks = options.workers() * TASKS_PER_THREAD;
     let target = options.forced_cell.unwrap_or_else(|| match walk.best {
         Some(_) => (elements / tasks).max(least),
-        None => (elements / tasks).clamp(least.min(CELL_ELEMENTS), CELL_ELEMENTS),
+        None => (elements / tasks).clamp(least.min(most), CELL_ELEMENTS),
     });
     let folded: FxHashSet<usize> = (0..ndim).filter(|&axis| is_folded(graph, draft, axis)).collect();
     let mut cell = shape.clone();
@@ -179,9 +181,11 @@ pub(super) fn grid(
                 Some(_) => patch[axis],
                 None => {
                     let run = walk.runs.get(axis).copied().unwrap_or(1);
-                    // The last axis alone keeps all workers busy.
-                    let most = shape[axis].div_ceil(options.workers());
-                    if axis + 1 == ndim { run.min(most).max(LAST_AXIS) } else { run }
+                    // Where there is little beside an axis, it alone keeps all workers busy.
+                    let is_alone = elements / shape[axis].max(1) < options.workers() * LAST_AXIS;
+                    let most = if is_alone { shape[axis].div_ceil(options.workers()) } else { shape[axis] };
+                    let run = run.min(most);
+                    if axis + 1 == ndim { run.max(LAST_AXIS) } else { run }
                 }
             };
             if too_many_bytes { unit } else { unit.max(run) }
