@@ -27,6 +27,9 @@ const CACHE_BYTES: usize = 1280 << 10;
 const MOST_PATCH_BYTES: usize = 16 << 20;
 const LEAST_PATCH: usize = 32;
 
+/// Patches are not made smaller than this to fit the memory.
+const SMALLEST_PATCH: usize = 256;
+
 /// Elements of the largest patch, and the patches that there are at least where one is larger than usual.
 const MOST_PATCH: usize = 1 << 20;
 const LEAST_PATCHES: usize = 64;
@@ -121,7 +124,7 @@ fn place_as_drafted(graph: &Graph, draft: &Draft, room: &Room<'_>, walks: &mut W
                 (was_by_granule, walk.by_granule, reads_again) = (true, true, Some(placed));
             }
             None if walk.by_granule => walk.by_granule = false,
-            None if patch_elements <= 256 || room.options.forced_patch.is_some() => {
+            None if patch_elements <= SMALLEST_PATCH || room.options.forced_patch.is_some() => {
                 let placed =
                     smallest.ok_or_else(|| Error::Bug { what: "a stage without a candidate".into() })?;
                 return Err(too_small(graph, draft, &placed.stage, room));
@@ -165,6 +168,9 @@ fn candidate(
     let bands = bands(graph, draft, walk, &patch)?;
     let kept = fixed.granules.min(room.bytes / CACHE_SHARE);
     let beside = fixed.total() + kept;
+    // A cell would have to be next to nothing beside such a patch; a smaller patch leaves it room.
+    let may_shrink = patch_elements > SMALLEST_PATCH && room.options.forced_patch.is_none();
+    let is_too_large = may_shrink && beside >= allowed;
     let grid = grid(graph, draft, units, walk, &patch, bands, beside, allowed, room.options);
     let (patch, fixed) = match within_cells(draft, &patch, &grid) {
         Some(patch) => (patch.clone(), costs(&patch)?),
@@ -187,7 +193,7 @@ fn candidate(
     // Beside as many tasks as fit, and no more.
     let running = (room.bytes / least.max(1)).clamp(1, threads);
     let cache_bytes = cache_bytes.min(room.bytes.saturating_sub(running * task_bytes));
-    let fit = match least <= allowed {
+    let fit = match least <= allowed && !is_too_large {
         true if cache_bytes >= running * fixed.granules => Fit::ReadsOnce,
         true => Fit::ReadsAgain,
         false => Fit::TooLarge,
