@@ -267,9 +267,10 @@ fn what_is_flattened_the_other_way_round_is_read_in_runs() {
 fn patches_that_leave_no_room_for_a_cell_are_made_smaller() {
     let source = CountingSource::new(Block::from_ndarray(noise(&[60, 40, 600], 1).view()), 10).unwrap();
     let flat = source.in_runs(256).array().unwrap().transpose(None).unwrap().reshape(&[-1]).unwrap();
+    let sum = (flat + 1.0).sum(()).unwrap();
     for memory in [200_000, 2_000_000, 10_000_000, 20_000_000] {
         let threads = Threads::new(2).memory(memory);
-        let plan = explain(std::slice::from_ref(&flat), &threads).unwrap();
+        let plan = explain(std::slice::from_ref(&sum), &threads).unwrap();
         let cell = plan.stages[0].grid.max_chunk()[0];
         assert!(cell * 8 * 40 > memory, "cells of {cell} elements in {memory} bytes");
     }
