@@ -3,6 +3,7 @@
 # make check  format, clippy, docs: the quick half of make test
 # make dashboard-test  the dashboard and reports in a real browser (installs Chromium)
 # make fuzz   gives every parser inputs made up for it, SECONDS=60 each (needs a nightly compiler and cargo-fuzz)
+# make static  the brickwork command with HDF5 linked in: it runs where no HDF5 is, and starts sooner (needs CMake 3.26)
 # make bench  writes docs/performance.md, and times kernels and planning
 
 CARGO ?= cargo
@@ -11,7 +12,7 @@ CARGO_TARGET = $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
 DEMO ?= demo
 LIBRARIES = brickwork-core brickwork-ops brickwork-sched brickwork-io brickwork-draw brickwork-observe
 
-.PHONY: alone bench binary check clippy dashboard-test demo docs downstream examples format formats fuzz numpy packages test tests
+.PHONY: alone bench binary check clippy dashboard-test demo docs downstream examples format formats fuzz numpy packages static test tests
 
 demo: packages binary
 	scripts/demo.sh $(abspath $(BRICKWORK)) $(DEMO)
@@ -103,3 +104,8 @@ fuzz:
 
 binary:
 	$(CARGO) build --release -p brickwork-cli
+
+# The features are those of the crate `hdf5`, a dependency of brickwork-io, which is therefore named as well.
+static: packages
+	CMAKE=$$(scripts/cmake.sh $(abspath $(CARGO_TARGET)/cmake-venv)) \
+		$(CARGO) build --release -p brickwork-cli -p brickwork-io --features hdf5/static,hdf5/zlib
