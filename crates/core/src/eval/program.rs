@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 use super::demand::Demand;
 use super::patch::view_through;
 use super::superinstructions::{Input, Kernel, Step, fused};
-use super::tiles::{Loads, Registers, Source, Sources};
+use super::tiles::{Loads, Others, Registers, Source, Sources};
 use crate::block::{Block, BlockMut};
 use crate::buffer::BufferPool;
 use crate::dtype::DType;
@@ -23,14 +23,30 @@ const SHORT_ROW: usize = 128;
 /// What all live tiles of a program together should fit in, in bytes.
 const TILE_BYTES: usize = 32 << 10;
 
+/// Elements of a tile where nothing passes from one instruction to another, and operands are read where they lie.
+const STREAMED_TILE: usize = 8192;
+
 /// So many operands count among them. More than that come past once, and need not stay.
 const MOST_STREAMS: usize = 2;
+
+/// Instructions of up to so many inputs find room for their tiles without asking for memory.
+const FEW_INPUTS: usize = 9;
 
 /// Where an instruction finds an operand.
 #[derive(Debug, Clone, Copy)]
 enum From {
     Operand(usize),
     Register(usize, DType),
+}
+
+impl From {
+    #[inline(always)]
+    fn tile<'a>(self, sources: &[Source<'a>], loads: &'a Loads, others: Others<'a>, len: usize) -> Tile<'a> {
+        match self {
+            From::Operand(k) => loads.tile(sources, k, len),
+            From::Register(register, dtype) => others.tile(register, len, dtype),
+        }
+    }
 }
 
 struct Instruction<'a> {
@@ -287,6 +303,10 @@ impl Program<'_> {
 
     /// Elements of a tile.
     fn tile_len(&self, forced: Option<usize>) -> usize {
+        let is_in_place = |operand: &Block| matches!(operand.strides().last(), None | Some(0 | 1));
+        if forced.is_none() && self.registers == 0 && self.operands.iter().all(is_in_place) {
+            return STREAMED_TILE;
+        }
         // One number for a whole row takes no room.
         let is_stream = |operand: &&Block| operand.strides().last().is_some_and(|&stride| stride != 0);
         let streams = self.operands.iter().filter(is_stream).count();
@@ -334,23 +354,17 @@ impl Program<'_> {
                 None => (&mut *out, registers.reading()),
             };
             let mut target = TileMut::from_bytes(target, instruction.dtype);
-            let tile = |from: From| match from {
-                From::Operand(k) => loads.tile(sources, k, len),
-                From::Register(register, dtype) => others.tile(register, len, dtype),
-            };
-            let kernel = instruction.kernel.get();
-            match *instruction.inputs.as_slice() {
-                [a] => kernel.apply(&[tile(a)], &mut target),
-                [a, b] => kernel.apply(&[tile(a), tile(b)], &mut target),
-                [a, b, c] => kernel.apply(&[tile(a), tile(b), tile(c)], &mut target),
-                [a, b, c, d] => kernel.apply(&[tile(a), tile(b), tile(c), tile(d)], &mut target),
-                [a, b, c, d, e] => kernel.apply(&[tile(a), tile(b), tile(c), tile(d), tile(e)], &mut target),
-                [a, b, c, d, e, f, g] => kernel
-                    .apply(&[tile(a), tile(b), tile(c), tile(d), tile(e), tile(f), tile(g)], &mut target),
-                ref inputs => {
-                    let tiles: Vec<Tile<'_>> = inputs.iter().copied().map(tile).collect();
-                    kernel.apply(&tiles, &mut target);
+            let tile = |from: &From| from.tile(sources, loads, others, len);
+            let (kernel, inputs) = (instruction.kernel.get(), &instruction.inputs);
+            let mut few = [Tile::from_bytes(&[], DType::Bool, false); FEW_INPUTS];
+            match few.get_mut(..inputs.len()) {
+                Some(tiles) => {
+                    for (place, input) in tiles.iter_mut().zip(inputs) {
+                        *place = tile(input);
+                    }
+                    kernel.apply(tiles, &mut target);
                 }
+                None => kernel.apply(&inputs.iter().map(tile).collect::<Vec<_>>(), &mut target),
             }
         }
     }

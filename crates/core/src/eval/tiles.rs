@@ -106,6 +106,8 @@ impl<'a> Others<'a> {
 pub(super) struct Loads {
     gathered: SmallVec<[Vec<Line>; 4]>,
     loaded: SmallVec<[Loaded; 12]>,
+    /// The operands that differ from tile to tile of a row.
+    moving: SmallVec<[usize; 12]>,
     /// By operand: the element of its block at which the current row begins.
     row_starts: Strides,
     capacity: usize,
@@ -117,6 +119,7 @@ impl Loads {
         Loads {
             gathered: (0..operands).map(|_| Vec::new()).collect(),
             loaded: SmallVec::from_elem(Loaded::Gathered, operands),
+            moving: SmallVec::new(),
             row_starts: Strides::from_elem(0, operands),
             capacity,
         }
@@ -135,14 +138,21 @@ impl Loads {
         }
     }
 
-    /// Goes to a row.
+    /// Goes to a row. What is one element for all of it is ready.
     pub fn start_row(&mut self, sources: &[Source<'_>], axes: &[Axis], row: usize) {
-        for ((k, start), source) in self.row_starts.iter_mut().enumerate().zip(sources) {
-            *start = source.offset as isize;
+        self.moving.clear();
+        let inner = axes.last();
+        for ((k, row_start), source) in self.row_starts.iter_mut().enumerate().zip(sources) {
+            let mut start = source.offset as isize;
             let mut left = row;
             for axis in axes[..axes.len().saturating_sub(1)].iter().rev() {
-                *start += (left % axis.len) as isize * axis.strides[k];
+                start += (left % axis.len) as isize * axis.strides[k];
                 left /= axis.len;
+            }
+            *row_start = start;
+            match inner.is_none_or(|axis| axis.strides[k] == 0) {
+                true => self.loaded[k] = Loaded::Scalar(start as usize * source.item),
+                false => self.moving.push(k),
             }
         }
     }
@@ -150,10 +160,11 @@ impl Loads {
     /// Makes `len` elements of the current row ready, from the element `along`.
     #[inline]
     pub fn load(&mut self, sources: &[Source<'_>], strides: &[isize], along: usize, len: usize) {
-        for (k, (source, &stride)) in sources.iter().zip(strides).enumerate() {
+        for at in 0..self.moving.len() {
+            let k = self.moving[at];
+            let (source, stride) = (&sources[k], strides[k]);
             let start = self.row_starts[k] + along as isize * stride;
             self.loaded[k] = match stride {
-                0 => Loaded::Scalar(start as usize * source.item),
                 1 => Loaded::InPlace(start as usize * source.item),
                 _ => {
                     self.gather(source, k, start, stride, len);

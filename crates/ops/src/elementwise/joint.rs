@@ -37,6 +37,12 @@ pub(super) fn joint(
         () if after.is::<WhereEqual>() && before.is::<ProductLessTimes>() && at == [0, 1, 2] => {
             Box::new(ProductLessTimesOr)
         }
+        () if after.is::<ProductLessTimesOr>()
+            && before.is::<OverSpaceDistanceCubed>()
+            && at == [0, 1, 2] =>
+        {
+            Box::new(PairPotential)
+        }
         () if after.is::<Add>() && before.is::<Multiply>() && one => Box::new(ProductPlus),
         () if after.is::<Add>() && before.is::<SquaredDifference>() && one => Box::new(SquaredDifferencePlus),
         () if after.is::<SquaredDifferencePlus>() && before.is::<SquaredDifference>() && at == [2] => {
@@ -93,6 +99,13 @@ kernels! {
     /// `(g / ((e - f)² + ((a - b)² + (c - d)²)))³`: distances in space.
     OverSpaceDistanceCubed, of_seven: (a, b, c, d, e, f, g) =
         cubed(g / ((e - f) * (e - f) + ((a - b) * (a - b) + (c - d) * (c - d))));
+    /// `(s s - s) h`, or `i` if that is NaN, where `s = (g / ((e - f)² + ((a - b)² + (c - d)²)))³`: a potential of pairs
+    /// that repel each other when close and attract when far.
+    PairPotential, of_nine: (a, b, c, d, e, f, g, h, i) = {
+        let s = cubed(g / ((e - f) * (e - f) + ((a - b) * (a - b) + (c - d) * (c - d))));
+        let value = (s * s - s) * h;
+        if value.is_nan() { i } else { value }
+    };
     /// `a b + c`.
     ProductPlus, of_three: (a, b, c) = a * b + c;
     /// `a b - c`.
@@ -246,6 +259,40 @@ fn of_seven<T: Copy + Default>(
     });
 }
 
+/// The last two operands are often one number for all; the first seven as in [`of_seven`].
+#[allow(clippy::too_many_arguments, reason = "the inputs of nine operations")]
+fn of_nine<T: Copy + Default>(
+    a: Operand<'_, T>,
+    b: Operand<'_, T>,
+    c: Operand<'_, T>,
+    d: Operand<'_, T>,
+    e: Operand<'_, T>,
+    f: Operand<'_, T>,
+    g: Operand<'_, T>,
+    h: Operand<'_, T>,
+    i: Operand<'_, T>,
+    out: &mut [T],
+    value: impl Fn(T, T, T, T, T, T, T, T, T) -> T + Copy,
+) {
+    if let (Operand::Scalar(h), Operand::Scalar(i)) = (h, i) {
+        return of_seven(
+            a,
+            b,
+            c,
+            d,
+            e,
+            f,
+            g,
+            out,
+            #[inline(always)]
+            move |a, b, c, d, e, f, g| value(a, b, c, d, e, f, g, h, i),
+        );
+    }
+    spread([a, b, c, d, e, f, g, h, i], out, |[a, b, c, d, e, f, g, h, i], out| {
+        vector_loop!(out = value(a, b, c, d, e, f, g, h, i), for a, b, c, d, e, f, g, h, i);
+    });
+}
+
 /// Some elements of an operand that has one for every element.
 fn part<'a, T: Copy>(operand: &Operand<'a, T>, start: usize, len: usize) -> &'a [T] {
     match operand {
@@ -314,7 +361,7 @@ mod tests {
     #[test]
     fn one_pass_gives_the_bits_of_several() {
         type Expression = fn(&Array, &Array, &Array, &Array) -> Array;
-        let expressions: [Expression; 16] = [
+        let expressions: [Expression; 17] = [
             |a, b, _, _| (a - b) * (a - b),
             |a, b, _, _| (a - b).square().unwrap(),
             |a, b, c, _| (a - b) * (a - b) + c,
@@ -330,6 +377,12 @@ mod tests {
             |a, b, c, d| {
                 let plane = (b - a).square().unwrap() + (c - d).square().unwrap();
                 (a / ((d - b).square().unwrap() + plane)).power(3).unwrap()
+            },
+            |a, b, c, d| {
+                let plane = (b - a).square().unwrap() + (c - d).square().unwrap();
+                let s = (a / ((d - b).square().unwrap() + plane)).power(3).unwrap();
+                let value = (&s * &s - &s) * d;
+                where_(value.equal(&value).unwrap(), &value, c).unwrap()
             },
             |a, b, c, d| where_(a.equal(b).unwrap(), c, d).unwrap(),
             |a, b, c, d| {
