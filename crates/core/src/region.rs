@@ -148,10 +148,17 @@ impl fmt::Debug for AxisRange {
 }
 
 /// A box of elements: a range along every axis.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Region {
     /// In place for up to four axes: regions are made and thrown away for every patch.
     axes: SmallVec<[AxisRange; 4]>,
+}
+
+impl Clone for Region {
+    fn clone(&self) -> Self {
+        // In one go, and not element by element.
+        Region { axes: SmallVec::from_slice(&self.axes) }
+    }
 }
 
 impl Region {

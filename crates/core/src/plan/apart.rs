@@ -10,13 +10,17 @@ use crate::operation::Kind;
 use crate::region::{AxisRange, Region};
 
 /// Whether no two elements of a stage's domain need the same element of a source with granules, so that no two patches
-/// need the same granule whole. What it cannot tell for sure is no.
+/// need the same granule whole. What it cannot tell for sure is no, and so is what does not matter for want of granules.
 ///
 /// Views give every axis of a source one axis of the domain to follow, or none. So if one element of the domain needs one
 /// element of the source, wherever it lies, and another one as soon as it moves along any axis, all need others.
 pub(super) fn reads_apart(graph: &Graph, draft: &Draft) -> Result<bool> {
     let domain = &draft.domain;
-    if domain.is_empty() || !draft.scope.inline.is_empty() {
+    let has_granules = graph
+        .nodes
+        .iter()
+        .any(|node| matches!(node.op.kind(), Kind::Source(source) if source.granule_grid().is_some()));
+    if domain.is_empty() || !draft.scope.inline.is_empty() || !has_granules {
         return Ok(false);
     }
     // Not on a diagonal, where x and x.T meet.

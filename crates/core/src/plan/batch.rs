@@ -43,6 +43,9 @@ pub(super) fn batch(
             break;
         }
         best = Some((patches * one, bytes));
+        if boxed == shape {
+            break;
+        }
         patches *= 2;
     }
     Ok(best)

@@ -402,11 +402,13 @@ fn cached_patch(graph: &Graph, draft: &Draft, walk: &Walk, walks: &Walks) -> Res
     let shape = draft.domain.shape();
     // Reads in tiny pieces cost more than a cache saves: what is lengthened for their sake stays so.
     let walk = &Walk { runs: Vec::new(), ..walk.clone() };
+    // One in the middle is as good as any: whether the memory allowed is enough is found out from several.
     let bytes = |elements: usize| -> Result<usize> {
-        Ok(largest_patch(graph, draft, walk, &walk.patch_shape(&shape, elements), walks)?.blocks)
+        let patch = patch_at(draft, walk, &walk.patch_shape(&shape, elements), 0.5);
+        Ok(worst_cost(graph, draft, &[patch], walks)?.blocks)
     };
     let mut elements = PATCH_ELEMENTS;
-    if walk.best.is_some() {
+    if walk.best.is_some() || draft.domain.is_empty() {
         return Ok(elements);
     }
     while elements > LEAST_PATCH && bytes(elements)? > MOST_PATCH_BYTES {
@@ -439,23 +441,30 @@ pub(super) fn largest_patch(
     patch: &[usize],
     walks: &Walks,
 ) -> Result<PatchCost> {
-    let shape = draft.domain.shape();
     if draft.domain.is_empty() {
-        return Ok(Default::default());
+        return Ok(PatchCost::default());
     }
-    let sample = |share: f64| {
-        let axes = (0..shape.len()).map(|axis| {
-            let len = patch[axis].min(shape[axis]);
-            let align = if walk.align[axis] == usize::MAX { shape[axis] } else { walk.align[axis].max(1) };
-            let start = ((shape[axis] - len) as f64 * share) as usize;
-            let start = at_an_edge(&walk.cuts[axis], &draft.domain.axes()[axis], start) / align * align;
-            draft.domain.axes()[axis].compose(&AxisRange::new(start, len.min(shape[axis] - start)))
-        });
-        Region::from_iter(axes)
-    };
-    let patches = [sample(0.0), sample(0.5), sample(1.0)];
-    let wants = |part: &Region| draft.wants(graph, part);
-    worst_patch(graph, &patches, &wants, &draft.scope, walks)
+    let mut patches: Vec<Region> =
+        [0.0, 0.5, 1.0].map(|share| patch_at(draft, walk, patch, share)).into_iter().collect();
+    patches.dedup();
+    worst_cost(graph, draft, &patches, walks)
+}
+
+/// The patch that begins about this share of the way along every axis.
+fn patch_at(draft: &Draft, walk: &Walk, patch: &[usize], share: f64) -> Region {
+    let axes = draft.domain.axes().iter().enumerate().map(|(axis, range)| {
+        let len = patch[axis].min(range.len);
+        let align = if walk.align[axis] == usize::MAX { range.len } else { walk.align[axis].max(1) };
+        let start = ((range.len - len) as f64 * share) as usize;
+        let start = at_an_edge(&walk.cuts[axis], range, start) / align * align;
+        range.compose(&AxisRange::new(start, len.min(range.len - start)))
+    });
+    Region::from_iter(axes)
+}
+
+/// What the dearest of some patches takes.
+fn worst_cost(graph: &Graph, draft: &Draft, patches: &[Region], walks: &Walks) -> Result<PatchCost> {
+    worst_patch(graph, patches, &|part: &Region| draft.wants(graph, part), &draft.scope, walks)
 }
 
 /// The last position at which a granule begins, up to a position: where patches begin.
