@@ -91,6 +91,13 @@ pub struct Partial {
     pub acc: Acc,
 }
 
+/// The blocks of a reduction's inputs over a patch, and what was asked for.
+#[derive(Clone, Copy)]
+pub(super) struct Inputs<'a> {
+    pub wants: &'a [(Slot, Region)],
+    pub blocks: &'a [Block],
+}
+
 /// Takes values that ride along with a fold: the regions that were asked for, and their blocks.
 pub(crate) type Visit<'a> = dyn FnMut(&[(Slot, Region)], &[Block]) -> Result<()> + 'a;
 
@@ -157,7 +164,8 @@ impl Evaluator<'_> {
                     let tree = trees
                         .entry(fold.kept_region(patch))
                         .or_insert_with(|| FoldTree::new(fold.op.spec().num_leaves()));
-                    self.fold_patch(fold, tree, patch, &wants[range.clone()], &blocks[range])?;
+                    let inputs = Inputs { wants: &wants[range.clone()], blocks: &blocks[range] };
+                    self.fold_patch(fold, tree, patch, inputs)?;
                 }
             }
         }
@@ -169,8 +177,7 @@ impl Evaluator<'_> {
         fold: &Fold<'_>,
         tree: &mut FoldTree,
         patch: &Region,
-        wants: &[(Slot, Region)],
-        blocks: &[Block],
+        inputs: Inputs<'_>,
     ) -> Result<()> {
         let spec = fold.op.spec();
         // Leaves of columns need not end where a patch does.
@@ -181,9 +188,9 @@ impl Evaluator<'_> {
             _ => None,
         };
         let Some((axis, whole)) = whole else {
-            return match self.fold_lines(fold, tree, patch, wants, blocks)? {
+            return match self.fold_lines(fold, tree, patch, inputs)? {
                 true => Ok(()),
-                false => self.fold_leaves(fold, tree, patch, wants, blocks),
+                false => self.fold_leaves(fold, tree, patch, inputs),
             };
         };
         let AxisRange { start, len, .. } = patch.axes()[axis];
@@ -194,14 +201,14 @@ impl Evaluator<'_> {
             part
         };
         if before > 0 {
-            self.fold_leaves(fold, tree, &part(start, before), wants, blocks)?;
+            self.fold_leaves(fold, tree, &part(start, before), inputs)?;
         }
         let middle = part(whole.start, whole.len);
-        if !self.fold_lines(fold, tree, &middle, wants, blocks)? {
-            self.fold_leaves(fold, tree, &middle, wants, blocks)?;
+        if !self.fold_lines(fold, tree, &middle, inputs)? {
+            self.fold_leaves(fold, tree, &middle, inputs)?;
         }
         if after > 0 {
-            self.fold_leaves(fold, tree, &part(whole.start + whole.len, after), wants, blocks)?;
+            self.fold_leaves(fold, tree, &part(whole.start + whole.len, after), inputs)?;
         }
         Ok(())
     }
@@ -212,17 +219,17 @@ impl Evaluator<'_> {
         fold: &Fold<'_>,
         tree: &mut FoldTree,
         part: &Region,
-        wants: &[(Slot, Region)],
-        blocks: &[Block],
+        inputs: Inputs<'_>,
     ) -> Result<()> {
         let spec = fold.op.spec();
         let pool = self.context.pool();
         let node = &self.graph.nodes[fold.node];
         for leaf in spec.leaves_in(part) {
-            let parts = blocks.iter().zip(wants).enumerate().map(|(k, (block, (_, region)))| {
-                let asked = region_map::demand(&fold.maps[k], &leaf.region, &node.input_metas[k].shape);
-                block.slice(&positions(region, &asked))
-            });
+            let parts =
+                inputs.blocks.iter().zip(inputs.wants).enumerate().map(|(k, (block, (_, region)))| {
+                    let asked = region_map::demand(&fold.maps[k], &leaf.region, &node.input_metas[k].shape);
+                    block.slice(&positions(region, &asked))
+                });
             let blocks = &parts.collect::<SmallVec<[Block; 4]>>();
             let (maps, at) = (&fold.maps, &leaf.region);
             let input = LeafInput { blocks, maps, at, spec, pool, rows: None, starts: None };

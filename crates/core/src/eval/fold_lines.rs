@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use super::fold::{Fold, FoldTrees};
+use super::fold::{Fold, FoldTrees, Inputs};
 use super::patch::{Evaluator, positions};
 use super::prepared::{Batch, Wants};
 use crate::block::Block;
@@ -16,7 +16,6 @@ use crate::buffer::BufferPool;
 use crate::error::Result;
 use crate::fold::{Acc, FoldForm, FoldSpec, FoldTree, LeafInput, LeafStarts, NodeKey, domain_strides};
 use crate::operation::Tile;
-use crate::plan::Slot;
 use crate::region::{AxisRange, Region};
 use crate::region_map::{self, AxisMap};
 use crate::strided::{Shape, Strides};
@@ -145,13 +144,6 @@ struct Leaves {
     len: usize,
 }
 
-/// The blocks of a reduction's inputs over a patch.
-#[derive(Clone, Copy)]
-struct Inputs<'a> {
-    wants: &'a [(Slot, Region)],
-    blocks: &'a [Block],
-}
-
 impl Evaluator<'_> {
     /// Folds a patch, many leaves in a call. False if this reduction or this patch is not made for that.
     pub(super) fn fold_lines(
@@ -159,11 +151,9 @@ impl Evaluator<'_> {
         fold: &Fold<'_>,
         tree: &mut FoldTree,
         patch: &Region,
-        wants: &[(Slot, Region)],
-        blocks: &[Block],
+        inputs: Inputs<'_>,
     ) -> Result<bool> {
         let Some(lines) = Lines::new(fold, patch) else { return Ok(false) };
-        let inputs = Inputs { wants, blocks };
         if fold.op.spec().form() == FoldForm::Columns {
             self.fold_columns(fold, tree, patch, inputs, &lines)?;
             return Ok(true);
@@ -330,14 +320,14 @@ struct Running<'a> {
     lines: Lines,
     /// Of every leaf: for each line the leaves on it, or for every leaf of a line all kept elements.
     acc: Acc,
-    /// What is folded in a call: so many whole leaves, and the shorter one at the end of a line.
-    full: Rows,
-    tail: Rows,
+    /// What is folded in a call: as many whole leaves as a run has, those of the last run of a line, and its shorter leaf.
+    rows: Vec<Rows>,
 }
 
 /// Leaves side by side, as an index space whose first axis is kept, and room for what they are folded into.
 struct Rows {
     count: usize,
+    len: usize,
     spec: FoldSpec,
     at: Region,
     acc: Acc,
@@ -346,7 +336,13 @@ struct Rows {
 impl Rows {
     fn new(fold: &Fold<'_>, count: usize, len: usize) -> Self {
         let shape = [count, len];
-        Rows { count, spec: FoldSpec::rows_of(&shape, 1), at: Region::full(&shape), acc: fold.start(count) }
+        Rows {
+            count,
+            len,
+            spec: FoldSpec::rows_of(&shape, 1),
+            at: Region::full(&shape),
+            acc: fold.start(count),
+        }
     }
 }
 
@@ -362,8 +358,7 @@ impl<'a> Running<'a> {
             return None;
         }
         let total = lines.firsts.len() * lines.per_line() * lines.kept;
-        let (full, tail) = (Rows::new(fold, 1, lines.leaf), Rows::new(fold, 1, lines.rest));
-        Some(Running { fold, acc: fold.start(total), lines, full, tail })
+        Some(Running { fold, acc: fold.start(total), lines, rows: Vec::new() })
     }
 
     /// Folds a run of leaves of a line, from this one on.
@@ -374,36 +369,39 @@ impl<'a> Running<'a> {
         values: Tile<'_>,
         pool: &Arc<BufferPool>,
     ) -> Result<()> {
-        let Lines { leaf, count, .. } = self.lines;
+        let Lines { leaf, count, rest, .. } = self.lines;
         let bytes_of_leaf = leaf * values.dtype().itemsize();
         let whole = values.bytes().len() / bytes_of_leaf;
-        let (full, rest) = values.bytes().split_at(whole * bytes_of_leaf);
+        let (full, end) = values.bytes().split_at(whole * bytes_of_leaf);
+        let tile = |bytes| Tile::from_bytes(bytes, values.dtype(), false);
         if whole > 0 {
-            if whole != self.full.count {
-                self.full = Rows::new(self.fold, whole, leaf);
-            }
-            self.fold_rows(line, first, Tile::from_bytes(full, values.dtype(), false), pool)?;
+            self.fold_rows(line, first, (whole, leaf), tile(full), pool)?;
         }
-        if !rest.is_empty() {
-            self.fold_rows(line, count, Tile::from_bytes(rest, values.dtype(), false), pool)?;
+        if !end.is_empty() {
+            self.fold_rows(line, count, (1, rest), tile(end), pool)?;
         }
         Ok(())
     }
 
-    /// Folds leaves of a line that are as long as each other.
+    /// Folds leaves of a line: so many, of one length.
     fn fold_rows(
         &mut self,
         line: usize,
         first: usize,
+        (count, len): (usize, usize),
         values: Tile<'_>,
         pool: &Arc<BufferPool>,
     ) -> Result<()> {
         let Lines { kept, elements: step, .. } = self.lines;
-        let Rows { count, spec, at, acc } =
-            if first < self.lines.count { &mut self.full } else { &mut self.tail };
+        let place = self.rows.iter().position(|rows| rows.count == count && rows.len == len);
+        let place = place.unwrap_or_else(|| {
+            self.rows.push(Rows::new(self.fold, count, len));
+            self.rows.len() - 1
+        });
+        let Rows { spec, at, acc, .. } = &mut self.rows[place];
         let on = if kept == 1 { line } else { 0 };
         let starts = [self.lines.starts[on] + first * step];
-        let starts = Some(LeafStarts { lines: &starts, leaves: *count, step, kept: 1 });
+        let starts = Some(LeafStarts { lines: &starts, leaves: count, step, kept: 1 });
         let input = LeafInput { blocks: &[], maps: &[], at, spec, pool, rows: Some(values), starts };
         self.fold.op.start(acc);
         self.fold.op.fold(acc, &input)?;

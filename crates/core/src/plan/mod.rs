@@ -18,6 +18,7 @@ mod images;
 mod imagined;
 mod late;
 mod mirror;
+mod moves;
 mod place;
 mod planes;
 mod probe;
