@@ -410,4 +410,19 @@ mod tests {
         assert!(joint(&Multiply, &ProductLess, &[1], &[DType::F64; 4]).is_some());
         assert!(joint(&Where, &Equal, &[1], &[DType::F64; 4]).is_none());
     }
+
+    #[test]
+    fn a_potential_of_pairs_is_one_kernel() {
+        // As a program joins its steps, one after the other.
+        let step = |after: &dyn Elementwise, before: &dyn Elementwise, at: &[usize], inputs: usize| {
+            after.after(before, at, &vec![DType::F64; inputs]).expect("a kernel for both")
+        };
+        let in_plane = step(&SquaredDifferencePlus, &SquaredDifference, &[2], 4);
+        let cubed = step(&SquareTimes, &TrueDivide, &[0, 1], 2);
+        let over_distance = step(&*cubed, &SquaredDifferencePlus, &[1], 4);
+        let in_space = step(&*over_distance, &*in_plane, &[2], 7);
+        let scaled = step(&Multiply, &ProductLess, &[0], 4);
+        let without_nan = step(&WhereEqual, &*scaled, &[0, 1, 2], 5);
+        step(&*without_nan, &*in_space, &[0, 1, 2], 9);
+    }
 }
