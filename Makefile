@@ -107,5 +107,5 @@ binary:
 
 # The features are those of the crate `hdf5`, a dependency of brickwork-io, which is therefore named as well.
 static: packages
-	CMAKE=$$(scripts/cmake.sh $(abspath $(CARGO_TARGET)/cmake-venv)) \
+	cmake=$$(scripts/cmake.sh $(abspath $(CARGO_TARGET)/cmake-venv)) && CMAKE=$$cmake \
 		$(CARGO) build --release -p brickwork-cli -p brickwork-io --features hdf5/static,hdf5/zlib

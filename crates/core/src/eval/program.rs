@@ -23,11 +23,12 @@ const SHORT_ROW: usize = 128;
 /// What all live tiles of a program together should fit in, in bytes.
 const TILE_BYTES: usize = 32 << 10;
 
-/// Elements of a tile where nothing passes from one instruction to another, and operands are read where they lie.
-const STREAMED_TILE: usize = 8192;
-
 /// So many operands count among them. More than that come past once, and need not stay.
 const MOST_STREAMS: usize = 2;
+
+/// Elements of a tile where nothing passes from one instruction to another, and operands are read where they lie (short
+/// rows are gathered, which takes as long in such a tile as in a smaller one).
+const STREAMED_TILE: usize = 8192;
 
 /// Instructions of up to so many inputs find room for their tiles without asking for memory.
 const FEW_INPUTS: usize = 9;

@@ -16,11 +16,7 @@ use crate::region::{AxisRange, Region};
 /// element of the source, wherever it lies, and another one as soon as it moves along any axis, all need others.
 pub(super) fn reads_apart(graph: &Graph, draft: &Draft) -> Result<bool> {
     let domain = &draft.domain;
-    let has_granules = graph
-        .nodes
-        .iter()
-        .any(|node| matches!(node.op.kind(), Kind::Source(source) if source.granule_grid().is_some()));
-    if domain.is_empty() || !draft.scope.inline.is_empty() || !has_granules {
+    if domain.is_empty() || !draft.scope.inline.is_empty() || !has_granules(graph) {
         return Ok(false);
     }
     // Not on a diagonal, where x and x.T meet.
@@ -42,6 +38,11 @@ pub(super) fn reads_apart(graph: &Graph, draft: &Draft) -> Result<bool> {
         }
     }
     Ok(true)
+}
+
+fn has_granules(graph: &Graph) -> bool {
+    let mut kinds = graph.nodes.iter().map(|node| node.op.kind());
+    kinds.any(|kind| matches!(kind, Kind::Source(source) if source.granule_grid().is_some()))
 }
 
 /// The one element that an element of the domain needs of every source with granules; `None` if it needs several, or if

@@ -19,6 +19,7 @@ mod imagined;
 mod late;
 mod mirror;
 mod moves;
+mod patches;
 mod place;
 mod planes;
 mod probe;

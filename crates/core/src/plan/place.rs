@@ -9,30 +9,20 @@ use super::grain::{Grain, granule_cuts};
 use super::graph::{Graph, Slot};
 use super::grid::{Unit, grid, units};
 use super::mirror;
-use super::probe::{PatchCost, fold_bytes, touched, worst_patch};
+use super::patches::{best_patch, cached_patch, largest_patch, within_cells};
+use super::probe::{PatchCost, fold_bytes, touched};
 use super::scans::{bands, state_bytes};
 use super::stage::{Bands, PlanOptions, Stage, StageFigures, StageOutput, TargetKind};
 use super::stages::{Draft, alignment};
 use crate::buffer::rounded_size;
 use crate::chunks::ChunkGrid;
 use crate::error::{Error, Result};
-use crate::eval::{AxisCuts, Fold, PATCH_ELEMENTS, Walk, Walks};
+use crate::eval::{AxisCuts, Fold, Walk, Walks};
 use crate::operation::Kind;
 use crate::region::{AxisRange, Region};
 
-/// What the blocks of a patch may take: about a second-level cache. Shorter reads of files cost more than what spills over.
-const CACHE_BYTES: usize = 1280 << 10;
-
-/// Patches whose blocks take more than this are made smaller, down to so many elements.
-const MOST_PATCH_BYTES: usize = 16 << 20;
-const LEAST_PATCH: usize = 32;
-
 /// Patches are not made smaller than this to fit the memory.
 const SMALLEST_PATCH: usize = 256;
-
-/// Elements of the largest patch, and the patches that there are at least where one is larger than usual.
-const MOST_PATCH: usize = 1 << 20;
-const LEAST_PATCHES: usize = 64;
 
 /// Patches are prepared together where a task may use at least this many bytes.
 const LEAST_SHARE: usize = 16 << 20;
@@ -233,14 +223,6 @@ pub(super) fn stage(
     }
 }
 
-/// The patch where no cell is as long as it along some axis: then it was reckoned with for too much.
-fn within_cells(draft: &Draft, patch: &[usize], grid: &ChunkGrid) -> Option<Vec<usize>> {
-    let shorter: Vec<usize> =
-        patch.iter().zip(grid.max_chunk()).map(|(patch, cell)| (*patch).min(cell.max(1))).collect();
-    let is_written = draft.outputs.iter().all(|output| !output.is_fold);
-    (is_written && shorter != patch).then_some(shorter)
-}
-
 /// Whether a stage does nothing but read a source for stages that need it otherwise.
 fn passes_on(graph: &Graph, draft: &Draft) -> bool {
     draft.outputs.iter().all(|output| {
@@ -283,29 +265,6 @@ fn add_inner_walks(graph: &Graph, draft: &Draft, walks: &mut Walks) -> Result<()
         walks.inner.insert(node, Walk { cuts, align, square, runs, best: op.best_box(), ..Walk::default() });
     }
     Ok(())
-}
-
-/// The patch that serves the reductions of a stage best, where one of them prefers large boxes.
-fn best_patch(graph: &Graph, draft: &Draft) -> Option<Vec<usize>> {
-    let best_box = |node: usize| match graph.nodes[node].op.kind() {
-        Kind::Reduce(op) => op.best_box().map(|best| (op.spec(), best)),
-        _ => None,
-    };
-    let ndim = draft.domain.ndim();
-    if let [output] = draft.outputs.as_slice()
-        && output.is_fold
-    {
-        return best_box(output.slot.node).map(|(_, best)| best);
-    }
-    // What is written has the kept axes of a reduction inside, as its last ones.
-    let inline = draft.scope.inline.iter().filter_map(|&node| best_box(node));
-    let (spec, best) = inline.max_by_key(|(_, best)| best.iter().product::<usize>())?;
-    let kept = spec.kept_axes(best.len());
-    let mut patch = vec![1; ndim];
-    for (axis, kept) in (0..ndim).rev().zip(kept.into_iter().rev()) {
-        patch[axis] = best[kept];
-    }
-    Some(patch)
 }
 
 /// Functions of whole blocks are called for whole chunks: patches must not cut them.
@@ -395,32 +354,6 @@ fn coding_bytes(draft: &Draft, options: &PlanOptions) -> usize {
     if is_spilled { options.spill_codec().scratch() } else { 0 }
 }
 
-/// Elements of a patch whose blocks stay in a second-level cache: fewer than usual where an element stands for many of
-/// its inputs, more where next to nothing is kept, and many more where nothing is (values in memory that are folded where
-/// they lie).
-fn cached_patch(graph: &Graph, draft: &Draft, walk: &Walk, walks: &Walks) -> Result<usize> {
-    let shape = draft.domain.shape();
-    // Reads in tiny pieces cost more than a cache saves: what is lengthened for their sake stays so.
-    let walk = &Walk { runs: Vec::new(), ..walk.clone() };
-    // One in the middle is as good as any: whether the memory allowed is enough is found out from several.
-    let bytes = |elements: usize| -> Result<usize> {
-        let patch = patch_at(draft, walk, &walk.patch_shape(&shape, elements), 0.5);
-        Ok(worst_cost(graph, draft, &[patch], walks)?.blocks)
-    };
-    let mut elements = PATCH_ELEMENTS;
-    if walk.best.is_some() || draft.domain.is_empty() {
-        return Ok(elements);
-    }
-    while elements > LEAST_PATCH && bytes(elements)? > MOST_PATCH_BYTES {
-        elements /= 4;
-    }
-    let most = MOST_PATCH.min(draft.domain.size() / LEAST_PATCHES);
-    while elements >= PATCH_ELEMENTS && 2 * elements <= most && bytes(2 * elements)? <= CACHE_BYTES {
-        elements *= 2;
-    }
-    Ok(elements)
-}
-
 /// Bytes of the parts of a cell that go to different cells of readers, at their rounded sizes: at most an eighth more
 /// than the cell, and the smallest buffer for each.
 fn collected_bytes(cell: &[usize], readers: &ChunkGrid, itemsize: usize) -> usize {
@@ -431,52 +364,6 @@ fn collected_bytes(cell: &[usize], readers: &ChunkGrid, itemsize: usize) -> usiz
         .product();
     let bytes = cell.iter().product::<usize>() * itemsize;
     bytes + bytes / 8 + parts * rounded_size(1)
-}
-
-/// The dearest of some patches: corners and the middle of the domain.
-pub(super) fn largest_patch(
-    graph: &Graph,
-    draft: &Draft,
-    walk: &Walk,
-    patch: &[usize],
-    walks: &Walks,
-) -> Result<PatchCost> {
-    if draft.domain.is_empty() {
-        return Ok(PatchCost::default());
-    }
-    let mut patches: Vec<Region> =
-        [0.0, 0.5, 1.0].map(|share| patch_at(draft, walk, patch, share)).into_iter().collect();
-    patches.dedup();
-    worst_cost(graph, draft, &patches, walks)
-}
-
-/// The patch that begins about this share of the way along every axis.
-fn patch_at(draft: &Draft, walk: &Walk, patch: &[usize], share: f64) -> Region {
-    let axes = draft.domain.axes().iter().enumerate().map(|(axis, range)| {
-        let len = patch[axis].min(range.len);
-        let align = if walk.align[axis] == usize::MAX { range.len } else { walk.align[axis].max(1) };
-        let start = ((range.len - len) as f64 * share) as usize;
-        let start = at_an_edge(&walk.cuts[axis], range, start) / align * align;
-        range.compose(&AxisRange::new(start, len.min(range.len - start)))
-    });
-    Region::from_iter(axes)
-}
-
-/// What the dearest of some patches takes.
-fn worst_cost(graph: &Graph, draft: &Draft, patches: &[Region], walks: &Walks) -> Result<PatchCost> {
-    worst_patch(graph, patches, &|part: &Region| draft.wants(graph, part), &draft.scope, walks)
-}
-
-/// The last position at which a granule begins, up to a position: where patches begin.
-fn at_an_edge(cuts: &Option<AxisCuts>, range: &AxisRange, position: usize) -> usize {
-    let Some(AxisCuts { chunks, start, step, .. }) = cuts else { return position };
-    let index = start + step * range.get(position);
-    if range.step != 1 || index >= chunks.len() {
-        return position;
-    }
-    let (edge, _) = chunks.chunk_range(chunks.chunk_of(index));
-    let edge = edge.saturating_sub(*start).div_ceil(*step).saturating_sub(range.start);
-    edge.min(position)
 }
 
 /// The outputs of a draft as the stage has them, with the numbers of their targets.

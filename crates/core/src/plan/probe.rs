@@ -129,7 +129,8 @@ impl PatchCost {
         self.blocks + self.granules + self.decoding
     }
 
-    fn max(self, other: PatchCost) -> PatchCost {
+    /// The larger of each part.
+    pub fn max(self, other: PatchCost) -> PatchCost {
         PatchCost {
             blocks: self.blocks.max(other.blocks),
             granules: self.granules.max(other.granules),
@@ -334,19 +335,4 @@ pub(crate) fn fold_bytes(fold: &Fold<'_>, domain: &Region) -> usize {
         .product();
     // One complete node a level at most, and the leaf in the making.
     one * (2 + leaves.max(1).ilog2() as usize)
-}
-
-/// The worst of several patches.
-pub(crate) fn worst_patch(
-    graph: &Graph,
-    patches: &[Region],
-    wants: &dyn Fn(&Region) -> Vec<(Slot, Region)>,
-    scope: &Scope,
-    walks: &Walks,
-) -> Result<PatchCost> {
-    let mut worst = PatchCost::default();
-    for patch in patches {
-        worst = worst.max(patch_cost(graph, &wants(patch), scope, walks, 0)?);
-    }
-    Ok(worst)
 }
