@@ -236,6 +236,25 @@ fn a_line_of_another_shape_is_read_in_runs() {
 }
 
 #[test]
+fn parts_of_chunks_are_read_straight_to_their_place() {
+    let source = CountingSource::new(Block::from_ndarray(noise(&[60, 400], 1).view()), [7, 150]).unwrap();
+    let source = source.in_parts();
+    let (x, log) = (source.array().unwrap(), source.log());
+    // Parts of whole rows lie one after the other in what is read together.
+    let columns = x.slice(s![.., 150..290]).unwrap();
+    (columns + 1.0).compute_with(&Synchronous::new()).unwrap();
+    let targets = log.targets();
+    assert_eq!((log.granules(), targets.len()), (9, 9), "rows 0 to 6, 7 to 13, and so on");
+    assert!(targets.windows(2).all(|pair| pair[0].end == pair[1].start), "{targets:?}");
+    // Parts side by side do not, and come to their places as well.
+    log.reset();
+    let all = (x.clone() + 1.0).compute_with(&Synchronous::new()).unwrap();
+    assert_eq!(log.elements(), 60 * 400);
+    let expected = noise(&[60, 400], 1) + 1.0;
+    assert_eq!(all.to_vec::<f64>(), expected.iter().copied().collect::<Vec<f64>>());
+}
+
+#[test]
 fn what_is_repeated_the_other_way_round_is_read_in_runs() {
     let source = CountingSource::new(Block::from_ndarray(noise(&[60, 40, 600], 1).view()), 10).unwrap();
     let source = source.in_runs(256);

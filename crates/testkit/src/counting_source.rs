@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::ops::Range;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
 
@@ -16,11 +17,11 @@ use serde::{Deserialize, Serialize};
 /// has the same values, and counts for itself; functions that are called at reads are not called there.
 ///
 /// By default a granule is a whole chunk; [`CountingSource::by_element`] makes it deliver exactly what it is asked for,
-/// as a file without compression does.
+/// as a file without compression does, [`CountingSource::in_parts`] of every chunk by itself.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct CountingSource {
     id: u64,
-    by_element: bool,
+    delivers: Delivers,
     /// Elements that it says a read should want side by side; 0 if any number will do.
     least_run: usize,
     chunks: ChunkGrid,
@@ -29,6 +30,14 @@ pub struct CountingSource {
     fail_at: Option<Vec<usize>>,
     #[serde(skip)]
     shared: Option<Arc<ReadLog>>,
+}
+
+/// What a granule is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+enum Delivers {
+    Chunks,
+    PartsOfChunks,
+    Elements,
 }
 
 /// Called with the number of a read (from 0, in the order they begin) before it happens.
@@ -42,6 +51,7 @@ pub struct ReadLog {
     granules: AtomicUsize,
     started: AtomicUsize,
     regions: Mutex<Vec<Region>>,
+    targets: Mutex<Vec<Range<usize>>>,
     on_read: Option<Box<OnRead>>,
     fail_at: Option<Vec<usize>>,
 }
@@ -65,7 +75,7 @@ impl CountingSource {
         let bytes = values.to_dense(None).as_bytes().expect("just made dense").to_vec();
         let source = CountingSource {
             id,
-            by_element: false,
+            delivers: Delivers::Chunks,
             least_run: 0,
             chunks,
             dtype,
@@ -79,7 +89,14 @@ impl CountingSource {
     /// Delivers exactly the elements it is asked for.
     #[must_use]
     pub fn by_element(mut self) -> Self {
-        self.by_element = true;
+        self.delivers = Delivers::Elements;
+        self
+    }
+
+    /// Delivers of every chunk exactly the elements it is asked for.
+    #[must_use]
+    pub fn in_parts(mut self) -> Self {
+        self.delivers = Delivers::PartsOfChunks;
         self
     }
 
@@ -163,6 +180,7 @@ impl ReadLog {
             granules: AtomicUsize::new(0),
             started: AtomicUsize::new(0),
             regions: Mutex::default(),
+            targets: Mutex::default(),
             on_read: None,
             fail_at: None,
         }
@@ -181,6 +199,11 @@ impl ReadLog {
     /// The regions of the granules delivered, in the order they ended.
     pub fn regions(&self) -> Vec<Region> {
         locked(&self.regions).clone()
+    }
+
+    /// The addresses that dense parts of memory were delivered to, in the order they ended.
+    pub fn targets(&self) -> Vec<Range<usize>> {
+        locked(&self.targets).clone()
     }
 
     /// How often every element was delivered, in C order.
@@ -204,6 +227,7 @@ impl ReadLog {
         self.granules.store(0, Ordering::Relaxed);
         self.started.store(0, Ordering::Relaxed);
         locked(&self.regions).clear();
+        locked(&self.targets).clear();
     }
 
     /// The name it has in messages.
@@ -252,25 +276,29 @@ impl Source for CountingSource {
         if region.is_empty() {
             return Ok(Vec::new());
         }
-        if self.by_element {
+        if self.delivers == Delivers::Elements {
             return Ok(vec![granule(None, region.clone())]);
         }
         let counts = self.chunks.numblocks();
         let mut granules = Vec::new();
         for number in 0..self.chunks.num_chunks() {
             let index = crate::compare::index_of(number, &counts);
-            let chunk: Vec<AxisRange> = (0..counts.len())
-                .map(|axis| {
-                    let (start, len) = self.chunks.axes()[axis].chunk_range(index[axis]);
-                    AxisRange::new(start, len)
-                })
-                .collect();
-            let is_touched = chunk.iter().zip(region.axes()).all(|(chunk, asked)| {
-                (0..asked.len).any(|i| (chunk.start..chunk.start + chunk.len).contains(&asked.get(i)))
+            let axes = || (0..counts.len()).map(|axis| self.chunks.axes()[axis].chunk_range(index[axis]));
+            let wanted = axes().zip(region.axes()).map(|((start, len), asked)| {
+                let (first, count) = asked.positions_between(start, start + len);
+                AxisRange::stepped(asked.get(first), count, asked.step)
             });
-            if is_touched {
-                granules.push(granule(Some(number as u64), Region::new(chunk)));
+            let wanted = Region::from_iter(wanted);
+            if wanted.is_empty() {
+                continue;
             }
+            granules.push(match self.delivers {
+                Delivers::PartsOfChunks => granule(None, wanted),
+                _ => {
+                    let chunk = axes().map(|(start, len)| AxisRange::new(start, len));
+                    granule(Some(number as u64), Region::from_iter(chunk))
+                }
+            });
         }
         Ok(granules)
     }
@@ -282,7 +310,11 @@ impl Source for CountingSource {
     }
 
     fn granule_grid(&self) -> Option<ChunkGrid> {
-        (!self.by_element).then(|| self.chunks.clone())
+        (self.delivers == Delivers::Chunks).then(|| self.chunks.clone())
+    }
+
+    fn run_grid(&self) -> Option<ChunkGrid> {
+        (self.delivers == Delivers::PartsOfChunks).then(|| self.chunks.clone())
     }
 
     fn contiguous(&self) -> Option<Runs> {
@@ -308,6 +340,10 @@ impl Pending for CountedRead {
             return Err(Error::invalid_data(&log.uri, format!("element {index:?} is damaged")));
         }
         into.assign(&log.values.slice(&self.region));
+        if let Some(bytes) = into.as_bytes_mut() {
+            let start = bytes.as_ptr().addr();
+            locked(&log.targets).push(start..start + bytes.len());
+        }
         log.elements.fetch_add(self.region.size(), Ordering::Relaxed);
         log.granules.fetch_add(1, Ordering::Relaxed);
         locked(&log.regions).push(self.region.clone());
@@ -340,6 +376,10 @@ mod tests {
         let column = by_element.array().unwrap().slice(brickwork_ops::s![.., 1]).unwrap();
         assert_eq!(evaluate(column.value()).unwrap().to_vec::<i64>(), [1, 6, 11, 16]);
         assert_eq!(log.elements(), 4);
+        let in_parts = source().in_parts();
+        let parts = in_parts.array().unwrap().slice(brickwork_ops::s![1..3, 4;-3]).unwrap();
+        assert_eq!(evaluate(parts.value()).unwrap().to_vec::<i64>(), [9, 6, 14, 11]);
+        assert_eq!((in_parts.log().elements(), in_parts.log().granules()), (4, 4));
         log.reset();
         assert_eq!((log.elements(), log.granules(), log.regions().len()), (0, 0, 0));
     }

@@ -324,21 +324,21 @@ impl<'a> Evaluator<'a> {
             Counters::add(&counters.bytes_decoded, granule.region.size() * meta.dtype.itemsize());
             Counters::add(&counters.elements_read, granule.region.size());
         };
-        if let [granule] = granules.as_slice()
-            && granule.key.is_none()
-            && granule.region == *region
-        {
-            let mut out = BlockMut::take(meta.dtype, &region.lens(), Some(self.context.pool()));
-            {
-                let _reading = doing(Activity::Read);
-                source.start(granule)?.finish(out.view_mut())?;
-            }
-            loaded(granule);
-            return Ok(out.freeze());
-        }
+        let take = || BlockMut::take(meta.dtype, &region.lens(), Some(self.context.pool()));
         let mut out: Option<BlockMut> = None;
         let ahead = self.context.ahead().filter(|ahead| ahead.is_active() && source.reads_ahead());
         for (number, granule) in granules.iter().enumerate() {
+            let (place, asked) = overlap(region, &granule.region);
+            // What nobody else needs goes straight to its place, where that is one run of memory.
+            if granule.key.is_none() && granule.region == asked {
+                let mut part = out.get_or_insert_with(take).slice_mut(&place);
+                if part.as_bytes_mut().is_some() {
+                    let _reading = doing(Activity::Read);
+                    source.start(granule)?.finish(part)?;
+                    loaded(granule);
+                    continue;
+                }
+            }
             let mut load = || {
                 let mut block =
                     BlockMut::take(meta.dtype, &granule.region.shape(), Some(self.context.pool()));
@@ -359,14 +359,11 @@ impl<'a> Evaluator<'a> {
                 Some(key) => self.context.granule((hash, key), &mut load)?,
                 None => load()?,
             };
-            let (place, asked) = overlap(region, &granule.region);
             let part = block.slice(&positions(&granule.region, &asked));
             if granules.len() == 1 && place.size() == region.size() {
                 return Ok(part);
             }
-            out.get_or_insert_with(|| BlockMut::take(meta.dtype, &region.lens(), Some(self.context.pool())))
-                .slice_mut(&place)
-                .assign(&part);
+            out.get_or_insert_with(take).slice_mut(&place).assign(&part);
         }
         let out = out.ok_or_else(|| Error::Bug { what: format!("{} named no granule", source.uri()) })?;
         Ok(out.freeze())
