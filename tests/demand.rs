@@ -225,6 +225,19 @@ fn what_is_read_the_other_way_round_is_read_in_runs() {
 }
 
 #[test]
+fn an_array_and_its_transpose_are_both_read_in_runs() {
+    // They begin with the same element.
+    let source = CountingSource::new(Block::from_ndarray(noise(&[1900, 1500], 1).view()), 1900).unwrap();
+    let source = source.in_runs(256);
+    let (x, log) = (source.array().unwrap().slice(s![..1500, ..]).unwrap(), source.log());
+    (&x + &x.transpose(None).unwrap()).sum(()).unwrap().compute_with(&Threads::new(2)).unwrap();
+    let found = log.regions();
+    let is_long = |region: &&Region| region.axes()[1].len >= 100 || region.axes()[1].bounds().1 == 1500;
+    let in_runs: usize = found.iter().filter(is_long).map(Region::size).sum();
+    assert!(in_runs > log.elements() * 9 / 10, "{found:?}");
+}
+
+#[test]
 fn a_line_of_another_shape_is_read_in_runs() {
     let source = CountingSource::new(Block::from_ndarray(noise(&[1_000_000], 1).view()), 1_000_000).unwrap();
     let source = source.in_runs(256);

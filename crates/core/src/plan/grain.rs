@@ -1,6 +1,7 @@
 //! How a domain meets what it reads: granules along its axes, and how long parts of it must be for files to be read well.
 
 use std::cmp::Reverse;
+use std::iter::repeat;
 
 use rustc_hash::FxHashMap;
 
@@ -104,11 +105,13 @@ impl Step {
     }
 }
 
-/// How reads of a source moved. Of several regions (as of `x` and `x.T`) each has steps of its own.
+/// How reads of a source moved. Of several regions (as of `x` and `x.T`) each has steps of its own, also where they
+/// began as one.
 fn steps(from: &Reads, to: &Reads, slot: Slot) -> Vec<Step> {
     let (Some(from), Some(to)) = (from.get(&slot), to.get(&slot)) else { return Vec::new() };
+    let Some(last) = from.last() else { return Vec::new() };
     let mut steps = Vec::new();
-    for (from, to) in from.iter().zip(to) {
+    for (from, to) in from.iter().chain(repeat(last)).zip(to) {
         for (source_axis, (a, b)) in from.axes().iter().zip(to.axes()).enumerate() {
             if a.start != b.start {
                 steps.push(Step { slot, ndim: from.ndim(), source_axis, from: a.start, to: b.start });
