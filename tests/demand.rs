@@ -246,6 +246,13 @@ fn a_line_of_another_shape_is_read_in_runs() {
     let found = source.log().regions();
     assert!(found.iter().all(|region| region.size() >= 256 && region.axes()[0].step == 1), "{found:?}");
     assert_eq!(source.log().elements(), 1_000_000);
+    // The other way round, and then a line again.
+    source.log().reset();
+    let turned = source.array().unwrap().reshape(&[100, 10_000]).unwrap().transpose(None).unwrap();
+    turned.reshape(&[-1]).unwrap().compute_with(&Threads::new(2)).unwrap();
+    let found = source.log().regions();
+    assert!(found.len() < 1_000_000 / 100, "{} reads, {:?}", found.len(), &found[..20]);
+    assert!(source.log().elements() < 1_010_000, "a run may be read from its middle on");
 }
 
 #[test]

@@ -250,8 +250,13 @@ impl Probe<'_> {
             let start_in = |reads: &Reads| Some(first_of(reads, slot)?.axes()[source_axis].start);
             let Some(first) = start_in(origin) else { continue };
             for (axis, range) in self.domain.axes().iter().enumerate().filter(|(_, range)| range.len > 1) {
+                // Where it moves in longer steps, a neighbour follows when these have come to their end.
+                let is_here =
+                    |moved: &&Move| (moved.slot, moved.source_axis, moved.axis) == (slot, source_axis, axis);
+                let by = known.iter().find(is_here).map_or(0, |moved| moved.by);
                 let moved_to = |index: usize| -> Result<Option<usize>> {
-                    Ok(start_in(&self.along(axis, index)?).filter(|&start| start != first))
+                    let start = start_in(&self.along(axis, index)?);
+                    Ok(start.filter(|&start| start != first + by * index))
                 };
                 if let Some((repeats, start)) = first_move(range.len, &moved_to)?.filter(|(at, _)| *at > 1) {
                     found.push(Move { slot, source_axis, axis, by: start.abs_diff(first), repeats });
