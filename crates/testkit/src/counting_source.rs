@@ -377,7 +377,7 @@ mod tests {
         assert_eq!(evaluate(column.value()).unwrap().to_vec::<i64>(), [1, 6, 11, 16]);
         assert_eq!(log.elements(), 4);
         let in_parts = source().in_parts();
-        let parts = in_parts.array().unwrap().slice(brickwork_ops::s![1..3, 4;-3]).unwrap();
+        let parts = in_parts.array().unwrap().slice(brickwork_ops::s![1..3, 4..;-3]).unwrap();
         assert_eq!(evaluate(parts.value()).unwrap().to_vec::<i64>(), [9, 6, 14, 11]);
         assert_eq!((in_parts.log().elements(), in_parts.log().granules()), (4, 4));
         log.reset();

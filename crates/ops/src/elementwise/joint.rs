@@ -6,7 +6,7 @@ use super::arithmetic::{Add, Multiply, Square, Subtract};
 use super::choice::Where;
 use super::comparison::Equal;
 use super::division::TrueDivide;
-use super::kernel::{binary_loop, operand, target, vectorized, with_loop};
+use super::kernel::{operand, target, vectorized, with_loop};
 use crate::prelude::*;
 
 /// The kernel for `after` with what `before` gives at its inputs `at`, if there is one for these dtypes. Its inputs are
@@ -56,9 +56,15 @@ pub(super) fn joint(
     Some(joint)
 }
 
-/// A kernel: `name, how many inputs: (inputs) = value`.
+/// Kernels: `name(inputs) = value;`, then `(numbers) for (others);` for inputs that are often one number for all: a loop
+/// over the others alone. The inputs of `[a = b]` may change places, so that `a` is the number.
 macro_rules! kernels {
-    ($($(#[$doc:meta])* $name:ident, $run:ident: ($($x:ident),+) = $value:expr;)+) => {$(
+    ($(
+        $(#[$doc:meta])*
+        $name:ident($($x:ident),+) = $value:expr;
+        $([$($one:ident = $other:ident),+];)?
+        $(($($number:ident),+) for ($($vector:ident),+);)*
+    )+) => {$(
         $(#[$doc])*
         #[derive(Debug)]
         struct $name;
@@ -67,7 +73,15 @@ macro_rules! kernels {
             fn apply(&self, inputs: &[Tile<'_>], out: &mut TileMut<'_>) {
                 with_loop!(out.dtype(), [F32, F64], T => {
                     let [$($x),+] = inputs else { unreachable!("the inputs of all that it does") };
-                    $run($(operand::<T>($x)),+, target::<T>(out), #[inline(always)] |$($x: T),+| $value)
+                    let ($($x),+) = ($(operand::<T>($x)),+);
+                    $($(let ($one, $other) = number_first($one, $other);)+)?
+                    let out = target::<T>(out);
+                    $(if let ($(Operand::Scalar($number),)+) = ($($number,)+) {
+                        return spread([$($vector),+], out, |[$($vector),+], out| {
+                            vector_loop!(out = $value, for $($vector),+);
+                        });
+                    })*
+                    spread([$($x),+], out, |[$($x),+], out| vector_loop!(out = $value, for $($x),+));
                 });
             }
 
@@ -81,58 +95,6 @@ macro_rules! kernels {
             }
         }
     )+};
-}
-
-kernels! {
-    /// `(a - b)²`.
-    SquaredDifference, of_two: (a, b) = (a - b) * (a - b);
-    /// `(a - b)² + c`.
-    SquaredDifferencePlus, of_three: (a, b, c) = (a - b) * (a - b) + c;
-    /// `a² b`.
-    SquareTimes, of_two: (a, b) = a * a * b;
-    /// `(a - b)² + (c - d)²`.
-    SquaredDistance, of_pairs: (a, b, c, d) = (a - b) * (a - b) + (c - d) * (c - d);
-    /// `(a / b)³`.
-    QuotientCubed, of_two: (a, b) = cubed(a / b);
-    /// `(d / ((a - b)² + c))³`.
-    OverDistanceCubed, of_four: (a, b, c, d) = cubed(d / ((a - b) * (a - b) + c));
-    /// `(g / ((e - f)² + ((a - b)² + (c - d)²)))³`: distances in space.
-    OverSpaceDistanceCubed, of_seven: (a, b, c, d, e, f, g) =
-        cubed(g / ((e - f) * (e - f) + ((a - b) * (a - b) + (c - d) * (c - d))));
-    /// `(s s - s) h`, or `i` if that is NaN, where `s = (g / ((e - f)² + ((a - b)² + (c - d)²)))³`: a potential of pairs
-    /// that repel each other when close and attract when far.
-    PairPotential, of_nine: (a, b, c, d, e, f, g, h, i) = {
-        let s = cubed(g / ((e - f) * (e - f) + ((a - b) * (a - b) + (c - d) * (c - d))));
-        let value = (s * s - s) * h;
-        if value.is_nan() { i } else { value }
-    };
-    /// `a b + c`.
-    ProductPlus, of_three: (a, b, c) = a * b + c;
-    /// `a b - c`.
-    ProductLess, of_three: (a, b, c) = a * b - c;
-    /// `c - a b`.
-    LessProduct, of_three: (a, b, c) = c - a * b;
-    /// `(a b - c) d`.
-    ProductLessTimes, of_four: (a, b, c, d) = (a * b - c) * d;
-    /// `(a b - c) d`, or `e` if that is NaN.
-    ProductLessTimesOr, of_five: (a, b, c, d, e) = {
-        let value = (a * b - c) * d;
-        if value.is_nan() { e } else { value }
-    };
-    /// `c` where `a` equals `b`, `d` elsewhere.
-    WhereEqual, of_four: (a, b, c, d) = if a == b { c } else { d };
-}
-
-#[inline(always)]
-fn cubed<T: Copy + std::ops::Mul<Output = T>>(value: T) -> T {
-    value * value * value
-}
-
-fn of_two<T: Copy>(a: Operand<'_, T>, b: Operand<'_, T>, out: &mut [T], f: impl Fn(T, T) -> T) {
-    vectorized(
-        #[inline(always)]
-        move || binary_loop(a, b, out, f),
-    );
 }
 
 /// A loop over slices that are as long as each other: `out = value, for the elements of these`.
@@ -155,142 +117,71 @@ macro_rules! vector_loop {
     };
 }
 
-/// The first operand is often one number for all.
-fn of_three<T: Copy + Default>(
-    a: Operand<'_, T>,
-    b: Operand<'_, T>,
-    c: Operand<'_, T>,
-    out: &mut [T],
-    f: impl Fn(T, T, T) -> T + Copy,
-) {
-    match a {
-        Operand::Scalar(a) => spread([b, c], out, |[b, c], out| vector_loop!(out = f(a, b, c), for b, c)),
-        a => spread([a, b, c], out, |[a, b, c], out| vector_loop!(out = f(a, b, c), for a, b, c)),
-    }
-}
-
-/// The last operand is often one number for all, or the first and the last.
-fn of_four<T: Copy + Default>(
-    a: Operand<'_, T>,
-    b: Operand<'_, T>,
-    c: Operand<'_, T>,
-    d: Operand<'_, T>,
-    out: &mut [T],
-    f: impl Fn(T, T, T, T) -> T + Copy,
-) {
-    if let Operand::Scalar(d) = d {
-        return of_three(
-            a,
-            b,
-            c,
-            out,
-            #[inline(always)]
-            move |a, b, c| f(a, b, c, d),
-        );
-    }
-    spread([a, b, c, d], out, |[a, b, c, d], out| vector_loop!(out = f(a, b, c, d), for a, b, c, d));
-}
-
-/// The last two operands are often one number for all.
-fn of_five<T: Copy + Default>(
-    a: Operand<'_, T>,
-    b: Operand<'_, T>,
-    c: Operand<'_, T>,
-    d: Operand<'_, T>,
-    e: Operand<'_, T>,
-    out: &mut [T],
-    f: impl Fn(T, T, T, T, T) -> T + Copy,
-) {
-    if let Operand::Scalar(e) = e {
-        return of_four(
-            a,
-            b,
-            c,
-            d,
-            out,
-            #[inline(always)]
-            move |a, b, c, d| f(a, b, c, d, e),
-        );
-    }
-    spread([a, b, c, d, e], out, |[a, b, c, d, e], out| {
-        vector_loop!(out = f(a, b, c, d, e), for a, b, c, d, e);
-    });
-}
-
-/// The first and the third operand are often one number for all.
-fn of_pairs<T: Copy + Default>(
-    a: Operand<'_, T>,
-    b: Operand<'_, T>,
-    c: Operand<'_, T>,
-    d: Operand<'_, T>,
-    out: &mut [T],
-    f: impl Fn(T, T, T, T) -> T + Copy,
-) {
-    let (Operand::Scalar(a), Operand::Scalar(c)) = (a, c) else { return of_four(a, b, c, d, out, f) };
-    spread([b, d], out, |[b, d], out| vector_loop!(out = f(a, b, c, d), for b, d));
-}
-
-/// One operand of each of the first three pairs, and the last, are often one number for all. The operands of a pair may
-/// change places.
-#[allow(clippy::too_many_arguments, reason = "the inputs of five operations")]
-fn of_seven<T: Copy + Default>(
-    a: Operand<'_, T>,
-    b: Operand<'_, T>,
-    c: Operand<'_, T>,
-    d: Operand<'_, T>,
-    e: Operand<'_, T>,
-    f: Operand<'_, T>,
-    g: Operand<'_, T>,
-    out: &mut [T],
-    value: impl Fn(T, T, T, T, T, T, T) -> T + Copy,
-) {
-    let ordered = |first, second| match (first, second) {
-        (Operand::Slice(_), Operand::Scalar(_)) => (second, first),
-        pair => pair,
+kernels! {
+    /// `(a - b)²`.
+    SquaredDifference(a, b) = (a - b) * (a - b);
+        (a) for (b); (b) for (a);
+    /// `(a - b)² + c`.
+    SquaredDifferencePlus(a, b, c) = (a - b) * (a - b) + c;
+        (a) for (b, c);
+    /// `a² b`.
+    SquareTimes(a, b) = a * a * b;
+        (a) for (b); (b) for (a);
+    /// `(a - b)² + (c - d)²`.
+    SquaredDistance(a, b, c, d) = (a - b) * (a - b) + (c - d) * (c - d);
+        [a = b, c = d]; (a, c) for (b, d);
+    /// `(a / b)³`.
+    QuotientCubed(a, b) = cubed(a / b);
+        (a) for (b); (b) for (a);
+    /// `(d / ((a - b)² + c))³`.
+    OverDistanceCubed(a, b, c, d) = cubed(d / ((a - b) * (a - b) + c));
+        (a, d) for (b, c); (d) for (a, b, c);
+    /// `(g / ((e - f)² + ((a - b)² + (c - d)²)))³`: distances in space.
+    OverSpaceDistanceCubed(a, b, c, d, e, f, g) =
+        cubed(g / ((e - f) * (e - f) + ((a - b) * (a - b) + (c - d) * (c - d))));
+        [a = b, c = d, e = f]; (a, c, e, g) for (b, d, f);
+    /// `(s s - s) h`, or `i` if that is NaN, where `s = (g / ((e - f)² + ((a - b)² + (c - d)²)))³`: a potential of pairs
+    /// that repel each other when close and attract when far.
+    PairPotential(a, b, c, d, e, f, g, h, i) = {
+        let s = cubed(g / ((e - f) * (e - f) + ((a - b) * (a - b) + (c - d) * (c - d))));
+        let value = (s * s - s) * h;
+        if value.is_nan() { i } else { value }
     };
-    let ((a, b), (c, d), (e, f)) = (ordered(a, b), ordered(c, d), ordered(e, f));
-    if let (Operand::Scalar(a), Operand::Scalar(c), Operand::Scalar(e), Operand::Scalar(g)) = (a, c, e, g) {
-        return spread([b, d, f], out, |[b, d, f], out| {
-            vector_loop!(out = value(a, b, c, d, e, f, g), for b, d, f);
-        });
-    }
-    spread([a, b, c, d, e, f, g], out, |[a, b, c, d, e, f, g], out| {
-        vector_loop!(out = value(a, b, c, d, e, f, g), for a, b, c, d, e, f, g);
-    });
+        [a = b, c = d, e = f]; (a, c, e, g, h, i) for (b, d, f); (h, i) for (a, b, c, d, e, f, g);
+    /// `a b + c`.
+    ProductPlus(a, b, c) = a * b + c;
+        (a) for (b, c);
+    /// `a b - c`.
+    ProductLess(a, b, c) = a * b - c;
+        (a) for (b, c);
+    /// `c - a b`.
+    LessProduct(a, b, c) = c - a * b;
+        (a) for (b, c);
+    /// `(a b - c) d`.
+    ProductLessTimes(a, b, c, d) = (a * b - c) * d;
+        (a, d) for (b, c); (d) for (a, b, c);
+    /// `(a b - c) d`, or `e` if that is NaN.
+    ProductLessTimesOr(a, b, c, d, e) = {
+        let value = (a * b - c) * d;
+        if value.is_nan() { e } else { value }
+    };
+        (a, d, e) for (b, c); (d, e) for (a, b, c); (e) for (a, b, c, d);
+    /// `c` where `a` equals `b`, `d` elsewhere.
+    WhereEqual(a, b, c, d) = if a == b { c } else { d };
+        (a, d) for (b, c); (d) for (a, b, c);
 }
 
-/// The last two operands are often one number for all; the first seven as in [`of_seven`].
-#[allow(clippy::too_many_arguments, reason = "the inputs of nine operations")]
-fn of_nine<T: Copy + Default>(
-    a: Operand<'_, T>,
-    b: Operand<'_, T>,
-    c: Operand<'_, T>,
-    d: Operand<'_, T>,
-    e: Operand<'_, T>,
-    f: Operand<'_, T>,
-    g: Operand<'_, T>,
-    h: Operand<'_, T>,
-    i: Operand<'_, T>,
-    out: &mut [T],
-    value: impl Fn(T, T, T, T, T, T, T, T, T) -> T + Copy,
-) {
-    if let (Operand::Scalar(h), Operand::Scalar(i)) = (h, i) {
-        return of_seven(
-            a,
-            b,
-            c,
-            d,
-            e,
-            f,
-            g,
-            out,
-            #[inline(always)]
-            move |a, b, c, d, e, f, g| value(a, b, c, d, e, f, g, h, i),
-        );
+#[inline(always)]
+fn cubed<T: Copy + std::ops::Mul<Output = T>>(value: T) -> T {
+    value * value * value
+}
+
+/// Two operands that may change places: the one that is one number for all first.
+fn number_first<'a, T: Copy>(a: Operand<'a, T>, b: Operand<'a, T>) -> (Operand<'a, T>, Operand<'a, T>) {
+    match (a, b) {
+        (Operand::Slice(_), Operand::Scalar(_)) => (b, a),
+        pair => pair,
     }
-    spread([a, b, c, d, e, f, g, h, i], out, |[a, b, c, d, e, f, g, h, i], out| {
-        vector_loop!(out = value(a, b, c, d, e, f, g, h, i), for a, b, c, d, e, f, g, h, i);
-    });
 }
 
 /// Some elements of an operand that has one for every element.
