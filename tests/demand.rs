@@ -303,6 +303,41 @@ fn what_is_flattened_the_other_way_round_is_read_in_runs() {
 }
 
 #[test]
+fn long_chunks_keep_all_workers_busy() {
+    // An hour is a chunk, and the mean over hours has as many elements as a chunk.
+    let hours =
+        CountingSource::new(Block::from_ndarray(noise(&[20, 260, 260], 1).view()), [1, 260, 260]).unwrap();
+    let (x, log) = (hours.array().unwrap(), hours.log());
+    let mean = x.mean(0).unwrap();
+    let cases = [
+        (mean.clone(), 1, "folded and written"),
+        (&mean - 1.0, 1, "folded inside"),
+        (&x.max(0).unwrap() - &x.min(0).unwrap(), 1, "two folds of one reading"),
+        (&x - &mean, 2, "too few strips"),
+    ];
+    for (array, times, what) in cases {
+        let results = [1, 2, 4].map(|threads| {
+            log.reset();
+            let scheduler = Threads::new(threads);
+            let sink = Arc::new(MemorySink::new());
+            let request = Request::Store(brickwork::Lazy::value(&array).clone(), sink.clone());
+            let plan = brickwork_core::plan::plan(&[request], &scheduler.options()).unwrap();
+            assert!(
+                plan.stages[0].num_tasks() >= threads.min(2),
+                "{what}, {threads} threads:\n{}",
+                plan.explain()
+            );
+            store(&array, sink.clone(), &scheduler).unwrap();
+            // A thread that waits in the middle of a chunk may find it gone.
+            let most = if threads == 1 { 20 } else { 20 * times + 2 * threads };
+            assert!(log.granules() <= most, "{what}, {threads} threads: {}", log.granules());
+            sink.published().unwrap().to_vec::<f64>()
+        });
+        assert!(results.iter().all(|values| *values == results[0]), "{what}");
+    }
+}
+
+#[test]
 fn patches_that_leave_no_room_for_a_cell_are_made_smaller() {
     let source = CountingSource::new(Block::from_ndarray(noise(&[60, 40, 600], 1).view()), 10).unwrap();
     let flat = source.in_runs(256).array().unwrap().transpose(None).unwrap().reshape(&[-1]).unwrap();

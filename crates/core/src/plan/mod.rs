@@ -11,6 +11,7 @@ mod deliveries;
 mod exchange;
 mod explain;
 mod figures;
+mod folds_apart;
 mod grain;
 mod graph;
 mod grid;
@@ -88,10 +89,28 @@ fn plan_with(
     let options = spills::beside_results(&requests, options);
     let mut requests = planes::in_planes(requests)?;
     loop {
-        match attempt(&requests, known, &options)? {
-            Attempt::Planned(plan) => return Ok(*plan),
+        match attempt(&requests, known, &options, &FxHashSet::default())? {
+            Attempt::Planned(plan) => return Ok(with_folds_apart(*plan, &requests, known, &options)),
             Attempt::Steps(scans) => requests = scans::in_steps(&requests, &scans)?,
         }
+    }
+}
+
+/// A plan, or one in which some reductions have stages of their own, if that reads less or keeps more workers busy.
+fn with_folds_apart(
+    plan: Plan,
+    requests: &[(usize, Request)],
+    known: &FxHashMap<u128, Block>,
+    options: &PlanOptions,
+) -> Plan {
+    let folded_apart = folds_apart::candidates(&plan);
+    if folded_apart.is_empty() {
+        return plan;
+    }
+    match attempt(requests, known, options, &folded_apart) {
+        Ok(Attempt::Planned(other)) if folds_apart::is_better(&other, &plan) => *other,
+        // It does not fit, or is no better.
+        _ => plan,
     }
 }
 
@@ -106,6 +125,7 @@ fn attempt(
     requests: &[(usize, Request)],
     known: &FxHashMap<u128, Block>,
     options: &PlanOptions,
+    folded_apart: &FxHashSet<u128>,
 ) -> Result<Attempt> {
     let (ready, late) = split_late(requests.to_vec());
     let mut kinds: Vec<(Value, TargetKind)> = Vec::new();
@@ -125,7 +145,7 @@ fn attempt(
     let given = given_values(&graph, known);
     let targets = graph.outputs.iter().copied().zip(kinds.iter().map(|(_, kind)| kind.clone())).collect();
     let given_slots: FxHashSet<Slot> = given.keys().copied().collect();
-    let drafts = draft(&graph, targets, &given_slots)?;
+    let drafts = draft(&graph, targets, &given_slots, folded_apart)?;
     let mut drafts = images::joined(&graph, drafts)?;
     let steps = scans::run_along(&graph, &mut drafts, options)?;
     if !steps.is_empty() {

@@ -93,12 +93,15 @@ struct Wanted {
     targets: Vec<TargetKind>,
 }
 
-/// Drafts the stages for some targets, users before what they use.
+/// Drafts the stages for some targets, users before what they use. Reductions with the hashes `folded_apart` are not
+/// folded inside other stages.
 pub(crate) fn draft(
     graph: &Graph,
     targets: Vec<(Slot, TargetKind)>,
     given: &FxHashSet<Slot>,
+    folded_apart: &FxHashSet<u128>,
 ) -> Result<Vec<Draft>> {
+    let is_apart = |slot: Slot| folded_apart.contains(&graph.nodes[slot.node].hash);
     // Values that every task would need whole are computed once; so is what they are computed from, by tasks that need
     // not have all of its inputs at once.
     let always_held: FxHashSet<Slot> = graph
@@ -136,7 +139,7 @@ pub(crate) fn draft(
         let is_stored = targets.iter().any(|(_, kind)| matches!(kind, TargetKind::Store(..)));
         // What is stored is written by cells that own whole chunks of the store: a large result is folded by the cells
         // that write it, a small one is held and written by a stage of its own.
-        let is_fold = is_reduction && !(is_stored && region.size() >= INLINE_ELEMENTS);
+        let is_fold = is_reduction && (!is_stored || region.size() < INLINE_ELEMENTS || is_apart(slot));
         if is_fold && is_stored {
             let (stored, others): (Vec<_>, Vec<_>) =
                 targets.into_iter().partition(|(_, kind)| matches!(kind, TargetKind::Store(..)));
@@ -162,7 +165,7 @@ pub(crate) fn draft(
             runs_along: None,
             mirrored: None,
         };
-        let draft = decided(graph, draft)?;
+        let draft = decided(graph, draft, &is_apart)?;
         for (read, region) in &draft.reads {
             if given.contains(read) {
                 continue;
@@ -203,7 +206,7 @@ fn writer(slot: Slot, region: &Region, targets: Vec<(Slot, TargetKind)>) -> Draf
 }
 
 /// Decides for every reduction below a stage whether it is folded inside or held by a stage of its own.
-fn decided(graph: &Graph, mut draft: Draft) -> Result<Draft> {
+fn decided(graph: &Graph, mut draft: Draft, is_apart: &dyn Fn(Slot) -> bool) -> Result<Draft> {
     loop {
         let whole = touched(graph, &draft.wants(graph, &draft.domain), &draft.scope)?;
         if whole.reduces.is_empty() {
@@ -225,7 +228,8 @@ fn decided(graph: &Graph, mut draft: Draft) -> Result<Draft> {
             let size = Touched::size_of(&whole.reduces, slot);
             let region = whole.reduces.iter().find(|(other, _)| *other == slot).map(|(_, region)| region);
             let domain = region.map_or(0, |region| domain_region(graph, slot.node, region).size());
-            if axes.is_empty() && (size >= INLINE_ELEMENTS || domain <= SMALL_DOMAIN) {
+            let pays = size >= INLINE_ELEMENTS || domain <= SMALL_DOMAIN;
+            if axes.is_empty() && pays && !is_apart(slot) {
                 draft.scope.inline.insert(slot.node);
             } else {
                 draft.scope.held.insert(slot);

@@ -6,12 +6,13 @@
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::figures::{figures, granule_elements};
+use super::folds_apart::LEAST_READ;
 use super::grain::{Grain, granule_cuts};
 use super::graph::{Graph, Slot};
 use super::grid::{LAST_AXIS, Unit, regular, units};
 use super::patches::largest_patch;
 use super::place::{Placed, Room, cell_bytes, stage};
-use super::probe::{Scope, fold_bytes, touched};
+use super::probe::{Scope, Touched, fold_bytes, touched};
 use super::stage::{StageFigures, TargetKind};
 use super::stages::Draft;
 use crate::buffer::rounded_size;
@@ -59,8 +60,8 @@ pub(crate) fn in_strips(
         inline: scope.inline.iter().copied().chain(folds.iter().map(|slot| slot.node)).collect(),
         ..Scope::default()
     };
+    let whole = touched(graph, &draft.wants(graph, &draft.domain), &inline)?;
     let sources: Vec<Slot> = {
-        let whole = touched(graph, &draft.wants(graph, &draft.domain), &inline)?;
         let mut counts: FxHashMap<Slot, usize> = FxHashMap::default();
         for (slot, _) in &whole.reads {
             *counts.entry(*slot).or_default() += 1;
@@ -106,6 +107,9 @@ pub(crate) fn in_strips(
         );
         let kept = strip_bytes(graph, &wants(&region), &inline, &sources, &folds)?;
         let grid = regular(&shape, &cell, &units);
+        if are_too_few(graph, &whole, &sources, grid.num_chunks(), room) {
+            return Ok(None);
+        }
         let task_bytes = fixed.total() + kept + cell_bytes(graph, &strip, &grid, None);
         if task_bytes <= share {
             for slot in &folds {
@@ -185,6 +189,18 @@ fn strip_bytes(
             nbytes
         })
         .sum())
+}
+
+/// Whether so many strips would leave workers idle for long, while files at hand can as well be read twice.
+fn are_too_few(graph: &Graph, whole: &Touched, sources: &[Slot], strips: usize, room: &Room<'_>) -> bool {
+    let is_near = |slot: &Slot| match graph.nodes[slot.node].op.kind() {
+        Kind::Source(source) => !source.reads_ahead(),
+        _ => true,
+    };
+    let nbytes = |slot: &Slot| Touched::size_of(&whole.reads, *slot) * graph.meta(*slot).dtype.itemsize();
+    strips < room.options.workers()
+        && sources.iter().all(is_near)
+        && sources.iter().map(nbytes).sum::<usize>() >= LEAST_READ
 }
 
 /// Whether reading a source again would cost something.
