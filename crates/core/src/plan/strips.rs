@@ -69,6 +69,8 @@ pub(crate) fn in_strips(
         let mut sources: Vec<Slot> = counts
             .into_iter()
             .filter(|(slot, count)| *count > 1 && is_dear(graph, *slot))
+            // A stage that folds several reductions reads once as it is.
+            .filter(|(slot, _)| makers.len() > 1 || draft.sources.contains(&slot.node))
             .map(|(slot, _)| slot)
             .collect();
         sources.sort_unstable();
