@@ -256,7 +256,7 @@ impl Probe<'_> {
                 let by = known.iter().find(is_here).map_or(0, |moved| moved.by);
                 let moved_to = |index: usize| -> Result<Option<usize>> {
                     let start = start_in(&self.along(axis, index)?);
-                    Ok(start.filter(|&start| start != first + by * index))
+                    Ok(start.filter(|&start| start != first.wrapping_add(by.wrapping_mul(index))))
                 };
                 if let Some((repeats, start)) = first_move(range.len, &moved_to)?.filter(|(at, _)| *at > 1) {
                     found.push(Move { slot, source_axis, axis, by: start.abs_diff(first), repeats });
