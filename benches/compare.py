@@ -149,6 +149,12 @@ def limits(a):
     return found
 
 
+def best(before, after):
+    """The better of two measurements of the machine, which may have had something else to do at one of them."""
+    better = {name: min if name.startswith("Lennard-Jones") else max for name in before}
+    return {name: better[name](value, after.get(name, value)) for name, value in before.items()}
+
+
 def limit_of(workload, rates):
     """Seconds that the machine needs at least for a workload, and what for."""
     normal = rates.get("normal f64, Philox + Box-Muller")
@@ -189,7 +195,7 @@ def page(a, results, rates):
         "exit, but for workloads whose input is prepared in memory (W8, W9, W11, W13); that of the others leaves out "
         "starting Python and importing. Ratios are times of the other system over ours: more is better for us. "
         "\"Of the limit\" is the least time that the machine needs for the main work of the row, measured in the same "
-        "run in C on all cores, over our time.\n"
+        "run in C on all cores, before the workloads and after them, the better figure of both, over our time.\n"
     )
     yield "Made by `make bench`; the workloads are those of `benches/src/workloads.rs`.\n"
     yield "| workload | seconds | peak MB | against | of the limit |"
@@ -239,8 +245,9 @@ def main():
     a = parser.parse_args()
     a.peers = pathlib.Path(os.environ["PEERS"]) if os.environ.get("PEERS") else None
     prepare(a)
+    before = limits(a)
     results = {w: measured(a, w) for w in PEERS if re.search(a.only, w)}
-    text = "\n".join(page(a, results, limits(a))) + "\n"
+    text = "\n".join(page(a, results, best(before, limits(a)))) + "\n"
     if a.output:
         pathlib.Path(a.output).write_text(text)
     print(text)
