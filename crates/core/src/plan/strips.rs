@@ -99,6 +99,9 @@ pub(crate) fn in_strips(
     let threads = room.options.threads.max(1);
     let share = room.bytes / threads;
     let mut len = shape[axis].div_ceil(room.options.workers() * 2).next_multiple_of(unit);
+    if are_too_few(graph, &whole, &sources, shape[axis].div_ceil(len), room) {
+        return Ok(None);
+    }
     let patch = walk.patch_shape(&shape, PATCH_ELEMENTS);
     let fixed = largest_patch(graph, &strip, &walk, &patch, walks)?;
     loop {
@@ -109,9 +112,6 @@ pub(crate) fn in_strips(
         );
         let kept = strip_bytes(graph, &wants(&region), &inline, &sources, &folds)?;
         let grid = regular(&shape, &cell, &units);
-        if are_too_few(graph, &whole, &sources, grid.num_chunks(), room) {
-            return Ok(None);
-        }
         let task_bytes = fixed.total() + kept + cell_bytes(graph, &strip, &grid, None);
         if task_bytes <= share {
             for slot in &folds {
